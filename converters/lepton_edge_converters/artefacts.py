@@ -1,0 +1,93 @@
+"""Model files on the way into a bundle, run by the runtime's own backends; the jobs run in the worker."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lepton_edge_converters.samples import StoredSamples
+from lepton_edge_converters.worker import report_progress
+from lepton_edge_runtime.backends import BACKENDS, open_backend
+from lepton_edge_runtime.card import Card
+from lepton_edge_runtime.choice import Runner
+from lepton_edge_runtime.tensors import quantize
+from lepton_edge_runtime.timing import Latency, time_interleaved
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """One model file.
+
+    Attributes:
+        title: For people, such as ``TFLite int8``.
+        backend: The row of ``BACKENDS`` that runs it.
+        path: The file.
+        card: What it takes and answers.
+        route: How it was made.
+        shipped: Whether it goes into the bundle, or is here for comparison.
+    """
+
+    title: str
+    backend: str
+    path: Path
+    card: Card
+    route: str
+    shipped: bool = True
+
+    @property
+    def member(self) -> str:
+        """Its name in a bundle."""
+        return BACKENDS[self.backend].member
+
+
+def stored_inputs(samples: StoredSamples, card: Card, start: int, stop: int) -> list[NDArray[Any]]:
+    """Return samples as the model file stores them: what the device's ``Plan`` writes, for pictures."""
+    stored = []
+    for i, (end, preprocess) in enumerate(zip(card.inputs, samples.preprocess, strict=True)):
+        part = np.asarray(samples.array(i)[start:stop])
+        if preprocess is None:
+            stored.append(quantize(part, end.tensor))
+        else:
+            table = quantize(preprocess.levels(), end.tensor)
+            stored.append(np.stack([table[part[..., c], c] for c in range(preprocess.channels)], axis=-1))
+    return stored
+
+
+def answer_samples(artefact: Artefact, samples: StoredSamples) -> list[NDArray[Any]]:
+    """Return an artefact's outputs, as stored, for all samples: one array an output."""
+    runner = _open(artefact)
+    answers: list[tuple[NDArray[Any], ...]] = []
+    count = len(samples)
+    for sample in range(count):
+        answers.append(runner.answer(stored_inputs(samples, artefact.card, sample, sample + 1)))
+        if sample % 16 == 15 or sample + 1 == count:
+            report_progress(f"answers of {artefact.title}", sample + 1, count)
+    runner.backend.close()
+    return [np.concatenate(column) for column in zip(*answers, strict=True)]
+
+
+def time_artefacts(artefacts: list[Artefact], samples: StoredSamples, seconds: float) -> dict[str, Latency]:
+    """Return the latency of each artefact, one thread, in interleaved runs on the first sample."""
+    report_progress("latency", 0, 1)
+    runners = {artefact.title: _open(artefact) for artefact in artefacts}
+    for artefact in artefacts:
+        runners[artefact.title].answer(stored_inputs(samples, artefact.card, 0, 1))
+    latencies = time_interleaved({title: runner.run for title, runner in runners.items()}, seconds=seconds)
+    for runner in runners.values():
+        runner.backend.close()
+    return latencies
+
+
+def engine_versions(artefacts: list[Artefact]) -> Mapping[str, str]:
+    """Return the engines that run the artefacts, by backend."""
+    from lepton_edge_runtime.choice import engine_version  # noqa: PLC0415 - imports the engines
+
+    return {artefact.backend: engine_version(artefact.backend) for artefact in artefacts}
+
+
+def _open(artefact: Artefact) -> Runner:
+    backend = open_backend(artefact.backend, artefact.path.read_bytes(), threads=1)
+    return Runner(artefact.backend, backend, artefact.card)

@@ -1,0 +1,196 @@
+"""What the card will say: size and colour of pictures, the task, the labels, what the outputs are."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from lepton_edge_converters.errors import ConversionError, SamplesError
+from lepton_edge_converters.facts import EndFacts, ModelFacts
+from lepton_edge_runtime.card import Activation, Card, InputCard, OutputCard
+from lepton_edge_runtime.errors import PreprocessError
+from lepton_edge_runtime.formats import ModelFile
+from lepton_edge_runtime.preprocess import Preprocess, picture_shape
+from lepton_edge_runtime.tasks import TASKS
+from lepton_edge_runtime.tensors import TensorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """How many classes a model may tell apart (``None``: it is no classifier), and whether that is certain."""
+
+    count: int | None
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A card without the tensors, which only the finished file tells."""
+
+    name: str
+    task: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    preprocess: tuple[Preprocess | None, ...]
+    activations: tuple[Activation, ...]
+    labels: tuple[str, ...]
+
+
+def complete_preprocess(
+    facts: ModelFacts, given: Preprocess | None, data: Any
+) -> tuple[tuple[Preprocess | None, ...], list[str]]:
+    """Return one ``Preprocess`` an input, filled in from the model, and what was assumed for it.
+
+    Raises:
+        PreprocessError: One was given, and contradicts the model or the model takes no pictures.
+    """
+    completed: list[Preprocess | None] = []
+    warnings: list[str] = []
+    for end in facts.inputs:
+        spec = _spec(end)
+        if not _takes_pictures(end):
+            completed.append(None)
+            continue
+        wanted = given or Preprocess()
+        if wanted.range is None and not wanted.mean and not wanted.std:
+            low_high, reason = _assumed_range(facts, data)
+            wanted = msgspec.structs.replace(wanted, range=low_high)
+            if reason:
+                low, high = low_high
+                warnings.append(
+                    f"the range of {end.name!r} was not given; {low:g}..{high:g} is assumed, {reason} (--range)"
+                )
+        completed.append(wanted.completed(spec))
+    if given is not None and not any(completed):
+        shapes = ", ".join(str(end.shape) for end in facts.inputs)
+        raise PreprocessError(f"a preprocess was given, and the model takes no pictures: its inputs are {shapes}")
+    return tuple(completed), warnings
+
+
+def class_count(facts: ModelFacts, labels: tuple[str, ...], task: str | None) -> Classes:
+    """Return how many classes the model may tell apart.
+
+    Raises:
+        SamplesError: There are more or fewer labels, or no such task.
+    """
+    if task is not None and task not in TASKS:
+        raise SamplesError(f"no task {task!r}; there are: {', '.join(TASKS)}")
+    output = facts.outputs[0]
+    if task == "raw" or len(facts.outputs) != 1 or len(output.shape) != 1 or output.shape[0] is None:
+        if task == "classify" or labels:
+            shapes = ", ".join(str(one.shape) for one in facts.outputs)
+            raise SamplesError(f"a classifier has one output, a row of scores; this model's are {shapes}")
+        return Classes(None, certain=False)
+    binary = output.shape[0] == 1 and output.activation == "sigmoid"
+    count = 2 if binary else output.shape[0]
+    if count == 1:
+        return Classes(None, certain=False)
+    if labels and len(labels) != count:
+        extra = len(labels) == count + 1 and labels[0].strip().lower() in ("background", "???", "dummy")
+        hint = f"; the first, {labels[0]!r}, is one class more than it knows" if extra else ""
+        raise SamplesError(f"there are {len(labels)} labels, and the model tells {count} classes apart{hint}")
+    return Classes(count, certain=bool(labels) or task == "classify" or binary or output.activation == "softmax")
+
+
+def draft(
+    facts: ModelFacts,
+    preprocess: tuple[Preprocess | None, ...],
+    labels: tuple[str, ...],
+    reference: list[NDArray[Any]],
+    task: str | None,
+    classes: Classes,
+    targets: NDArray[np.int64] | None,
+) -> tuple[Draft, list[str]]:
+    """Return what the card will say, and what was assumed for it.
+
+    A row of scores whose last layer is hidden (a subclassed model) is taken for probabilities if the
+    answers are; a row of plain numbers is a classifier's only if someone says so or the samples have classes.
+    """
+    activations = tuple(
+        end.activation or _seen_activation(answers) for end, answers in zip(facts.outputs, reference, strict=True)
+    )
+    warnings: list[str] = []
+    classifier = classes.count is not None and (classes.certain or targets is not None or activations[0] == "softmax")
+    decided = task or ("classify" if classifier else "raw")
+    if decided == "raw" and classes.count is not None and task is None:
+        warnings.append(
+            f"the output {facts.outputs[0].name!r} is taken as {classes.count} plain numbers; if they are scores of "
+            "classes, give --labels or --task classify"
+        )
+    if decided != "classify":
+        activations = tuple("none" if one == "logits" else one for one in activations)
+        labels = ()
+    names = tuple(end.name for end in facts.inputs), tuple(end.name for end in facts.outputs)
+    return Draft(facts.name, decided, *names, preprocess, activations, labels), warnings
+
+
+def finish(draft: Draft, file: ModelFile) -> Card:
+    """Return the card of a finished file.
+
+    Raises:
+        ConversionError: The file's inputs or outputs are not the model's.
+    """
+    inputs = {spec.name: spec for spec in file.inputs}
+    outputs = {spec.name: spec for spec in file.outputs}
+    if set(inputs) != set(draft.inputs) or set(outputs) != set(draft.outputs):
+        raise ConversionError(f"the file's ends {', '.join([*inputs, *outputs])} are not the model's")
+    return Card(
+        name=draft.name,
+        task=draft.task,
+        inputs=tuple(InputCard(inputs[name], p) for name, p in zip(draft.inputs, draft.preprocess, strict=True)),
+        outputs=tuple(OutputCard(outputs[name], a) for name, a in zip(draft.outputs, draft.activations, strict=True)),
+        labels=draft.labels,
+    )
+
+
+def joined_hash(*hashes: str) -> str:
+    """Return one SHA-256 for several."""
+    return hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+
+
+def _spec(end: EndFacts) -> TensorSpec:
+    return TensorSpec(name=end.name, dtype=end.dtype, shape=(1, *(size or 1 for size in end.shape)))  # type: ignore[arg-type]  # numpy's name
+
+
+def _takes_pictures(end: EndFacts) -> bool:
+    if np.dtype(end.dtype).kind != "f" and end.dtype != "uint8":
+        return False
+    try:
+        picture_shape(_spec(end), "nhwc")
+    except PreprocessError:
+        return False
+    return True
+
+
+def _assumed_range(facts: ModelFacts, data: Any) -> tuple[tuple[float, float], str]:
+    """Return the range that the model probably expects, and why if that is a guess."""
+    if facts.rescales:
+        return (0.0, 255.0), ""
+    extremes = _float_extremes(data)
+    if extremes is None:
+        return (0.0, 1.0), "the usual one for a model without a Rescaling layer"
+    low, high = extremes
+    found = f"since the samples go from {low:g} to {high:g}"
+    if high > 1.5:
+        return (0.0, 255.0), found
+    return ((-1.0, 1.0) if low < 0 else (0.0, 1.0)), found
+
+
+def _float_extremes(data: Any) -> tuple[float, float] | None:
+    """Return the least and largest value of samples that are model-ready numbers, where they are at hand."""
+    array = data[0] if isinstance(data, tuple) else data
+    if isinstance(array, str | Path) and Path(array).suffix == ".npy" and Path(array).is_file():
+        array = np.load(array, mmap_mode="r", allow_pickle=False)
+    if isinstance(array, np.ndarray) and array.dtype.kind == "f" and array.size:
+        return float(array.min()), float(array.max())
+    return None
+
+
+def _seen_activation(answers: NDArray[Any]) -> Activation:
+    rows = np.asarray(answers, np.float64).reshape(len(answers), -1)
+    probabilities = (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-3)
+    return "softmax" if probabilities and rows.shape[1] > 1 else "logits"

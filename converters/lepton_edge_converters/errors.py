@@ -1,0 +1,69 @@
+"""What can go wrong on the workstation, as a tree under the device's ``LeptonError``.
+
+LeptonError
+├── RecipeError                 RECIPE                a recipe that cannot be read, or asks for what there is not
+├── LoadError                   LOAD                  a model that cannot be loaded or converted
+├── SamplesError                SAMPLES               pictures or arrays that do not fit the model
+├── OutputError                 OUTPUT                the bundle cannot be written where it was asked for
+├── ConversionError             CONVERSION            a converter library refused the model
+│   └── WorkerCrashedError      WORKER_CRASHED        ... or killed its process
+└── GateRefusedError            GATE                  the converted model is not good enough to ship
+"""
+
+from typing import TYPE_CHECKING
+
+from lepton_edge_runtime.errors import LeptonError
+
+if TYPE_CHECKING:
+    from lepton_edge_converters.report import Report
+
+
+class RecipeError(LeptonError):
+    """A recipe that cannot be read, or asks for what there is not."""
+
+    code = "RECIPE"
+
+
+class LoadError(LeptonError):
+    """A model that cannot be loaded, or of a kind that cannot be converted."""
+
+    code = "LOAD"
+
+
+class SamplesError(LeptonError):
+    """Pictures, arrays or labels that do not fit the model."""
+
+    code = "SAMPLES"
+
+
+class OutputError(LeptonError):
+    """The bundle cannot be written where it was asked for."""
+
+    code = "OUTPUT"
+
+
+class ConversionError(LeptonError):
+    """A converter library refused the model."""
+
+    code = "CONVERSION"
+
+
+class WorkerCrashedError(ConversionError):
+    """A converter library killed the process it ran in."""
+
+    code = "WORKER_CRASHED"
+
+
+class GateRefusedError(LeptonError):
+    """The converted model is not good enough to ship; nothing was written.
+
+    Attributes:
+        report: What was measured, with the gates that refused.
+    """
+
+    code = "GATE"
+
+    def __init__(self, report: "Report") -> None:
+        self.report = report
+        refused = "; ".join(f"{gate.name}: {gate.detail}" for gate in report.gates if not gate.passed)
+        super().__init__(f"the converted model was refused: {refused}")

@@ -1,0 +1,1 @@
+"""A traced model into the bytes of a file: TFLite first, ONNX derived from it."""

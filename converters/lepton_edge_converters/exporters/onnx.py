@@ -1,0 +1,253 @@
+"""ONNX from the TFLite file, with its very scales, or from the traced model; runs in the worker."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import tensorflow as tf
+import tf2onnx
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from lepton_edge_converters.errors import ConversionError
+from lepton_edge_converters.exporters.canonical import canonicalize
+from lepton_edge_converters.exporters.qdq import CannotDeriveError, derive
+from lepton_edge_converters.facts import ModelFacts
+from lepton_edge_converters.recipe import Scheme
+from lepton_edge_converters.samples import StoredSamples
+from lepton_edge_converters.worker import report_progress
+from lepton_edge_runtime.formats import CARD_KEY, ModelFile
+from lepton_edge_runtime.formats.tflite import read_tflite
+from lepton_edge_runtime.tensors import TensorSpec
+
+_OPSET = 18  # the newest that tf2onnx writes
+_STANDARD_DOMAINS = ("", "ai.onnx")
+
+DERIVED = "derived from the TFLite file, with its scales"
+TRACED = "from the traced model"
+REQUANTIZED = "from the traced model, quantized by ONNX Runtime on the same samples"
+
+
+def export_onnx(
+    tflite: Path,
+    traced: Path,
+    facts: ModelFacts,
+    scheme: Scheme,
+    calibration: StoredSamples | None,
+    out: Path,
+) -> str:
+    """Write the model as ONNX and return the route that it took, for people.
+
+    Args:
+        tflite: The finished TFLite file, with the model's own names.
+        traced: The SavedModel it was made from.
+        facts: Of the model.
+        scheme: How numbers are stored.
+        calibration: Samples for the second route of ``int8``.
+        out: File to write.
+
+    Raises:
+        ConversionError: Neither route can go.
+    """
+    report_progress("ONNX", 0, 1)
+    try:
+        model, route = _derived(tflite, scheme), DERIVED
+    except CannotDeriveError as reason:
+        model, route = _traced(tflite, traced, facts, scheme, calibration)
+        route = f"{route} (not derived from the TFLite file: {reason})"
+    onnx.checker.check_model(model)
+    out.write_bytes(model.SerializeToString(deterministic=True))
+    return route
+
+
+def embed_card(content: bytes, card: bytes) -> bytes:
+    """Return the file with our card in its ``metadata_props``."""
+    model = onnx.load_from_string(content)
+    helper.set_model_props(model, {CARD_KEY: card.decode()})
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _derived(tflite: Path, scheme: Scheme) -> onnx.ModelProto:
+    file = read_tflite(tflite.read_bytes())
+    try:
+        model: onnx.ModelProto = tf2onnx.convert.from_tflite(str(tflite), opset=_OPSET)[0]
+    except Exception as refused:
+        # tf2onnx raises anything from KeyError to AssertionError on operators it does not know.
+        raise CannotDeriveError(f"tf2onnx: {_first_line(refused)}") from refused
+    unknown = sorted({node.op_type for node in model.graph.node if not _is_standard(node)})
+    if unknown:
+        raise CannotDeriveError(f"ONNX has no {', '.join(unknown)}")
+    if scheme == "int8":
+        derive(model)
+    canonicalize(model, _names(file.inputs), _names(file.outputs))
+    return model
+
+
+def _traced(
+    tflite: Path, traced: Path, facts: ModelFacts, scheme: Scheme, calibration: StoredSamples | None
+) -> tuple[onnx.ModelProto, str]:
+    model = _from_traced(traced, facts)
+    _replace_erfc(model)
+    unknown = sorted({node.op_type for node in model.graph.node if not _is_standard(node)})
+    if unknown:
+        raise ConversionError(
+            f"the model cannot be written as ONNX, which has no {', '.join(unknown)}; leave it out (--formats tflite)"
+        )
+    if scheme == "float16":
+        _store_weights_as_float16(model)
+    if scheme == "int8":
+        if calibration is None:
+            raise ConversionError("int8 needs samples to calibrate with")
+        model = _requantized(model, facts, calibration)
+        file = read_tflite(tflite.read_bytes())
+        _adapt_ends(model, file)
+    canonicalize(model, [end.name for end in facts.inputs], [end.name for end in facts.outputs])
+    return model, REQUANTIZED if scheme == "int8" else TRACED
+
+
+def _is_standard(node: onnx.NodeProto) -> bool:
+    return node.domain in _STANDARD_DOMAINS and onnx.defs.has(node.op_type)
+
+
+def _from_traced(traced: Path, facts: ModelFacts) -> onnx.ModelProto:
+    """Return the traced model as float ONNX, its ends under the model's own names."""
+    loaded = tf.saved_model.load(str(traced))
+    frozen = convert_variables_to_constants_v2(loaded.signatures["serving_default"], lower_control_flow=False)
+    outputs = _frozen_outputs(loaded, frozen, len(facts.outputs))
+    inputs = [f"input_{i}:0" for i in range(len(facts.inputs))]
+    model: onnx.ModelProto
+    model, _ = tf2onnx.convert.from_graph_def(
+        frozen.graph.as_graph_def(), opset=_OPSET, input_names=inputs, output_names=outputs
+    )
+    ours = dict(zip(inputs, (end.name for end in facts.inputs), strict=True))
+    ours |= dict(zip(outputs, (end.name for end in facts.outputs), strict=True))
+    _rename(model, ours)
+    return model
+
+
+def _frozen_outputs(loaded: Any, frozen: Any, count: int) -> list[str]:
+    """Return the graph's names for ``output_0`` …: a frozen function gives its outputs sorted by key."""
+    keys = sorted(loaded.signatures["serving_default"].structured_outputs)
+    names = dict(zip(keys, (tensor.name for tensor in frozen.outputs), strict=True))
+    return [names[f"output_{i}"] for i in range(count)]
+
+
+def _rename(model: onnx.ModelProto, names: dict[str, str]) -> None:
+    for node in model.graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+    for end in (*model.graph.input, *model.graph.output):
+        end.name = names.get(end.name, end.name)
+
+
+def _replace_erfc(model: onnx.ModelProto) -> None:
+    """Write the exact GELU's ``Erfc``, which ONNX does not have, as ``1 - Erf``."""
+    nodes = []
+    for i, node in enumerate(model.graph.node):
+        if node.op_type != "Erfc":
+            nodes.append(node)
+            continue
+        one, erf = f"erfc_{i}_one", f"erfc_{i}_erf"
+        model.graph.initializer.append(numpy_helper.from_array(np.array(1, np.float32), one))
+        nodes.append(helper.make_node("Erf", list(node.input), [erf]))
+        nodes.append(helper.make_node("Sub", [one, erf], list(node.output)))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def _store_weights_as_float16(model: onnx.ModelProto) -> None:
+    """Store weights in 16 bits and cast them back: what TFLite's float16 does, computed in float32 alike."""
+    casts = []
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < 16:
+            continue
+        name = f"{tensor.name}_float16"
+        casts.append(helper.make_node("Cast", [name], [tensor.name], to=TensorProto.FLOAT))
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def _requantized(model: onnx.ModelProto, facts: ModelFacts, calibration: StoredSamples) -> onnx.ModelProto:
+    """Return the float model quantized by ONNX Runtime: uint8 activations, int8 weights per channel."""
+    with tempfile.TemporaryDirectory() as folder:
+        plain, prepared, quantized = (Path(folder, f"{name}.onnx") for name in ("plain", "prepared", "quantized"))
+        onnx.save(model, plain)
+        quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
+        quantize_static(
+            str(prepared),
+            str(quantized),
+            _Calibration(facts, calibration),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+        )
+        return onnx.load(quantized)
+
+
+class _Calibration(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime ships no types
+    """Feeds the calibration samples, one by one."""
+
+    def __init__(self, facts: ModelFacts, samples: StoredSamples) -> None:
+        self._names = [end.name for end in facts.inputs]
+        self._samples = samples
+        self._next = 0
+
+    def get_next(self) -> dict[str, Any] | None:
+        """Return the next sample, or ``None`` after the last one."""
+        if self._next >= len(self._samples):
+            return None
+        batch = self._samples.real(self._next, self._next + 1)
+        self._next += 1
+        return dict(zip(self._names, batch, strict=True))
+
+
+def _adapt_ends(model: onnx.ModelProto, file: ModelFile) -> None:
+    """Give a float-ended model the integer ends of the TFLite file, so that one card describes both."""
+    nodes = list(model.graph.node)
+    for ends, specs, kind in (
+        (model.graph.input, file.inputs, "DequantizeLinear"),
+        (model.graph.output, file.outputs, "QuantizeLinear"),
+    ):
+        by_name = {spec.name: spec for spec in specs}
+        for end in ends:
+            spec = by_name[end.name]
+            if spec.quant is None or end.type.tensor_type.elem_type != TensorProto.FLOAT:
+                continue
+            inner = f"{end.name}_real"
+            _rename_nodes(nodes, end.name, inner)
+            stored, real = (end.name, inner) if kind == "DequantizeLinear" else (inner, end.name)
+            nodes.append(helper.make_node(kind, [stored, *_scaling(model, spec)], [real]))
+            end.type.tensor_type.elem_type = helper.np_dtype_to_tensor_dtype(np.dtype(spec.dtype))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def _rename_nodes(nodes: list[onnx.NodeProto], old: str, new: str) -> None:
+    for node in nodes:
+        node.input[:] = [new if name == old else name for name in node.input]
+        node.output[:] = [new if name == old else name for name in node.output]
+
+
+def _scaling(model: onnx.ModelProto, spec: TensorSpec) -> tuple[str, str]:
+    assert spec.quant is not None  # noqa: S101 - the caller looked
+    scale, zero_point = f"{spec.name}_end_scale", f"{spec.name}_end_zero_point"
+    model.graph.initializer.append(numpy_helper.from_array(np.array(spec.quant.scale, np.float32), scale))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(spec.quant.zero_point, spec.dtype), zero_point))
+    return scale, zero_point
+
+
+def _names(specs: tuple[TensorSpec, ...]) -> list[str]:
+    return [spec.name for spec in specs]
+
+
+def _first_line(problem: Exception) -> str:
+    text = next((line.strip() for line in str(problem).splitlines() if line.strip()), "")
+    return f"{type(problem).__name__}: {text[:200]}" if text else type(problem).__name__

@@ -1,0 +1,75 @@
+"""SavedModel to TFLite, by TensorFlow's converter; runs in the worker."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from lepton_edge_converters.errors import ConversionError
+from lepton_edge_converters.exporters.flatbuffer import rename_ends
+from lepton_edge_converters.facts import ModelFacts
+from lepton_edge_converters.recipe import Io, Scheme
+from lepton_edge_converters.samples import StoredSamples
+from lepton_edge_converters.worker import report_progress
+
+
+def export_tflite(
+    traced: Path, facts: ModelFacts, scheme: Scheme, io: Io, calibration: StoredSamples | None, out: Path
+) -> None:
+    """Write the traced model as TFLite, its inputs and outputs under the model's own names.
+
+    Args:
+        traced: The SavedModel that ``load.keras.trace`` wrote.
+        facts: Of the model.
+        scheme: How numbers are stored.
+        io: Type of the inputs and outputs, for ``int8``.
+        calibration: Samples that show the ranges of activations, for ``int8``.
+        out: File to write.
+
+    Raises:
+        ConversionError: TensorFlow's converter refuses the model.
+    """
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(traced))
+    # Built-in operators only: LiteRT on a device has no TensorFlow ("Flex") kernels.
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if scheme == "float16":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    elif scheme == "int8":
+        if calibration is None:
+            raise ConversionError("int8 needs samples to calibrate with")
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.representative_dataset = lambda: _calibration(calibration)
+        converter.inference_input_type = getattr(tf, io)
+        converter.inference_output_type = getattr(tf, io)
+    content = converter.convert()
+    out.write_bytes(rename_ends(content, [end.name for end in facts.inputs], [end.name for end in facts.outputs]))
+
+
+def _calibration(samples: StoredSamples) -> Iterator[dict[str, NDArray[Any]]]:
+    count = len(samples)
+    for sample in range(count):
+        batch = samples.real(sample, sample + 1)
+        if sample == 0:
+            batch = [_with_extremes(t, p) for t, p in zip(batch, samples.preprocess, strict=True)]
+        report_progress("calibration", sample + 1, count)
+        yield {f"input_{i}": tensor for i, tensor in enumerate(batch)}
+
+
+def _with_extremes(tensor: NDArray[Any], preprocess: Any) -> NDArray[Any]:
+    """Return a picture whose first two pixels are all 0 and all 255.
+
+    Pictures that never show both ends would make the input scale 0.99999678 instead of 1, and then raw
+    bytes could not go in untouched. Two pixels of one sample move no other range.
+    """
+    if preprocess is None:
+        return tensor
+    levels = preprocess.levels().astype(np.float32)
+    tensor = tensor.copy()
+    tensor.reshape(-1, preprocess.channels)[0] = levels[0]
+    tensor.reshape(-1, preprocess.channels)[-1] = levels[255]
+    return tensor

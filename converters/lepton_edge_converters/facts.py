@@ -1,0 +1,46 @@
+"""What is known of a loaded Keras model, without Keras."""
+
+from dataclasses import dataclass
+
+from lepton_edge_runtime.card import Activation
+
+
+@dataclass(frozen=True, slots=True)
+class EndFacts:
+    """One input or output.
+
+    Attributes:
+        name: As the model's author named it.
+        dtype: numpy's name.
+        shape: Without the batch axis; ``None`` where it is not fixed.
+        activation: What an output's numbers are, where the last layer tells.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
+    activation: Activation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What is known of a loaded model.
+
+    Attributes:
+        name: Its own name.
+        sha256: Of its file, or of its architecture and weights if it was in memory.
+        inputs, outputs: In the order in which the model takes and gives them.
+        parameters: Weights, trainable or not.
+        layers: Nested ones counted.
+        rescales: Whether it starts with a Rescaling or Normalization layer, and so takes bytes.
+        batch: The batch size it is fixed to, if it is.
+    """
+
+    name: str
+    sha256: str
+    inputs: tuple[EndFacts, ...]
+    outputs: tuple[EndFacts, ...]
+    parameters: int
+    layers: int
+    rescales: bool
+    batch: int | None = None

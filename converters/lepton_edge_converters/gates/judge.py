@@ -1,0 +1,133 @@
+"""The gates, in the order in which they are reported."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lepton_edge_converters.artefacts import Artefact
+from lepton_edge_converters.gates.likeness import Likeness, decisions, likeness, real_outputs
+from lepton_edge_converters.gates.statistics import paired_drop, share
+from lepton_edge_converters.recipe import Gates, Recipe
+from lepton_edge_converters.report import Drop, GateResult, Share
+from lepton_edge_runtime.formats.tflite import read_tflite
+
+_FLOATS = {"float32", "float16", "float64"}
+_BORDERS = {"QUANTIZE", "DEQUANTIZE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How one artefact answered the held-out samples.
+
+    Attributes:
+        artefact: Which.
+        outputs: Its answers as real numbers, one array an output.
+        decided: The class it decided for each sample; ``None`` if nothing is decided.
+        likeness: To the original's outputs.
+        agreement: Share decided as the original.
+        accuracy, drop: With labels.
+    """
+
+    artefact: Artefact
+    outputs: list[NDArray[Any]]
+    decided: NDArray[np.int64] | None
+    likeness: Likeness
+    agreement: Share | None = None
+    accuracy: Share | None = None
+    drop: Drop | None = None
+
+
+def judge(
+    artefact: Artefact,
+    stored: Sequence[NDArray[Any]],
+    reference: Sequence[NDArray[Any]],
+    targets: NDArray[np.int64] | None,
+) -> Judgement:
+    """Return how an artefact's stored answers compare with the original's real ones."""
+    outputs = real_outputs(stored, artefact.card)
+    decided, expected = decisions(outputs, artefact.card), decisions(reference, artefact.card)
+    alike = likeness(reference, outputs)
+    if decided is None or expected is None:
+        return Judgement(artefact, outputs, None, alike)
+    agreement = share(decided == expected)
+    if targets is None:
+        return Judgement(artefact, outputs, decided, alike, agreement)
+    right, was_right = decided == targets, expected == targets
+    return Judgement(artefact, outputs, decided, alike, agreement, share(right), paired_drop(was_right, right))
+
+
+def run_gates(recipe: Recipe, judgements: Sequence[Judgement]) -> list[GateResult]:
+    """Return what each gate found, all of them, refused or not."""
+    results: list[GateResult] = []
+    for judgement in judgements:
+        results += _operators(recipe, judgement.artefact)
+        results += _faithful(recipe.gates, judgement)
+        results += _accurate(recipe.gates, judgement)
+    results += _formats_agree(recipe.gates, judgements)
+    return results
+
+
+def _operators(recipe: Recipe, artefact: Artefact) -> Iterator[GateResult]:
+    """Every operator is one that a plain LiteRT has, and in an int8 file none computes on floats."""
+    if artefact.backend != "tflite":
+        return
+    operators = read_tflite(artefact.path.read_bytes()).operators
+    custom = sorted({operator.kind for operator in operators if operator.custom})
+    name = f"{artefact.title} operators"
+    if custom:
+        yield GateResult(
+            name, passed=False, detail=f"needs kernels that LiteRT on a device has not: {', '.join(custom)}"
+        )
+        return
+    if recipe.scheme != "int8":
+        yield GateResult(name, passed=True, detail=f"{len(operators)}, all built in")
+        return
+    floats = [one for one in operators if one.dtypes & _FLOATS and one.kind not in _BORDERS]
+    if floats:
+        listed = ", ".join(sorted({f"{one.kind} ({one.output})" for one in floats})[:4])
+        yield GateResult(name, passed=False, detail=f"{len(floats)} of {len(operators)} compute in float: {listed}")
+    else:
+        yield GateResult(name, passed=True, detail=f"{len(operators)}, all in integers")
+
+
+def _faithful(gates: Gates, judgement: Judgement) -> Iterator[GateResult]:
+    """Outputs and decisions are the original model's."""
+    title, alike = judgement.artefact.title, judgement.likeness
+    finite = all(np.isfinite(output).all() for output in judgement.outputs)
+    passed = finite and alike.cosine >= gates.min_cosine
+    detail = f"cosine {alike.cosine:.5f} (at least {gates.min_cosine:g}), SQNR {alike.sqnr_db:.1f} dB"
+    yield GateResult(f"{title} outputs", passed, detail if finite else f"NaN or infinite values; {detail}")
+    if judgement.agreement is not None:
+        detail = f"{judgement.agreement} decided as by the original (at least {gates.min_agreement:.1%})"
+        yield GateResult(f"{title} agreement", judgement.agreement.value >= gates.min_agreement, detail)
+
+
+def _accurate(gates: Gates, judgement: Judgement) -> Iterator[GateResult]:
+    """No more accuracy is lost than was allowed."""
+    drop = judgement.drop
+    if drop is None or gates.max_drop is None:
+        return
+    passed = drop.points <= gates.max_drop
+    unproven = "; too few samples to prove it" if passed and drop.high > gates.max_drop else ""
+    detail = f"drop {drop} (at most {gates.max_drop:g}){unproven}"
+    yield GateResult(f"{judgement.artefact.title} accuracy", passed, detail)
+
+
+def _formats_agree(gates: Gates, judgements: Sequence[Judgement]) -> Iterator[GateResult]:
+    """ONNX answers as TFLite does."""
+    by_backend = {judgement.artefact.backend: judgement for judgement in judgements}
+    if len(by_backend) < 2:
+        return
+    one, other = by_backend["tflite"], by_backend["onnx"]
+    alike = likeness(one.outputs, other.outputs)
+    largest = max(float(np.abs(a - b).max(initial=0)) for a, b in zip(one.outputs, other.outputs, strict=True))
+    found = f"cosine {alike.cosine:.5f}, largest difference {largest:.3g}"
+    if one.decided is None or other.decided is None:
+        yield GateResult("ONNX like TFLite", alike.cosine >= gates.min_cosine, found)
+        return
+    agreement = share(one.decided == other.decided)
+    detail = f"{agreement} decided alike (at least {gates.min_parity:.1%}), {found}"
+    yield GateResult("ONNX like TFLite", agreement.value >= gates.min_parity, detail)

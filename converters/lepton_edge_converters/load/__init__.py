@@ -1,0 +1,1 @@
+"""Trained models into memory, described and traced: what a converter needs to know of them."""

@@ -1,0 +1,130 @@
+"""A recipe: what to do with a model, as TOML. Shipped ones lie in ``recipes/``."""
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from lepton_edge_converters.errors import RecipeError
+from lepton_edge_runtime.wire import nearest
+
+Scheme = Literal["float32", "float16", "int8"]
+Format = Literal["tflite", "onnx"]
+Io = Literal["uint8", "int8", "float32"]
+
+SHIPPED = ("float32", "float16", "int8")
+
+
+class Gates(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What must hold before a bundle is written.
+
+    Attributes:
+        min_agreement: Least share of samples decided as the original model decides, each format.
+        min_cosine: Least cosine between the outputs of the original model and of each format.
+        min_parity: Least share of samples that ONNX decides as TFLite does.
+        max_drop: Most points of accuracy (0 to 100) that each format may lose; ``None`` for no bound.
+    """
+
+    min_agreement: float = 0.9
+    min_cosine: float = 0.95
+    min_parity: float = 0.98
+    max_drop: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse bounds that could never refuse, or never pass, by a slip of units."""
+        for name in ("min_agreement", "min_cosine", "min_parity"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is a share from 0 to 1, not {getattr(self, name)}")
+        if self.max_drop is not None and not 0 <= self.max_drop <= 100:
+            raise ValueError(f"max_drop is in points of accuracy, 0 to 100, not {self.max_drop}")
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What to do with a model.
+
+    Attributes:
+        scheme: How numbers are stored: ``float32``; ``float16`` weights; or ``int8`` weights and activations.
+        formats: Files to write.
+        io: Type of the inputs and outputs of an int8 model; real-numbered schemes keep ``float32``.
+        holdout: Share of the samples that judges the result and is not calibrated with, 0 to 1.
+        calibration: How many of the others calibrate.
+        seed: Of the split between the two, and of synthetic samples.
+        gates: What must hold.
+
+    Example:
+        >>> load_recipe("int8").io
+        'uint8'
+    """
+
+    scheme: Scheme
+    formats: tuple[Format, ...] = ("tflite", "onnx")
+    io: Io = "uint8"
+    holdout: float = 0.3
+    calibration: int = 100
+    seed: int = 0
+    gates: Gates = Gates()
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be carried out."""
+        if not self.formats or len(set(self.formats)) != len(self.formats):
+            raise ValueError(
+                f"formats names each of tflite and onnx at most once, and one at least; not {self.formats}"
+            )
+        if not 0 < self.holdout < 1:
+            raise ValueError(f"holdout is a share between 0 and 1, not {self.holdout}")
+        if self.calibration < 1:
+            raise ValueError(f"calibration is 1 sample or more, not {self.calibration}")
+
+
+def load_recipe(recipe: str | Path | Recipe, **overrides: Any) -> Recipe:
+    """Return a recipe: a shipped one by name, or one from a ``.toml`` file, with some settings replaced.
+
+    Args:
+        recipe: Name, file, or a recipe already loaded.
+        overrides: Settings that are not ``None`` replace the recipe's; ``max_drop`` is one of its gates.
+
+    Raises:
+        RecipeError: There is no such recipe, or it asks for something that does not exist.
+    """
+    settings = msgspec.to_builtins(recipe) if isinstance(recipe, Recipe) else _read(recipe)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    if "max_drop" in given:
+        settings.setdefault("gates", {})["max_drop"] = given.pop("max_drop")
+    return _checked({**settings, **given}, what=f"recipe {recipe}" if isinstance(recipe, str | Path) else "recipe")
+
+
+def _read(recipe: str | Path) -> dict[str, Any]:
+    if str(recipe) in SHIPPED:
+        text = files("lepton_edge_converters").joinpath("recipes", f"{recipe}.toml").read_text(encoding="utf-8")
+    elif Path(recipe).suffix == ".toml":
+        try:
+            text = Path(recipe).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise RecipeError(f"cannot read the recipe {recipe}: {problem}") from problem
+    else:
+        hint = nearest(str(recipe), list(SHIPPED))
+        raise RecipeError(f"no recipe {str(recipe)!r}; there are: {', '.join(SHIPPED)}, or a .toml file{hint}")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise RecipeError(f"recipe {recipe}: {problem}") from problem
+
+
+def _checked(settings: dict[str, Any], *, what: str) -> Recipe:
+    _refuse_unknown(settings, Recipe, what)
+    gates = settings.get("gates", {})
+    if isinstance(gates, dict):
+        _refuse_unknown(gates, Gates, f"{what}, [gates]")
+    try:
+        return msgspec.convert(settings, Recipe)
+    except msgspec.ValidationError as problem:
+        raise RecipeError(f"{what}: {problem}") from problem
+
+
+def _refuse_unknown(settings: dict[str, Any], wire_type: type[msgspec.Struct], what: str) -> None:
+    known = list(wire_type.__struct_fields__)
+    for key in settings:
+        if key not in known:
+            raise RecipeError(f"{what}: unknown key {key!r}{nearest(key, known)}; there are: {', '.join(known)}")

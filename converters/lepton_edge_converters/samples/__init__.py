@@ -1,0 +1,154 @@
+"""Samples: pictures or arrays, with or without class labels, as the model takes them."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lepton_edge_converters.facts import EndFacts
+from lepton_edge_runtime.preprocess import Preprocess
+
+
+class SampleSet(Protocol):
+    """Samples that are known, but not all in memory.
+
+    Attributes:
+        count: How many there are.
+        targets: Class index of each, ``int64``; ``None`` without labels.
+        labels: Names of the classes, where the samples tell them.
+        origin: Where they came from, for people.
+    """
+
+    count: int
+    targets: NDArray[np.int64] | None
+    labels: tuple[str, ...]
+    origin: str
+
+    def load(self, indices: Sequence[int]) -> list[NDArray[Any]]:
+        """Return one array an input: ``uint8`` pictures at the model's size and colour, or model-ready numbers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSamples:
+    """Chosen samples on disk, one ``.npy`` an input: the worker maps them into its memory.
+
+    Attributes:
+        paths: One file an input.
+        preprocess: For the inputs whose file holds ``uint8`` pictures; ``None`` for model-ready numbers.
+        targets: Class index of each sample, if known.
+    """
+
+    paths: tuple[Path, ...]
+    preprocess: tuple[Preprocess | None, ...]
+    targets: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.array(0))
+
+    def array(self, index: int) -> NDArray[Any]:
+        """Return one input's samples, mapped, not read: n × the input's shape."""
+        array: NDArray[Any] = np.load(self.paths[index], mmap_mode="r")
+        return array
+
+    def real(self, start: int, stop: int) -> list[NDArray[Any]]:
+        """Return samples ``start`` to ``stop`` as the original model takes them, one array an input."""
+        batch = []
+        for i, preprocess in enumerate(self.preprocess):
+            part = np.asarray(self.array(i)[start:stop])
+            batch.append(part if preprocess is None else preprocess.to_real(part))
+        return batch
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of all values, shapes and targets."""
+        digest = hashlib.sha256()
+        for i in range(len(self.paths)):
+            array = self.array(i)
+            digest.update(f"{array.dtype}{array.shape}".encode())
+            for start in range(0, len(array), 64):
+                digest.update(np.ascontiguousarray(array[start : start + 64]).tobytes())
+        if self.targets is not None:
+            digest.update(self.targets.tobytes())
+        return digest.hexdigest()
+
+
+def store(
+    samples: SampleSet,
+    indices: NDArray[np.int64],
+    preprocess: tuple[Preprocess | None, ...],
+    folder: Path,
+    name: str,
+) -> StoredSamples:
+    """Write the chosen samples into ``folder`` and return them."""
+    arrays = samples.load(list(indices))
+    paths = []
+    for i, array in enumerate(arrays):
+        paths.append(folder / f"{name}_{i}.npy")
+        np.save(paths[-1], np.ascontiguousarray(array))
+    # An input that takes pictures may still be given model-ready numbers.
+    used = tuple(p if array.dtype == np.uint8 else None for p, array in zip(preprocess, arrays, strict=True))
+    targets = samples.targets[indices] if samples.targets is not None else None
+    return StoredSamples(tuple(paths), used, targets)
+
+
+class SyntheticSamples:
+    """Seeded noise at several scales, as rough as pictures are: for when there is no data.
+
+    Args:
+        inputs: What the model takes.
+        preprocess: One an input; ``None`` where it takes no pictures.
+        count: How many samples.
+        seed: The same seed gives the same samples.
+    """
+
+    targets: NDArray[np.int64] | None = None
+    labels: tuple[str, ...] = ()
+    origin: str = "seeded synthetic samples"
+
+    def __init__(
+        self,
+        inputs: tuple[EndFacts, ...],
+        preprocess: tuple[Preprocess | None, ...],
+        *,
+        count: int,
+        seed: int,
+    ) -> None:
+        self.count = count
+        self._inputs = inputs
+        self._preprocess = preprocess
+        self._seed = seed
+
+    def load(self, indices: Sequence[int]) -> list[NDArray[Any]]:
+        """Return the samples, each from its own seed."""
+        generators = [[np.random.default_rng([self._seed, i, k]) for i in indices] for k in range(len(self._inputs))]
+        return [
+            np.stack([_synthetic(end, preprocess, rng) for rng in generators[k]])
+            for k, (end, preprocess) in enumerate(zip(self._inputs, self._preprocess, strict=True))
+        ]
+
+
+def _synthetic(end: EndFacts, preprocess: Preprocess | None, rng: np.random.Generator) -> NDArray[Any]:
+    shape = tuple(size or 1 for size in end.shape)
+    if preprocess is not None and preprocess.size is not None:
+        width, height = preprocess.size
+        return _noise_picture(height, width, preprocess.channels, rng)
+    if np.dtype(end.dtype).kind in "iu":
+        return rng.integers(0, 2, shape).astype(end.dtype)  # small, so that they are in any vocabulary
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def _noise_picture(height: int, width: int, channels: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Return noise whose coarse parts are stronger than its fine ones, from 0 to 255."""
+    total = np.zeros((height, width, channels))
+    cells = 2
+    while cells <= max(height, width):
+        rows = np.arange(height) * cells // height
+        columns = np.arange(width) * cells // width
+        total += rng.standard_normal((cells, cells, channels))[np.ix_(rows, columns)] / np.sqrt(cells)
+        cells *= 2
+    low, high = total.min(), total.max()
+    return np.asarray(np.rint((total - low) / max(high - low, 1e-9) * 255), np.uint8)

@@ -1,0 +1,168 @@
+"""Samples that are arrays already: in memory, in ``.npy`` or in ``.npz``."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lepton_edge_converters.errors import SamplesError
+from lepton_edge_converters.facts import EndFacts
+from lepton_edge_runtime.plan import to_pixels
+from lepton_edge_runtime.preprocess import Preprocess
+
+LABEL_KEY = "y"
+
+
+class ArraySamples:
+    """Samples in memory: one array an input, n × the input's shape."""
+
+    def __init__(self, arrays: list[NDArray[Any]], targets: NDArray[np.int64] | None, *, origin: str) -> None:
+        self.count = len(arrays[0])
+        self.targets = targets
+        self.labels: tuple[str, ...] = ()
+        self.origin = origin
+        self._arrays = arrays
+
+    def load(self, indices: Sequence[int]) -> list[NDArray[Any]]:
+        """Return the chosen samples."""
+        return [array[np.asarray(indices, np.int64)] for array in self._arrays]
+
+
+def read_file(path: Path) -> dict[str, NDArray[Any]] | NDArray[Any]:
+    """Return the array in a ``.npy``, or the arrays in a ``.npz`` by name; pickled objects are refused."""
+    try:
+        content = np.load(path, allow_pickle=False)
+        return content if isinstance(content, np.ndarray) else {name: content[name] for name in content.files}
+    except (OSError, ValueError, EOFError) as problem:
+        raise SamplesError(f"cannot read the samples in {path}: {problem}") from problem
+
+
+def gather(data: Any, inputs: tuple[EndFacts, ...]) -> tuple[list[NDArray[Any]], NDArray[Any] | None]:
+    """Return one array an input, and the labels if there are any.
+
+    Args:
+        data: An array of samples; a mapping with one array an input and perhaps ``y``, or with ``x`` and
+            perhaps ``y``; a pair of samples and labels; or an iterable of single samples or batches, each an
+            array, a mapping, or a pair with its label.
+        inputs: What the model takes.
+    """
+    if isinstance(data, np.ndarray):
+        return [data], None
+    if isinstance(data, Mapping):
+        return _from_mapping(data, inputs)
+    if isinstance(data, tuple) and len(data) == 2 and not isinstance(data[0], tuple):
+        samples, _ = gather(data[0], inputs)
+        return samples, np.asarray(data[1])
+    if isinstance(data, Iterable):
+        return _from_iterable(data, inputs)
+    raise SamplesError(f"samples are a path, arrays, or an iterable of arrays; got {type(data).__name__}")
+
+
+def array_samples(
+    arrays: list[NDArray[Any]],
+    targets: NDArray[Any] | None,
+    inputs: tuple[EndFacts, ...],
+    preprocess: tuple[Preprocess | None, ...],
+    classes: int | None,
+    *,
+    origin: str,
+) -> ArraySamples:
+    """Return arrays as samples, once they fit the model.
+
+    Raises:
+        SamplesError: They do not; the message says which shape would.
+    """
+    if len(arrays) != len(inputs):
+        names = ", ".join(repr(end.name) for end in inputs)
+        raise SamplesError(f"{origin} has arrays for {len(arrays)} of the model's {len(inputs)} inputs: {names}")
+    fitted = [_fitted(array, end, p) for array, end, p in zip(arrays, inputs, preprocess, strict=True)]
+    counts = {len(array) for array in fitted}
+    if len(counts) != 1 or 0 in counts:
+        raise SamplesError(
+            f"{origin}: the inputs have {sorted(counts)} samples; each has the same number, at least one"
+        )
+    if targets is not None and classes is not None:
+        return ArraySamples(fitted, _class_targets(targets, len(fitted[0]), classes, origin), origin=origin)
+    return ArraySamples(fitted, None, origin=origin)
+
+
+def _from_mapping(
+    data: Mapping[str, Any], inputs: tuple[EndFacts, ...]
+) -> tuple[list[NDArray[Any]], NDArray[Any] | None]:
+    names = [end.name for end in inputs]
+    labels = data.get(LABEL_KEY) if LABEL_KEY not in names else None
+    targets = np.asarray(labels) if labels is not None else None
+    if all(name in data for name in names):
+        return [np.asarray(data[name]) for name in names], targets
+    if len(names) == 1 and "x" in data:
+        return [np.asarray(data["x"])], targets
+    wanted = " and ".join(repr(name) for name in names) + (" (or 'x')" if len(names) == 1 else "")
+    raise SamplesError(f"the samples have the arrays {', '.join(map(repr, data))}; the model takes {wanted}")
+
+
+def _from_iterable(data: Iterable[Any], inputs: tuple[EndFacts, ...]) -> tuple[list[NDArray[Any]], NDArray[Any] | None]:
+    parts: list[list[NDArray[Any]]] = []
+    targets: list[NDArray[Any]] = []
+    rank = len(inputs[0].shape)
+    for item in data:
+        sample, label = item if isinstance(item, tuple) and len(item) == 2 else (item, None)
+        arrays = (
+            [np.asarray(sample[end.name]) for end in inputs] if isinstance(sample, Mapping) else [np.asarray(sample)]
+        )
+        single = arrays[0].ndim <= rank
+        parts.append([array[np.newaxis] if single else array for array in arrays])
+        if label is not None:
+            targets.append(np.asarray(label)[np.newaxis] if single else np.asarray(label))
+    if not parts:
+        raise SamplesError("the samples are empty")
+    if targets and len(targets) != len(parts):
+        raise SamplesError(f"{len(targets)} of {len(parts)} samples have labels; give all of them one, or none")
+    try:
+        stacked = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        return stacked, np.concatenate(targets) if targets else None
+    except ValueError as problem:
+        raise SamplesError(f"the samples have different shapes: {problem}") from problem
+
+
+def _fitted(array: NDArray[Any], end: EndFacts, preprocess: Preprocess | None) -> NDArray[Any]:
+    """Return n × the input's shape, ``uint8`` for pictures, else the input's own type."""
+    if array.dtype == object:
+        raise SamplesError(f"the samples for {end.name!r} have different shapes, or are no numbers")
+    shape = tuple(size or 1 for size in end.shape)
+    if shape[-1:] == (1,) and array.shape[1:] == shape[:-1]:
+        array = array[..., np.newaxis]
+    if array.dtype == np.uint8 and preprocess is not None:
+        if array.ndim != 4 or array.shape[-1] != preprocess.channels:
+            raise SamplesError(
+                f"pictures for {end.name!r} are n × height × width × {preprocess.channels}; got {array.shape}"
+            )
+        if array.shape[1:] == shape:
+            return array
+        # Arrays are in the model's colours already: only the size is made to fit.
+        own_color = preprocess if preprocess.color == "gray" else _as_bgr(preprocess)
+        return np.stack([to_pixels(own_color, picture) for picture in array])
+    if array.shape[1:] != shape:
+        raise SamplesError(f"the samples for {end.name!r} have the shape {array.shape[1:]}; the model takes {shape}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise SamplesError(f"the samples for {end.name!r} hold NaN or infinite values")
+    return array.astype(end.dtype, copy=False)
+
+
+def _as_bgr(preprocess: Preprocess) -> Preprocess:
+    import msgspec  # noqa: PLC0415 - one call, seldom made
+
+    return msgspec.structs.replace(preprocess, color="bgr")
+
+
+def _class_targets(targets: NDArray[Any], count: int, classes: int, origin: str) -> NDArray[np.int64]:
+    if targets.ndim == 2 and targets.shape[1] == classes and classes > 1:
+        targets = targets.argmax(axis=1)  # one-hot
+    targets = targets.reshape(-1)
+    if len(targets) != count:
+        raise SamplesError(f"{origin}: {len(targets)} labels for {count} samples")
+    indices = targets.astype(np.int64)
+    if not (indices == targets).all() or not ((indices >= 0) & (indices < classes)).all():
+        raise SamplesError(f"{origin}: labels are class indices from 0 to {classes - 1}, or one-hot rows of {classes}")
+    return indices

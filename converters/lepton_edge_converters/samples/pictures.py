@@ -1,0 +1,138 @@
+"""Pictures in files: a folder whose subfolders are classes, or a CSV."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lepton_edge_converters.errors import SamplesError
+from lepton_edge_runtime.errors import InputError
+from lepton_edge_runtime.images import list_images, read_image
+from lepton_edge_runtime.plan import to_pixels
+from lepton_edge_runtime.preprocess import Preprocess
+
+
+class PictureSamples:
+    """Picture files, read when they are chosen.
+
+    Args:
+        paths: One a sample.
+        targets: Class index of each, if known.
+        labels: Names of the classes, if the files tell them.
+        origin: Where they came from.
+        preprocess: Completed: gives size and colour.
+    """
+
+    def __init__(
+        self,
+        paths: list[Path],
+        targets: NDArray[np.int64] | None,
+        labels: tuple[str, ...],
+        *,
+        origin: str,
+        preprocess: Preprocess,
+    ) -> None:
+        self.count = len(paths)
+        self.targets = targets
+        self.labels = labels
+        self.origin = origin
+        self._paths = paths
+        self._preprocess = preprocess
+
+    def load(self, indices: Sequence[int]) -> list[NDArray[Any]]:
+        """Return the chosen pictures: n × height × width × channels, ``uint8``."""
+        try:
+            return [np.stack([to_pixels(self._preprocess, read_image(self._paths[i])) for i in indices])]
+        except InputError as broken:
+            raise SamplesError(f"{broken}; mend it or take it out of the samples") from broken
+
+
+def read_folder(folder: Path, preprocess: Preprocess, labels: tuple[str, ...], classes: int | None) -> PictureSamples:
+    """Return the pictures in a folder; subfolders with pictures are classes.
+
+    Args:
+        folder: Holds pictures, or a subfolder for each class.
+        preprocess: Completed.
+        labels: Names of all classes in the model's order; without them the subfolders' names, sorted, are it.
+        classes: How many the model tells apart; ``None`` if it is no classifier.
+    """
+    by_class = {
+        sub.name: list_images(sub) for sub in sorted(folder.iterdir()) if sub.is_dir() and not sub.name.startswith(".")
+    }
+    by_class = {name: paths for name, paths in by_class.items() if paths}
+    if not by_class:
+        paths = list_images(folder)
+        if not paths:
+            raise SamplesError(f"the folder {folder} holds no pictures, and no subfolder with pictures")
+        return PictureSamples(paths, None, (), origin=f"{folder}", preprocess=preprocess)
+    names = list(by_class)
+    order = class_order(names, labels, classes, what=f"the folder {folder} has {len(names)} class subfolders")
+    paths = [path for name in names for path in by_class[name]]
+    targets = np.array([order[name] for name in names for _ in by_class[name]], np.int64)
+    return PictureSamples(paths, targets, labels or tuple(names), origin=f"{folder}", preprocess=preprocess)
+
+
+def read_csv(path: Path, preprocess: Preprocess, labels: tuple[str, ...], classes: int | None) -> PictureSamples:
+    """Return the pictures named in a CSV with the columns ``path`` and, for labels, ``class_index`` or ``label``.
+
+    Paths are relative to the CSV. ``class_index`` wins where both are given.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns, rows = list(reader.fieldnames or []), list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        raise SamplesError(f"cannot read {path}: {problem}") from problem
+    if "path" not in columns:
+        raise SamplesError(f"{path} has no column 'path'; it has: {', '.join(columns) or 'nothing'}")
+    if not rows:
+        raise SamplesError(f"{path} names no pictures")
+    paths = [path.parent / (row["path"] or "") for row in rows]
+    missing = [one for one in paths if not one.is_file()]
+    if missing:
+        raise SamplesError(
+            f"{len(missing)} of the {len(paths)} pictures in {path} are missing, the first is {missing[0]}"
+        )
+    targets = None
+    if "class_index" in columns:
+        targets = _class_indices(path, rows, classes)
+    elif "label" in columns:
+        names = sorted({row["label"] for row in rows})
+        order = class_order(names, labels, classes, what=f"{path} has {len(names)} different labels")
+        targets = np.array([order[row["label"]] for row in rows], np.int64)
+        labels = labels or tuple(names)
+    return PictureSamples(paths, targets, labels, origin=str(path), preprocess=preprocess)
+
+
+def class_order(names: list[str], labels: tuple[str, ...], classes: int | None, *, what: str) -> dict[str, int]:
+    """Return the class index of each name.
+
+    Raises:
+        SamplesError: A name is not among the labels, or, without labels, the names are not all classes.
+    """
+    if labels:
+        unknown = [name for name in names if name not in labels]
+        if unknown:
+            raise SamplesError(f"{what}, and {unknown[0]!r} is not among the {len(labels)} labels given")
+        return {name: labels.index(name) for name in names}
+    if classes is not None and len(names) != classes:
+        raise SamplesError(
+            f"{what}, and the model tells {classes} classes apart: say which is which, by a file of all labels in "
+            "the model's order (--labels) or a CSV with the column class_index"
+        )
+    return {name: i for i, name in enumerate(names)}
+
+
+def _class_indices(path: Path, rows: list[dict[str, str]], classes: int | None) -> NDArray[np.int64]:
+    try:
+        indices = np.array([int(row["class_index"]) for row in rows], np.int64)
+    except (TypeError, ValueError) as problem:
+        raise SamplesError(f"{path}: class_index holds whole numbers; {problem}") from problem
+    if classes is not None and not ((indices >= 0) & (indices < classes)).all():
+        raise SamplesError(
+            f"{path}: class_index goes from {indices.min()} to {indices.max()}, and the model's from 0 to {classes - 1}"
+        )
+    return indices

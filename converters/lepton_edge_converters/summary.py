@@ -1,0 +1,128 @@
+"""Everything measured, as a report."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+from lepton_edge_converters.artefacts import Artefact
+from lepton_edge_converters.gates.judge import Judgement, run_gates
+from lepton_edge_converters.gates.likeness import decisions
+from lepton_edge_converters.gates.statistics import share
+from lepton_edge_converters.preparation import Job, Plan
+from lepton_edge_converters.report import Report, Row, Share
+from lepton_edge_converters.report.machine import describe_machine
+from lepton_edge_runtime.card import Card
+from lepton_edge_runtime.formats.tflite import read_tflite
+from lepton_edge_runtime.timing import Latency
+
+_PACKAGES = (
+    "lepton-edge",
+    "tensorflow",
+    "keras",
+    "tf2onnx",
+    "onnx",
+    "onnxruntime",
+    "ai-edge-litert",
+    "numpy",
+)
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of the packages that a conversion depends on."""
+    return {name: version(name) for name in _PACKAGES}
+
+
+def summarize(
+    plan: Plan,
+    judgements: list[Judgement],
+    compared: list[Artefact],
+    latencies: dict[str, Latency],
+    output: Path,
+    job: Job,
+    seconds: float,
+) -> Report:
+    """Return everything measured, and what each gate found, as a report."""
+    tflite = next(job.folder.glob("float32.tflite"))
+    return Report(
+        model=plan.facts.name,
+        output=output,
+        scheme=job.recipe.scheme,
+        task=plan.draft.task,
+        preprocess=tuple(one.describe() for one in plan.preprocess if one is not None),
+        parameters=plan.facts.parameters,
+        macs=read_tflite(tflite.read_bytes()).macs,
+        size_bytes=0,
+        samples=plan.counts,
+        rows=(
+            Row(
+                "Keras",
+                shipped=False,
+                accuracy=original_accuracy(plan, judgements[0].artefact.card),
+                route="the original",
+            ),
+            *(_compared_row(one, latencies) for one in compared),
+            *(_row(judgement, latencies) for judgement in judgements),
+        ),
+        gates=tuple(run_gates(job.recipe, judgements)),
+        warnings=(*plan.warnings, *_speed_warnings(judgements, compared, latencies)),
+        machine=describe_machine(),
+        versions=package_versions(),
+        seconds=seconds,
+    )
+
+
+def original_accuracy(plan: Plan, card: Card) -> Share | None:
+    """Return the original model's accuracy on the held-out samples; ``None`` without labels."""
+    decided, targets = decisions(plan.reference, card), plan.judged.targets
+    return share(decided == targets) if decided is not None and targets is not None else None
+
+
+def _compared_row(artefact: Artefact, latencies: dict[str, Latency]) -> Row:
+    return Row(
+        artefact.title,
+        shipped=False,
+        size_bytes=artefact.path.stat().st_size,
+        latency=latencies[artefact.title],
+        route=f"{artefact.route}, for comparison",
+    )
+
+
+def _row(judgement: Judgement, latencies: dict[str, Latency]) -> Row:
+    artefact = judgement.artefact
+    return Row(
+        artefact.title,
+        shipped=True,
+        size_bytes=artefact.path.stat().st_size,
+        accuracy=judgement.accuracy,
+        drop=judgement.drop,
+        agreement=judgement.agreement,
+        cosine=judgement.likeness.cosine,
+        sqnr_db=judgement.likeness.sqnr_db,
+        latency=latencies[artefact.title],
+        route=artefact.route,
+    )
+
+
+def _speed_warnings(judgements: list[Judgement], compared: list[Artefact], latencies: dict[str, Latency]) -> list[str]:
+    """Say where a small file is no faster: the usual surprise."""
+    warnings = []
+    for judgement in judgements:
+        artefact = judgement.artefact
+        for other in compared:
+            ratio = latencies[artefact.title].minimum_ms / latencies[other.title].minimum_ms
+            if other.backend == artefact.backend and artefact.title.endswith("int8") and ratio > 1.05:
+                warnings.append(f"{artefact.title} is slower than {other.title} here: {ratio:.2f} times its time")
+    warnings.extend(
+        f"{judgement.artefact.title}: {judgement.artefact.route}"
+        for judgement in judgements
+        if "not derived" in judgement.artefact.route
+    )
+    return warnings
+
+
+def write_report(report: Report) -> None:
+    """Write the report beside its bundle, as ``NAME.report.json``."""
+    path = report.output.with_suffix(".report.json")
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(report.to_dict(), indent=2, default=str) + "\n", encoding="utf-8")
+    part.replace(path)

@@ -1,0 +1,66 @@
+"""Lepton Edge: from a trained Keras model to a camera on a small computer.
+
+The names below are the public ones; each is loaded when it is first used, so that importing costs nothing.
+
+    import lepton_edge as le
+
+    report = le.convert("birds.keras", "birds.lepton", data="photos/")        # workstation
+
+    with le.open_model("birds.lepton") as model, le.Camera(0) as camera:      # device
+        for result in model.stream(camera):
+            print(result.top.label, result.top.score)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lepton_edge_converters.errors import GateRefusedError as GateRefusedError
+    from lepton_edge_converters.pipeline import convert as convert
+    from lepton_edge_converters.recipe import Recipe as Recipe
+    from lepton_edge_converters.report import Report as Report
+    from lepton_edge_runtime.bundle import Bundle as Bundle
+    from lepton_edge_runtime.camera import Camera as Camera
+    from lepton_edge_runtime.errors import LeptonError as LeptonError
+    from lepton_edge_runtime.frame import Frame as Frame
+    from lepton_edge_runtime.inspection import inspect as inspect
+    from lepton_edge_runtime.model import Model as Model
+    from lepton_edge_runtime.model import open_model as open_model
+    from lepton_edge_runtime.preprocess import Preprocess as Preprocess
+    from lepton_edge_runtime.results import Classes as Classes
+    from lepton_edge_runtime.results import Tensors as Tensors
+    from lepton_edge_runtime.verification import verify as verify
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Bundle": "lepton_edge_runtime.bundle",
+    "Camera": "lepton_edge_runtime.camera",
+    "Classes": "lepton_edge_runtime.results",
+    "Frame": "lepton_edge_runtime.frame",
+    "GateRefusedError": "lepton_edge_converters.errors",
+    "LeptonError": "lepton_edge_runtime.errors",
+    "Model": "lepton_edge_runtime.model",
+    "Preprocess": "lepton_edge_runtime.preprocess",
+    "Recipe": "lepton_edge_converters.recipe",
+    "Report": "lepton_edge_converters.report",
+    "Tensors": "lepton_edge_runtime.results",
+    "convert": "lepton_edge_converters.pipeline",
+    "inspect": "lepton_edge_runtime.inspection",
+    "open_model": "lepton_edge_runtime.model",
+    "verify": "lepton_edge_runtime.verification",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605 - the keys above, which a test compares with the types above
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,180 @@
+"""``lepton-edge convert``."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lepton_edge.cli.progress import progress_bar
+from lepton_edge_runtime.preprocess import PRESET_RANGES, Preprocess
+
+
+def _size(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    del context, parameter
+    if value is None:
+        return None
+    width, cross, height = value.lower().partition("x")
+    if not cross or not width.isdecimal() or not height.isdecimal():
+        raise click.BadParameter(f"{value!r} is no size; write WIDTHxHEIGHT, such as 224x224")
+    return int(width), int(height)
+
+
+def _formats(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    del context, parameter
+    if value is None:
+        return None
+    formats = tuple(one.strip() for one in value.split(","))
+    if not set(formats) <= {"tflite", "onnx"} or len(set(formats)) != len(formats):
+        raise click.BadParameter(f"{value!r} is no list of formats; write tflite, onnx, or tflite,onnx")
+    return formats
+
+
+@click.command(name="convert")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="The bundle to write, NAME.lepton."
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Samples that calibrate and judge: a folder of pictures (class subfolders are labels), a .csv with path "
+    "and label or class_index, .npz (x, y; or one array an input) or .npy.",
+)
+@click.option("--labels", type=click.Path(path_type=Path), help="Text file with the classes' names, one a line.")
+@click.option(
+    "--recipe",
+    default="int8",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="float32, float16, int8, or a .toml file.",
+)
+@click.option("--size", callback=_size, metavar="WxH", help="Picture size of the input [default: the model's].")
+@click.option(
+    "--resize",
+    type=click.Choice(["stretch", "letterbox", "crop"]),
+    help="How pictures are made to fit [default: stretch].",
+)
+@click.option(
+    "--color",
+    type=click.Choice(["rgb", "bgr", "gray"]),
+    help="Channel order that the model expects [default: rgb, or gray for one channel].",
+)
+@click.option(
+    "--range",
+    "range_",
+    type=click.Choice(list(PRESET_RANGES)),
+    help="Numbers that the model expects for bytes 0 to 255 "
+    "[default: 0..255 if the model rescales inside, else assumed and said in the report].",
+)
+@click.option(
+    "--task",
+    type=click.Choice(["classify", "raw"]),
+    help="What the outputs are, where the model does not tell.",
+)
+@click.option(
+    "--io",
+    type=click.Choice(["uint8", "int8", "float32"]),
+    help="Type of an int8 model's inputs and outputs [default: the recipe's, uint8].",
+)
+@click.option(
+    "--formats",
+    callback=_formats,
+    metavar="LIST",
+    help="tflite, onnx, or tflite,onnx [default: the recipe's, both].",
+)
+@click.option(
+    "--holdout",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Share of the samples that judges the result [default: the recipe's, 0.3].",
+)
+@click.option(
+    "--calibration",
+    type=click.IntRange(1),
+    help="How many of the other samples calibrate [default: the recipe's, 100].",
+)
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(0, 100),
+    metavar="POINTS",
+    help="Refuse the result if it loses more accuracy than this (exit 3).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--force", is_flag=True, help="Replace an existing bundle.")
+@click.option("--verbose", is_flag=True, help="Show what the converter libraries print.")
+def command(
+    model: Path,
+    output: Path,
+    data: Path | None,
+    labels: Path | None,
+    recipe: str,
+    size: tuple[int, int] | None,
+    resize: str | None,
+    color: str | None,
+    range_: str | None,
+    task: str | None,
+    io: Any,
+    formats: Any,
+    holdout: float | None,
+    calibration: int | None,
+    max_drop: float | None,
+    *,
+    as_json: bool,
+    force: bool,
+    verbose: bool,
+) -> int:
+    r"""Convert the Keras model MODEL (.keras) into a bundle, proven to be still the same model.
+
+    The report goes to standard output, and as NAME.report.json beside the bundle. If a gate refuses the
+    result, nothing is written, an older bundle stays as it is, and the exit status is 3.
+
+    \b
+    Example:
+      lepton-edge convert birds.keras -o birds.lepton --data photos/ --max-drop 1.0
+    """
+    from lepton_edge_converters.errors import GateRefusedError  # noqa: PLC0415 - only for this command
+    from lepton_edge_converters.pipeline import convert  # noqa: PLC0415 - only for this command
+
+    with progress_bar(shown=not verbose) as progress:
+        try:
+            report = convert(
+                model,
+                output,
+                data=data,
+                labels=labels,
+                recipe=recipe,
+                preprocess=_preprocess(size, resize, color, range_),
+                task=task,
+                io=io,
+                formats=formats,
+                holdout=holdout,
+                calibration=calibration,
+                max_drop=max_drop,
+                force=force,
+                verbose=verbose,
+                progress=progress,
+            )
+        except GateRefusedError as refused:
+            progress.clear()
+            _print(refused.report, as_json=as_json)
+            raise
+    _print(report, as_json=as_json)
+    if not as_json:
+        click.echo(f"wrote {report.output} ({report.size_bytes / 1024:,.0f} KB) in {report.seconds:.0f} s", err=True)
+    return 0
+
+
+def _preprocess(size: Any, resize: Any, color: Any, range_: str | None) -> Preprocess | None:
+    asked = {"size": size, "resize": resize, "color": color, **(PRESET_RANGES[range_] if range_ else {})}
+    given = {name: value for name, value in asked.items() if value is not None}
+    return Preprocess(**given) if given else None
+
+
+def _print(report: Any, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(report.to_dict(), indent=2))
+        return
+    from lepton_edge_converters.report.table import print_report  # noqa: PLC0415 - needs rich
+
+    print_report(report, sys.stdout)

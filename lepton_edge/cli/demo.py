@@ -1,0 +1,38 @@
+"""``lepton-edge demo``."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from lepton_edge.cli.progress import progress_bar
+from lepton_edge.cli.quiet import quiet_engines
+
+
+@click.command(name="demo")
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    default="lepton-edge-demo",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder to work in.",
+)
+@click.option("--verbose", is_flag=True, help="Show what the converter libraries print.")
+def command(folder: Path, *, verbose: bool) -> None:
+    """Train a small digit reader, convert it to int8, and let it read a video of digits it has never seen.
+
+    Takes a minute or two. Needs pip install 'lepton-edge[demo]'.
+    """
+    from lepton_edge.demo import run_demo  # noqa: PLC0415 - only for this command
+    from lepton_edge_converters.report.table import print_report  # noqa: PLC0415 - needs rich
+
+    with progress_bar(shown=not verbose) as progress, quiet_engines():
+        result = run_demo(folder, progress=progress, verbose=verbose)
+    print_report(result.report, sys.stdout)
+    click.echo(f"\n{result.video}: {result.right} of {result.shown} digits read right; {result.counts}")
+    click.echo(f"engine: {result.choice}")
+    click.echo(f"\nbundle: {result.report.output} ({result.report.size_bytes / 1024:,.0f} KB). Try:")
+    click.echo(f"  lepton-edge inspect {result.report.output}")
+    click.echo(f"  lepton-edge run {result.report.output} --camera {result.video}")

@@ -1,0 +1,71 @@
+"""``lepton-edge inspect``."""
+
+import json
+from pathlib import Path
+
+import click
+
+from lepton_edge_runtime.card import Card
+from lepton_edge_runtime.formats import ModelFile
+from lepton_edge_runtime.inspection import Inspection, inspect
+
+
+@click.command(name="inspect")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def command(file: Path, *, as_json: bool) -> None:
+    r"""Show what FILE, a bundle, .tflite or .onnx, holds: inputs, outputs, quantization, operators, card.
+
+    \b
+    Example:
+      lepton-edge inspect birds.lepton
+    """
+    found = inspect(file)
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=2))
+        return
+    click.echo(f"{found.path}  {found.size_bytes:,} bytes")
+    if found.card is not None:
+        _print_card(found.card)
+    if found.manifest is not None:
+        _print_manifest(found)
+    for name, model in found.files.items():
+        _print_model(name, model, found.sizes[name], with_ends=found.card is None)
+
+
+def _print_card(card: Card) -> None:
+    click.echo(f"  model    {card.name}, task {card.task}, format {card.format}")
+    for one in card.inputs:
+        click.echo(f"  input    {one.tensor}")
+        if one.preprocess:
+            click.echo(f"           {one.preprocess.describe()}")
+    for output in card.outputs:
+        click.echo(f"  output   {output.tensor}, {output.activation}")
+    if card.labels:
+        shown = ", ".join(card.labels[:5]) + (" …" if len(card.labels) > 5 else "")
+        click.echo(f"  labels   {len(card.labels)}: {shown}")
+
+
+def _print_manifest(found: Inspection) -> None:
+    assert found.manifest is not None  # noqa: S101 - the caller looked
+    origin = found.manifest.provenance
+    click.echo(f"  source   {origin.source}, SHA-256 {origin.source_sha256[:16]}…")
+    for name, measured in found.manifest.measured.items():
+        accuracy = (
+            f"accuracy {measured.accuracy:.1%} (original {measured.float_accuracy:.1%}), "
+            if measured.accuracy is not None and measured.float_accuracy is not None
+            else ""
+        )
+        agreement = f"agreement {measured.agreement:.1%}, " if measured.agreement is not None else ""
+        click.echo(f"  {name}: {accuracy}{agreement}on {measured.samples} samples; {origin.route.get(name, '')}")
+    click.echo(f"  made by  {', '.join(f'{name} {version}' for name, version in origin.versions.items())}")
+
+
+def _print_model(name: str, model: ModelFile, size: int, *, with_ends: bool) -> None:
+    macs = f", {model.macs / 1e6:,.1f} M multiply-accumulates" if model.macs else ""
+    click.echo(f"  {name}  {size:,} bytes, {len(model.operators)} operators{macs}")
+    if with_ends:
+        for kind, specs in (("input", model.inputs), ("output", model.outputs)):
+            for spec in specs:
+                click.echo(f"  {kind:8} {spec}")
+    click.echo("           " + ", ".join(f"{kind} {count}" for kind, count in model.counts().items()))

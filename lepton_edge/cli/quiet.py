@@ -1,0 +1,41 @@
+"""Engines write their own greetings to standard error; the command line leaves them out."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_GREETINGS = (
+    "INFO: Created TensorFlow Lite",
+    "INFO: Initialized TensorFlow Lite",
+    "INFO: Applying",
+    "WARNING: All log messages before absl::InitializeLog()",
+)
+
+
+@contextmanager
+def quiet_engines() -> Iterator[None]:
+    """Hold standard error back while an engine starts, then let through what is no greeting.
+
+    Works on the file descriptor, since engines write from C++: for the main thread of the command line,
+    before any other thread runs.
+    """
+    sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:  # standard error is closed
+        yield
+        return
+    with tempfile.TemporaryFile() as buffer:
+        os.dup2(buffer.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            buffer.seek(0)
+            for line in buffer.read().splitlines(keepends=True):
+                if not line.decode(errors="replace").startswith(_GREETINGS):
+                    os.write(2, line)

@@ -1,0 +1,34 @@
+"""``lepton-edge verify``."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from lepton_edge.cli import EXIT_REFUSED
+from lepton_edge.cli.quiet import quiet_engines
+from lepton_edge_runtime.verification import verify
+
+
+@click.command(name="verify")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads of each engine.")
+@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
+def command(bundle: Path, threads: int, *, as_json: bool) -> int:
+    r"""Check the hashes of BUNDLE, and that every installed engine answers its golden samples as it should.
+
+    Exit status 3 if an engine answers otherwise than the converter saw.
+
+    \b
+    Example:
+      lepton-edge verify birds.lepton
+    """
+    with quiet_engines():
+        checks = verify(bundle, threads=threads)
+    if as_json:
+        click.echo(json.dumps([asdict(check) for check in checks], indent=2))
+    else:
+        for check in checks:
+            click.echo(f"{check.outcome:8} {check.what}: {check.detail}")
+    return EXIT_REFUSED if any(check.outcome == "failed" for check in checks) else 0

@@ -1,0 +1,54 @@
+"""The device: reads frames, runs models, gives typed answers. Has never heard of Keras.
+
+The names below are what an embedder imports; each is loaded when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lepton_edge_runtime.bundle import Bundle as Bundle
+    from lepton_edge_runtime.camera import Camera as Camera
+    from lepton_edge_runtime.camera import Counts as Counts
+    from lepton_edge_runtime.card import Card as Card
+    from lepton_edge_runtime.choice import Choice as Choice
+    from lepton_edge_runtime.errors import LeptonError as LeptonError
+    from lepton_edge_runtime.frame import Frame as Frame
+    from lepton_edge_runtime.model import Model as Model
+    from lepton_edge_runtime.model import open_model as open_model
+    from lepton_edge_runtime.preprocess import Preprocess as Preprocess
+    from lepton_edge_runtime.results import Classes as Classes
+    from lepton_edge_runtime.results import ClassScore as ClassScore
+    from lepton_edge_runtime.results import Tensors as Tensors
+
+_HOMES = {
+    "Bundle": "bundle",
+    "Camera": "camera",
+    "Card": "card",
+    "Choice": "choice",
+    "ClassScore": "results",
+    "Classes": "results",
+    "Counts": "camera",
+    "Frame": "frame",
+    "LeptonError": "errors",
+    "Model": "model",
+    "Preprocess": "preprocess",
+    "Tensors": "results",
+    "open_model": "model",
+}
+
+__all__ = [  # noqa: PLE0604 - a list of the keys above, which a test compares with the types above
+    *sorted(_HOMES)
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,107 @@
+"""Engines that run tensors. They know no task; a new one is a module and a row."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Protocol, cast
+
+from numpy.typing import NDArray
+
+from lepton_edge_runtime.errors import BackendError, MissingExtraError
+from lepton_edge_runtime.tensors import TensorSpec
+from lepton_edge_runtime.wire import nearest
+
+
+class Backend(Protocol):
+    """A model opened by one engine. It serves one thread at a time.
+
+    Attributes:
+        inputs, outputs: In the model file's order; ``quant`` may be missing where the format hides it.
+        notes: What a user should know of how this engine was set up, one sentence each.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    notes: tuple[str, ...]
+
+    def input_view(self, index: int) -> NDArray[Any]:
+        """Return the input's own memory, to write into; drop the view before ``run``."""
+        ...
+
+    def run(self) -> tuple[NDArray[Any], ...]:
+        """Run the model on what its inputs hold; the arrays returned are the caller's."""
+        ...
+
+    def close(self) -> None:
+        """Free the engine's memory; the backend cannot be used afterwards."""
+        ...
+
+
+class Opener(Protocol):
+    """What a backend's module offers."""
+
+    def open_backend(self, content: bytes, *, threads: int) -> Backend:
+        """Open a model file's bytes, or raise BackendError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A row of ``BACKENDS``: where an engine is, what it needs, what it reads.
+
+    Attributes:
+        module: In this package; has ``open_backend``.
+        package: What must be importable.
+        distribution: The package's name where it is installed from.
+        extra: The extra that brings it.
+        member: The member of a bundle that it runs.
+    """
+
+    module: str
+    package: str
+    distribution: str
+    extra: str
+    member: str
+
+    @property
+    def installed(self) -> bool:
+        """Whether its package can be imported."""
+        return find_spec(self.package) is not None
+
+
+BACKENDS: Mapping[str, Engine] = {
+    "tflite": Engine(
+        module="tflite",
+        package="ai_edge_litert",
+        distribution="ai-edge-litert",
+        extra="tflite",
+        member="model.tflite",
+    ),
+    "onnx": Engine(module="onnx", package="onnxruntime", distribution="onnxruntime", extra="onnx", member="model.onnx"),
+}
+"""In the order in which ``backend="auto"`` tries them."""
+
+
+def find_engine(name: str) -> Engine:
+    """Return the row called ``name``; raise BackendError if there is none."""
+    if name not in BACKENDS:
+        known = list(BACKENDS)
+        raise BackendError(f"no backend {name!r}; there are: {', '.join(known)}{nearest(name, known)}")
+    return BACKENDS[name]
+
+
+def open_backend(name: str, content: bytes, *, threads: int = 1) -> Backend:
+    """Open a model file's bytes with the backend called ``name``.
+
+    Raises:
+        MissingExtraError: The engine is not installed.
+        BackendError: There is no such backend, or the engine refuses the model.
+    """
+    engine = find_engine(name)
+    if threads < 1:
+        raise ValueError(f"threads is 1 or more, not {threads}")
+    if not engine.installed:
+        raise MissingExtraError(f"backend {name!r}", extra=engine.extra)
+    module = cast("Opener", import_module(f"lepton_edge_runtime.backends.{engine.module}"))
+    return module.open_backend(content, threads=threads)

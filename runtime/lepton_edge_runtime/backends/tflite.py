@@ -1,0 +1,75 @@
+"""LiteRT, through ``Interpreter``: ``CompiledModel`` kills the process on cores without LSE atomics."""
+
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from lepton_edge_runtime.backends import Backend
+from lepton_edge_runtime.errors import BackendError
+from lepton_edge_runtime.tensors import Quant, TensorSpec
+
+
+class TfliteBackend:
+    """A TFLite model in LiteRT's interpreter, with XNNPACK kernels."""
+
+    def __init__(self, interpreter: Any) -> None:
+        self._interpreter = interpreter
+        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+        self.inputs = tuple(_spec(detail) for detail in inputs)
+        self.outputs = tuple(_spec(detail) for detail in outputs)
+        self.notes: tuple[str, ...] = ()
+        self._inputs = [detail["index"] for detail in inputs]
+        self._outputs = [detail["index"] for detail in outputs]
+
+    def input_view(self, index: int) -> NDArray[Any]:
+        """Return the interpreter's own memory; a view still alive makes ``run`` raise."""
+        view: NDArray[Any] = self._interpreter.tensor(self._inputs[index])()
+        return view
+
+    def run(self) -> tuple[NDArray[Any], ...]:
+        """Run the model on what its inputs hold."""
+        interpreter = self._interpreter
+        interpreter.invoke()
+        return tuple([interpreter.get_tensor(index) for index in self._outputs])
+
+    def close(self) -> None:
+        """Free the interpreter."""
+        self._interpreter = None
+
+
+def open_backend(content: bytes, *, threads: int) -> Backend:
+    """Open a TFLite file's bytes.
+
+    Raises:
+        BackendError: LiteRT cannot load or run it; its own words follow.
+    """
+    try:
+        interpreter = Interpreter(model_content=content, num_threads=threads)
+        interpreter.allocate_tensors()
+        # Output memory is null before the first run, and the first run allocates: pay for it here.
+        for detail in interpreter.get_input_details():
+            interpreter.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
+        interpreter.invoke()
+        return TfliteBackend(interpreter)
+    except (ValueError, RuntimeError) as refused:
+        raise BackendError(f"LiteRT cannot run this model: {_first_line(refused)}") from refused
+
+
+def _spec(detail: dict[str, Any]) -> TensorSpec:
+    scales = detail["quantization_parameters"]["scales"]
+    quant = None
+    if len(scales) == 1:
+        zero_points = detail["quantization_parameters"]["zero_points"]
+        quant = Quant(float(scales[0]), int(zero_points[0]))
+    return TensorSpec(
+        name=detail["name"],
+        dtype=np.dtype(detail["dtype"]).name,
+        shape=tuple(int(size) for size in detail["shape"]),
+        quant=quant,
+    )
+
+
+def _first_line(problem: Exception) -> str:
+    return next((line for line in str(problem).splitlines() if line.strip()), type(problem).__name__)

@@ -1,0 +1,75 @@
+"""What a bundle or a model file holds, read without running it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lepton_edge_runtime.bundle import Bundle, Manifest
+from lepton_edge_runtime.card import Card, decode_card
+from lepton_edge_runtime.formats import ModelFile
+from lepton_edge_runtime.model import READERS, read_model_file
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a file holds.
+
+    Attributes:
+        path: The file.
+        size_bytes: Its size.
+        card: What the model takes and answers; ``None`` for a bare file without our card.
+        manifest: Of a bundle.
+        files: Each model file's operators and ends, by member name.
+        sizes: Bytes of each member.
+    """
+
+    path: Path
+    size_bytes: int
+    card: Card | None
+    manifest: Manifest | None
+    files: Mapping[str, ModelFile]
+    sizes: Mapping[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``--json`` prints."""
+        return {
+            "path": str(self.path),
+            "size_bytes": self.size_bytes,
+            "card": msgspec.to_builtins(self.card),
+            "provenance": msgspec.to_builtins(self.manifest.provenance) if self.manifest else None,
+            "measured": msgspec.to_builtins(self.manifest.measured) if self.manifest else {},
+            "recipe": msgspec.json.decode(self.manifest.recipe) if self.manifest else {},
+            "members": {name: {"size_bytes": size} for name, size in self.sizes.items()},
+            "models": {
+                name: {
+                    "operators": file.counts(),
+                    "macs": file.macs or None,
+                    "inputs": msgspec.to_builtins(file.inputs),
+                    "outputs": msgspec.to_builtins(file.outputs),
+                }
+                for name, file in self.files.items()
+            },
+        }
+
+
+def inspect(path: str | Path) -> Inspection:
+    """Return what a bundle, a ``.tflite`` or an ``.onnx`` file holds.
+
+    Raises:
+        BundleError, ModelFileError: It cannot be read.
+    """
+    path = Path(path)
+    if path.suffix.lower() in READERS:
+        member, read = READERS[path.suffix.lower()]
+        content = read_model_file(path)
+        file = read(content)
+        card = decode_card(file.card) if file.card else None
+        return Inspection(path, len(content), card, None, {member: file}, {member: len(content)})
+    bundle = Bundle(path)
+    contents = {name: bundle.member(name) for name in bundle.manifest.members}
+    files = {member: read(contents[member]) for member, read in READERS.values() if member in contents}
+    sizes = {name: len(content) for name, content in contents.items()}
+    return Inspection(path, path.stat().st_size, bundle.card, bundle.manifest, files, sizes)

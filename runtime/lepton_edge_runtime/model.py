@@ -1,0 +1,240 @@
+"""A model, opened: callable on a picture, and on every frame of a camera."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Lock
+from time import perf_counter_ns
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from lepton_edge_runtime.bundle import GOLDEN, Bundle
+from lepton_edge_runtime.camera import Camera
+from lepton_edge_runtime.card import Card, decode_card
+from lepton_edge_runtime.choice import Candidate, Choice, Runner, choose
+from lepton_edge_runtime.errors import InputError, ModelFileError, PreprocessError
+from lepton_edge_runtime.formats import ModelFile
+from lepton_edge_runtime.formats.onnx import read_onnx
+from lepton_edge_runtime.formats.tflite import read_tflite
+from lepton_edge_runtime.frame import Frame
+from lepton_edge_runtime.golden import decode_golden
+from lepton_edge_runtime.images import Image, read_image
+from lepton_edge_runtime.plan import Placement, Plan
+from lepton_edge_runtime.preprocess import Preprocess
+from lepton_edge_runtime.results import Origin, Result, Timing
+from lepton_edge_runtime.tasks import make_decoder
+from lepton_edge_runtime.tensors import quantize
+
+log = logging.getLogger(__name__)
+
+READERS = {".tflite": ("model.tflite", read_tflite), ".onnx": ("model.onnx", read_onnx)}
+"""Bare model files: the member of a bundle that each stands for, and who reads it."""
+
+
+def open_model(
+    path: str | Path,
+    *,
+    backend: str = "auto",
+    labels: Sequence[str] | str | Path | None = None,
+    preprocess: Preprocess | None = None,
+    threads: int = 1,
+    top: int = 5,
+) -> "Model":
+    """Open a bundle, or a ``.tflite`` or ``.onnx`` file that carries our card.
+
+    Args:
+        path: The file.
+        backend: ``tflite``, ``onnx``, or ``auto``: the first installed one that passes the golden samples.
+        labels: Names of the classes, or a text file with one a line, instead of the card's.
+        preprocess: Instead of the card's, for the inputs that take pictures.
+        threads: Of the engine.
+        top: How many classes a classifier's result holds.
+
+    Raises:
+        BundleError, ModelFileError: The file cannot be read or trusted.
+        BackendError, MissingExtraError: No engine, or not the one named, can run it.
+
+    Example:
+        >>> with open_model("birds.lepton") as model:      # doctest: +SKIP
+        ...     print(model("parrot.jpg").top.label)
+        Ara macao
+    """
+    path = Path(path)
+    candidate = read_candidate(path)
+    card = _overridden(candidate.card, labels, preprocess)
+    decode = make_decoder(card, top=top)
+    runner, choice = choose(candidate, backend, threads)
+    log.info("%s: %s", path, choice)
+    return Model(card, runner, decode, choice)
+
+
+def read_candidate(path: Path) -> Candidate:
+    """Return what is needed to open the model in ``path``: a bundle, or a bare file with our card."""
+    if path.suffix.lower() not in READERS:
+        bundle = Bundle(path)
+        card = bundle.card
+        members = {name: _member_reader(bundle, name) for name, _ in READERS.values() if name in bundle}
+        golden = (lambda: decode_golden(bundle.member(GOLDEN), card)) if GOLDEN in bundle else None
+        return Candidate(card, members, golden, bundle.manifest.tolerance)
+    member, read = READERS[path.suffix.lower()]
+    content = read_model_file(path)
+    facts: ModelFile = read(content)
+    if facts.card is None:
+        raise ModelFileError(f"{path} carries no Lepton Edge card; convert its Keras model with 'lepton-edge convert'")
+    return Candidate(decode_card(facts.card), {member: lambda: content})
+
+
+def read_model_file(path: Path) -> bytes:
+    """Return a file's bytes, or raise ModelFileError."""
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise ModelFileError(f"cannot read {path}: {problem.strerror}") from problem
+
+
+def read_labels(path: str | Path) -> tuple[str, ...]:
+    """Return the labels in a text file, one a line, in class order; blank lines at the end are dropped."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise InputError(f"cannot read the labels in {path}: {problem}") from problem
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return tuple(line.strip() for line in lines)
+
+
+class Model:
+    """An opened model. It serves one thread at a time: a second call waits.
+
+    Attributes:
+        card: What it takes and answers.
+        choice: Which engine runs it, and why.
+    """
+
+    def __init__(self, card: Card, runner: Runner, decode: Any, choice: Choice) -> None:
+        self.card = card
+        self.choice = choice
+        self._runner: Runner | None = runner
+        self._decode = decode
+        self._lock = Lock()
+        # Compiled at load where OpenCV is there; a device that only takes tensors needs none.
+        pictures = (i for i, end in enumerate(card.inputs) if end.preprocess and find_spec("cv2"))
+        self._plans = {i: self._compiled(i) for i in pictures}
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes; empty where the card has none."""
+        return self.card.labels
+
+    def __call__(self, sample: Image | str | Path | NDArray[Any] | Mapping[str, NDArray[Any]]) -> Result:
+        """Return the answer to one picture, or to model-ready tensors.
+
+        Args:
+            sample: A picture (height × width × 3, BGR, or height × width, grey; ``uint8``), the path of one,
+                a ``float32`` tensor of the input's shape, or one array an input by name (pictures where
+                ``uint8`` and the input takes pictures, else tensors in real numbers).
+
+        Raises:
+            InputError: The model takes no such thing.
+        """
+        with self._lock:
+            return self._answer(sample, None)
+
+    def stream(self, camera: Camera) -> Iterator[Result]:
+        """Yield the answer to each frame of ``camera``; ``result.origin.frame`` is the frame."""
+        for frame in camera:
+            with self._lock:
+                result = self._answer(frame.image, frame)
+            yield result
+
+    def close(self) -> None:
+        """Free the engine; a call afterwards raises InputError."""
+        with self._lock:
+            if self._runner is not None:
+                self._runner.backend.close()
+                self._runner = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _answer(self, sample: Any, frame: Frame | None) -> Result:
+        runner = self._runner
+        if runner is None:
+            raise InputError("this model is closed")
+        begin = perf_counter_ns()
+        placement = self._fill(runner, sample)
+        filled = perf_counter_ns()
+        outputs = runner.run()
+        timing = Timing((filled - begin) / 1e6, (perf_counter_ns() - filled) / 1e6)
+        return self._decode(outputs, placement, Origin(self.choice.backend, timing, frame))  # type: ignore[no-any-return]  # a Decode
+
+    def _compiled(self, index: int) -> Plan:
+        end = self.card.inputs[index]
+        if end.preprocess is None:
+            raise InputError(f"the input {end.tensor.name!r} takes no pictures")
+        return Plan(end.preprocess, end.tensor)
+
+    def _fill(self, runner: Runner, sample: Any) -> Placement | None:
+        if isinstance(sample, Mapping):
+            return self._fill_named(runner, sample)
+        if isinstance(sample, str | Path):
+            sample = read_image(sample)
+        if len(self.card.inputs) > 1:
+            names = ", ".join(repr(one.tensor.name) for one in self.card.inputs)
+            raise InputError(f"this model has {len(self.card.inputs)} inputs: give a dict with the keys {names}")
+        return self._fill_one(runner, 0, sample)
+
+    def _fill_named(self, runner: Runner, arrays: Mapping[str, Any]) -> Placement | None:
+        names = [one.tensor.name for one in self.card.inputs]
+        if set(arrays) != set(names):
+            raise InputError(f"the inputs are {', '.join(map(repr, names))}; got {', '.join(map(repr, arrays))}")
+        placement = None
+        for i, name in enumerate(names):
+            placement = self._fill_one(runner, i, arrays[name]) or placement
+        return placement
+
+    def _fill_one(self, runner: Runner, index: int, array: Any) -> Placement | None:
+        end = self.card.inputs[index]
+        if end.preprocess is not None and isinstance(array, np.ndarray) and array.dtype == np.uint8:
+            plan = self._plans.get(index) or self._compiled(index)
+            return plan(array, runner.input_view(index))
+        tensor = np.asarray(array)
+        if tensor.shape == end.tensor.shape[1:]:
+            tensor = tensor[np.newaxis]
+        if tensor.shape != end.tensor.shape or tensor.dtype.kind not in "fiub":
+            takes = "pictures (uint8) or tensors" if end.preprocess else "tensors"
+            raise InputError(
+                f"the input {end.tensor.name!r} takes {takes} of shape {end.tensor.shape}; "
+                f"got {tensor.dtype} {tensor.shape}"
+            )
+        runner.input_view(index)[...] = quantize(tensor, end.tensor)
+        return None
+
+
+def _member_reader(bundle: Bundle, name: str) -> Any:
+    return lambda: bundle.member(name)
+
+
+def _overridden(card: Card, labels: Sequence[str] | str | Path | None, preprocess: Preprocess | None) -> Card:
+    if labels is not None:
+        names = read_labels(labels) if isinstance(labels, str | Path) else tuple(labels)
+        card = msgspec.structs.replace(card, labels=names)
+    if preprocess is not None:
+        if not any(end.preprocess for end in card.inputs):
+            raise PreprocessError("a preprocess was given, and this model takes no pictures")
+        ends = tuple(
+            msgspec.structs.replace(end, preprocess=preprocess.completed(end.tensor)) if end.preprocess else end
+            for end in card.inputs
+        )
+        card = msgspec.structs.replace(card, inputs=ends)
+    return card

@@ -1,0 +1,222 @@
+"""A ``Preprocess`` compiled for one tensor: resize, colour, one table look-up.
+
+The last step writes straight into the engine's memory, and no frame is copied on the way.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from lepton_edge_runtime.errors import InputError, PreprocessError
+from lepton_edge_runtime.images import Image, opencv
+from lepton_edge_runtime.preprocess import Color, Interpolation, Preprocess
+from lepton_edge_runtime.tensors import TensorSpec, quantize
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a picture lies in the input: ``input = scale * picture + offset``, in pixels."""
+
+    scale_x: float
+    scale_y: float
+    offset_x: float
+    offset_y: float
+
+
+class Plan:
+    """A ``Preprocess`` compiled for one input tensor.
+
+    Integer tensors are exactly rounded: each byte's real number is quantized once, in float64, half to
+    even, into a table of 256 entries. Buffers are reused: a plan serves one thread at a time.
+
+    Args:
+        preprocess: What to do; what is ``None`` is taken from ``spec``.
+        spec: The tensor to fill.
+    """
+
+    def __init__(self, preprocess: Preprocess, spec: TensorSpec) -> None:
+        self._cv2 = opencv()
+        self.preprocess = preprocess.completed(spec)
+        assert self.preprocess.size is not None  # noqa: S101 - completed() filled it in
+        self._width, self._height = self.preprocess.size
+        self._interpolation = _interpolation(self.preprocess.interpolation)
+        self._to_color = _color_codes(self.preprocess.color)
+        self._table = quantize(self.preprocess.levels(), spec)
+        self._spec = spec
+        self._planar = self.preprocess.layout == "nchw"
+        self._canvas: NDArray[np.uint8] | None = None
+        self._canvas_geometry: tuple[int, ...] = ()
+        self._colored = np.empty((self._height, self._width, self.preprocess.channels), np.uint8)
+        self._fill = self._choose_fill()
+
+    def __call__(self, image: Image, out: NDArray[Any]) -> Placement:
+        """Write ``image`` into ``out`` and return where it lies in it.
+
+        Args:
+            image: Height × width × 3, BGR, or height × width (× 1), grey; ``uint8``.
+            out: The tensor, of the shape and type this plan was compiled for.
+
+        Raises:
+            InputError: The image is not ``uint8``, or has another number of channels.
+        """
+        image = _checked(image)
+        resized, placement = self._resized(image)
+        self._fill(resized, out[0])
+        return placement
+
+    def _resized(self, image: Image) -> tuple[Image, Placement]:
+        """Return the picture at the model's size, still in the source's colours."""
+        height, width = image.shape[:2]
+        if self.preprocess.resize == "letterbox":
+            return self._letterboxed(image)
+        left, top, right, bottom = 0, 0, width, height
+        if self.preprocess.resize == "crop":
+            left, top, right, bottom = self._crop_box(width, height)
+        region = image[top:bottom, left:right]
+        scale_x, scale_y = self._width / (right - left), self._height / (bottom - top)
+        placement = Placement(scale_x, scale_y, -left * scale_x, -top * scale_y)
+        if region.shape[:2] == (self._height, self._width):
+            return region, placement
+        canvas = self._canvas_for(image)
+        self._cv2.resize(region, (self._width, self._height), dst=canvas, interpolation=self._interpolation)
+        return canvas, placement
+
+    def _crop_box(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Return left, top, right, bottom of the centre that fills the input.
+
+        Cutting before resizing touches fewer pixels than resizing the whole picture first.
+        """
+        fraction = self.preprocess.crop_fraction
+        scale = max(self._width / fraction / width, self._height / fraction / height)
+        cut_width = min(width, max(1, round(self._width / scale)))
+        cut_height = min(height, max(1, round(self._height / scale)))
+        left, top = (width - cut_width) // 2, (height - cut_height) // 2
+        return left, top, left + cut_width, top + cut_height
+
+    def _letterboxed(self, image: Image) -> tuple[Image, Placement]:
+        height, width = image.shape[:2]
+        scale = min(self._width / width, self._height / height)
+        new_width = min(self._width, max(1, round(width * scale)))
+        new_height = min(self._height, max(1, round(height * scale)))
+        left, top = (self._width - new_width) // 2, (self._height - new_height) // 2
+        canvas = self._canvas_for(image)
+        geometry = (left, top, new_width, new_height, canvas.ndim)
+        if geometry != self._canvas_geometry:
+            canvas[...] = self.preprocess.pad  # the bars stay until the source changes its size
+            self._canvas_geometry = geometry
+        inner = canvas[top : top + new_height, left : left + new_width]
+        self._cv2.resize(image, (new_width, new_height), dst=inner, interpolation=self._interpolation)
+        return canvas, Placement(new_width / width, new_height / height, left, top)
+
+    def _canvas_for(self, image: Image) -> NDArray[np.uint8]:
+        shape = (self._height, self._width, *image.shape[2:])
+        if self._canvas is None or self._canvas.shape != shape:
+            self._canvas = np.empty(shape, np.uint8)
+            self._canvas_geometry = ()
+        return self._canvas
+
+    def _recolor(self, image: Image, out: NDArray[np.uint8]) -> None:
+        """Write ``image`` in the model's colours into ``out``, height × width × channels."""
+        code = self._to_color[image.ndim]
+        if code is None:
+            out[...] = image if image.ndim == 3 else image[..., np.newaxis]
+        else:
+            self._cv2.cvtColor(image, code, dst=out)
+
+    def _choose_fill(self) -> Callable[[Image, NDArray[Any]], None]:
+        """Return the cheapest exact way from resized bytes to the tensor."""
+        table, dtype = self._table, np.dtype(self._spec.dtype)
+        if self._planar:
+            return self._fill_planes
+        if dtype.itemsize == 1:
+            bytes_table = table.view(np.uint8)
+            identity = np.arange(256, dtype=np.uint8)[:, np.newaxis]
+            if (bytes_table == identity).all():
+                return lambda image, out: self._recolor(image, out.view(np.uint8))
+            if (bytes_table == identity ^ 0x80).all():
+                # An array is faster than a scalar here, measured on x86.
+                return partial(self._fill_xor, mask=np.full(self._colored.shape, 0x80, np.uint8))
+            return partial(self._fill_lut, table=_opencv_table(bytes_table))
+        if dtype == np.float32:
+            return partial(self._fill_lut, table=_opencv_table(table))
+        return self._fill_take
+
+    def _fill_xor(self, image: Image, out: NDArray[Any], *, mask: NDArray[np.uint8]) -> None:
+        out_bytes = out.view(np.uint8)
+        self._recolor(image, out_bytes)
+        self._cv2.bitwise_xor(out_bytes, mask, dst=out_bytes)
+
+    def _fill_lut(self, image: Image, out: NDArray[Any], *, table: NDArray[Any]) -> None:
+        self._recolor(image, self._colored)
+        destination = out.view(np.uint8) if out.dtype.itemsize == 1 else out
+        self._cv2.LUT(self._colored, table, dst=destination)
+
+    def _fill_planes(self, image: Image, out: NDArray[Any]) -> None:
+        self._recolor(image, self._colored)
+        for channel in range(self.preprocess.channels):
+            np.take(self._table[:, channel], self._colored[..., channel], out=out[channel], mode="clip")
+
+    def _fill_take(self, image: Image, out: NDArray[Any]) -> None:
+        """Types that OpenCV has no table for, such as float16."""
+        self._recolor(image, self._colored)
+        for channel in range(self.preprocess.channels):
+            out[..., channel] = self._table[:, channel][self._colored[..., channel]]
+
+
+def _checked(image: Any) -> Image:
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        got = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
+        raise InputError(f"an image is a uint8 array, height × width × 3 in BGR; got {got}")
+    picture: Image = image[..., 0] if image.ndim == 3 and image.shape[2] == 1 else image
+    if picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] != 3) or 0 in picture.shape:
+        raise InputError(f"an image is height × width × 3 (BGR) or height × width (grey); got shape {image.shape}")
+    return picture
+
+
+def _opencv_table(table: NDArray[Any]) -> NDArray[Any]:
+    """Return the table as ``cv2.LUT`` takes it: one column where the channels agree, else one each."""
+    if (table == table[:, :1]).all():
+        return np.ascontiguousarray(table[:, 0])
+    return np.ascontiguousarray(table[:, np.newaxis, :])
+
+
+def _interpolation(name: Interpolation) -> int:
+    cv2 = opencv()
+    codes: dict[str, int] = {
+        "linear": cv2.INTER_LINEAR,
+        "linear-exact": cv2.INTER_LINEAR_EXACT,
+        "nearest": cv2.INTER_NEAREST,
+        "area": cv2.INTER_AREA,
+        "cubic": cv2.INTER_CUBIC,
+    }
+    return codes[name]
+
+
+def _color_codes(color: Color | None) -> dict[int, int | None]:
+    """Return the conversion for a grey (2 axes) and a BGR (3 axes) picture; None for a copy."""
+    cv2 = opencv()
+    if color == "gray":
+        return {2: None, 3: cv2.COLOR_BGR2GRAY}
+    return {2: cv2.COLOR_GRAY2BGR, 3: cv2.COLOR_BGR2RGB if color == "rgb" else None}
+
+
+def to_pixels(preprocess: Preprocess, image: Image) -> NDArray[np.uint8]:
+    """Return a picture at the model's size and colour: height × width × channels, ``uint8``.
+
+    Raises:
+        PreprocessError: The preprocessing does not know its size or colour yet.
+        InputError: The image is no ``uint8`` picture.
+    """
+    if preprocess.size is None or preprocess.color is None:
+        raise PreprocessError("size and color are not known yet: call completed() first")
+    width, height = preprocess.size
+    spec = TensorSpec(name="pixels", dtype="uint8", shape=(1, height, width, preprocess.channels))
+    as_bytes = msgspec.structs.replace(preprocess, range=(0.0, 255.0), mean=(), std=(), layout="nhwc")
+    out = np.empty(spec.shape, np.uint8)
+    Plan(as_bytes, spec)(image, out)
+    return np.asarray(out[0])

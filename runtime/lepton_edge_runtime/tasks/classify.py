@@ -1,0 +1,76 @@
+"""Classification: one row of class scores, the best first."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lepton_edge_runtime.card import Card, OutputCard
+from lepton_edge_runtime.errors import BundleError
+from lepton_edge_runtime.plan import Placement
+from lepton_edge_runtime.results import Classes, Origin
+from lepton_edge_runtime.tasks import Decode
+from lepton_edge_runtime.tensors import dequantize
+
+
+def class_count(output: OutputCard) -> int:
+    """Return how many classes an output tells apart; a single sigmoid tells two."""
+    count = output.tensor.shape[-1] if output.tensor.shape else 1
+    return 2 if count == 1 and output.activation == "sigmoid" else count
+
+
+def class_scores(real: NDArray[Any], output: OutputCard) -> NDArray[np.float32]:
+    """Return the score of each class: … × classes, ``float32``.
+
+    Args:
+        real: … × outputs, the output's real numbers.
+        output: Says what they are.
+    """
+    real = real.astype(np.float32, copy=False)
+    if output.activation == "logits":
+        powers = np.exp(real - real.max(axis=-1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+    if class_count(output) != real.shape[-1]:
+        return np.concatenate([1 - real, real], axis=-1)
+    return real
+
+
+class Classify:
+    """Decodes one output of shape 1 × classes. Equal scores are told apart by the lower index."""
+
+    def __init__(self, card: Card, top: int) -> None:
+        if len(card.outputs) != 1:
+            raise BundleError(f"the task 'classify' has one output, and this model has {len(card.outputs)}")
+        self._output = card.outputs[0]
+        count = class_count(self._output)
+        if card.labels and len(card.labels) != count:
+            raise BundleError(f"there are {len(card.labels)} labels for {count} classes")
+        self._labels = card.labels or tuple(map(str, range(count)))
+        self._top = min(top, count)
+        # Scaled integers rank as their real numbers do, so only the survivors are dequantized.
+        self._integers = self._output.tensor.quant is not None and self._output.activation == "softmax"
+
+    def __call__(self, outputs: Sequence[NDArray[Any]], placement: Placement | None, origin: Origin) -> Classes:
+        """Return the best classes."""
+        del placement  # a class has no place
+        stored = outputs[0].reshape(-1)
+        ranked = stored if self._integers else class_scores(dequantize(stored, self._output.tensor), self._output)
+        best = _best(ranked, self._top)
+        score = dequantize(ranked[best], self._output.tensor) if self._integers else ranked[best]
+        return Classes(best, score, tuple([self._labels[i] for i in best]), origin)
+
+
+def _best(values: NDArray[Any], count: int) -> NDArray[np.int64]:
+    """Return the indices of the largest values, largest first, the lower index first among equals."""
+    if count == 1:
+        return np.array([values.argmax()])
+    if values.dtype.itemsize == 1:
+        # Reversed and negated so that the stable sort of 8-bit integers, a radix sort, ranks them.
+        return np.argsort(~values, kind="stable")[:count]
+    return np.argsort(-values, kind="stable")[:count]
+
+
+def make(card: Card, top: int) -> Decode:
+    """Return the decoder for a card."""
+    return Classify(card, top)

@@ -1,0 +1,57 @@
+"""Whether a bundle is whole, and every installed engine answers it as the converter saw it answer."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lepton_edge_runtime.backends import BACKENDS
+from lepton_edge_runtime.bundle import Bundle
+from lepton_edge_runtime.choice import check_golden, engine_version, open_proved
+from lepton_edge_runtime.errors import BackendError
+from lepton_edge_runtime.model import read_candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at: ``passed``, ``failed``, or ``skipped`` with the reason in ``detail``."""
+
+    what: str
+    outcome: Literal["passed", "failed", "skipped"]
+    detail: str
+
+
+def verify(path: str | Path, *, threads: int = 1) -> list[Check]:
+    """Return a check of every member's hash, and of the golden samples on every installed backend.
+
+    Raises:
+        BundleError: The file is no bundle, or was changed.
+    """
+    path = Path(path)
+    bundle = Bundle(path)
+    for name in bundle.manifest.members:
+        bundle.member(name)
+    checks = [Check("hashes", "passed", f"{len(bundle.manifest.members)} members are as the manifest says")]
+    return checks + [_check_backend(name, path, threads) for name in BACKENDS]
+
+
+def _check_backend(name: str, path: Path, threads: int) -> Check:
+    candidate = read_candidate(path)
+    engine = BACKENDS[name]
+    what = f"golden samples, {name}"
+    if engine.member not in candidate.members:
+        return Check(what, "skipped", f"the bundle has no {engine.member}")
+    if not engine.installed:
+        return Check(what, "skipped", f"{engine.distribution} is not installed")
+    if candidate.golden is None:
+        return Check(what, "skipped", "the bundle has no golden samples")
+    try:
+        runner = open_proved(candidate, name, threads)
+        differences = check_golden(runner, candidate, engine.member)
+    except BackendError as refused:
+        return Check(what, "failed", str(refused))
+    runner.backend.close()
+    worst = ", ".join(
+        f"{d:g} of {limit:g}" for d, limit in zip(differences, (candidate.tolerance or {})[engine.member], strict=True)
+    )
+    detail = f"{len(candidate.golden())} samples, {engine_version(name)}, largest difference {worst}"
+    return Check(what, "passed", detail + "".join(f"; {note}" for note in runner.backend.notes))

@@ -1,0 +1,46 @@
+"""Strict reading of JSON that may be hostile: no duplicate keys, no unknown ones."""
+
+import json
+from difflib import get_close_matches
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+def decode_json(text: bytes, wire_type: type[T], *, what: str, error: type[Exception]) -> T:
+    """Return ``text`` as a ``wire_type``, or raise ``error`` with a sentence that names the key.
+
+    Args:
+        text: UTF-8 JSON.
+        wire_type: A msgspec Struct that forbids unknown fields.
+        what: What is being read, for the message ("manifest.json").
+        error: The room's error to raise.
+    """
+    # msgspec keeps the last of two equal keys without a word: two readers could see two cards.
+    try:
+        json.loads(text, object_pairs_hook=_refuse_duplicates)
+    except (ValueError, RecursionError) as problem:
+        raise error(f"{what} is not valid JSON: {problem}") from problem
+    try:
+        return msgspec.json.decode(text, type=wire_type)
+    except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as problem:
+        raise error(f"{what}: {problem}") from problem
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Return " (did you mean 'x'?)" for the known word nearest to ``word``, or nothing."""
+    matches = get_close_matches(word, known, n=1)
+    return f" (did you mean {matches[0]!r}?)" if matches else ""
+
+
+def _refuse_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    keys = dict(pairs)
+    if len(keys) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ValueError(f"the key {key!r} stands twice")
+            seen.add(key)
+    return keys
