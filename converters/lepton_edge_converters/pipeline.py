@@ -16,6 +16,7 @@ from typing import Any
 from lepton_edge_converters import cards
 from lepton_edge_converters.artefacts import Artefact
 from lepton_edge_converters.errors import GateRefusedError, OutputError
+from lepton_edge_converters.exporters import DERIVED
 from lepton_edge_converters.gates.judge import judge
 from lepton_edge_converters.load.opened import OpenedModel, open_for_conversion
 from lepton_edge_converters.packing import write
@@ -137,9 +138,11 @@ def _export(opened: OpenedModel, plan: Plan, job: Job) -> tuple[list[Artefact], 
         made.append(_export_onnx(plan, scheme, canonical, traced, job))
     if scheme == "float32":
         return [one for one in made if one.backend in recipe.formats], []
-    compared = [replace(_export_tflite(plan, "float32", traced, job), shipped=False)]
+    compared = [_export_tflite(plan, "float32", traced, job)]
+    if "onnx" in recipe.formats and DERIVED in made[-1].route:
+        compared.append(_export_onnx(plan, "float32", compared[0], traced, job))
     shipped = [one for one in made if one.backend in recipe.formats]
-    return shipped, compared
+    return shipped, [replace(one, shipped=False) for one in compared]
 
 
 def _export_tflite(plan: Plan, scheme: str, traced: Path, job: Job) -> Artefact:

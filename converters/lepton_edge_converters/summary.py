@@ -109,9 +109,11 @@ def _speed_warnings(judgements: list[Judgement], compared: list[Artefact], laten
     for judgement in judgements:
         artefact = judgement.artefact
         for other in compared:
-            ratio = latencies[artefact.title].minimum_ms / latencies[other.title].minimum_ms
-            if other.backend == artefact.backend and artefact.title.endswith("int8") and ratio > 1.05:
-                warnings.append(f"{artefact.title} is slower than {other.title} here: {ratio:.2f} times its time")
+            mine, theirs = latencies[artefact.title].minimum_ms, latencies[other.title].minimum_ms
+            if other.backend == artefact.backend and artefact.title.endswith("int8") and mine > 1.1 * theirs + 0.005:
+                warnings.append(
+                    f"{artefact.title} is slower than {other.title} here: {mine / theirs:.1f} times its time"
+                )
     warnings.extend(
         f"{judgement.artefact.title}: {judgement.artefact.route}"
         for judgement in judgements

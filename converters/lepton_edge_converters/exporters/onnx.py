@@ -14,6 +14,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from lepton_edge_converters.errors import ConversionError
+from lepton_edge_converters.exporters import DERIVED, REQUANTIZED, TRACED
 from lepton_edge_converters.exporters.canonical import canonicalize
 from lepton_edge_converters.exporters.qdq import CannotDeriveError, derive
 from lepton_edge_converters.facts import ModelFacts
@@ -26,10 +27,6 @@ from lepton_edge_runtime.tensors import TensorSpec
 
 _OPSET = 18  # the newest that tf2onnx writes
 _STANDARD_DOMAINS = ("", "ai.onnx")
-
-DERIVED = "derived from the TFLite file, with its scales"
-TRACED = "from the traced model"
-REQUANTIZED = "from the traced model, quantized by ONNX Runtime on the same samples"
 
 
 def export_onnx(

@@ -55,15 +55,12 @@ class _Graph:
     def keep_integer_ends(self) -> None:
         """Put a DQ → Q pair behind int8 inputs and before int8 outputs, so that all between may be uint8."""
         for name in [name for name, kind in self.inputs.items() if kind == TensorProto.INT8]:
-            readers = [node for node in self.nodes if name in node.input]
-            if any(node.op_type != "DequantizeLinear" for node in readers):
-                raise CannotDeriveError(f"the input {name!r} is read before it is dequantized")
-            for reader in readers:
-                real, stored = self._name(), self._name()
-                scaling = list(reader.input[1:])
-                self.nodes.append(helper.make_node("DequantizeLinear", [name, *scaling], [real]))
-                self.nodes.append(helper.make_node("QuantizeLinear", [real, *scaling], [stored]))
-                reader.input[0] = stored
+            scaling = self._scaling_behind(name)
+            real, stored = self._name(), self._name()
+            for node in self.nodes:
+                node.input[:] = [stored if one == name else one for one in node.input]
+            self.nodes.append(helper.make_node("DequantizeLinear", [name, *scaling], [real]))
+            self.nodes.append(helper.make_node("QuantizeLinear", [real, *scaling], [stored]))
         for name in [name for name, kind in self.outputs.items() if kind == TensorProto.INT8]:
             maker = next(node for node in self.nodes if name in node.output)
             if maker.op_type != "QuantizeLinear":
@@ -121,6 +118,20 @@ class _Graph:
         del self._graph.initializer[:]
         self._graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in self.constants.items())
         del self._graph.value_info[:]
+
+    def _scaling_behind(self, name: str) -> list[str]:
+        """Return scale and zero point of the first DQ behind a tensor, past operators that only move it."""
+        waiting = [name]
+        while waiting:
+            tensor = waiting.pop(0)
+            for node in self.nodes:
+                if tensor not in node.input:
+                    continue
+                if node.op_type == "DequantizeLinear":
+                    return list(node.input[1:])
+                if node.op_type in _MOVERS:
+                    waiting.extend(node.output)
+        raise CannotDeriveError(f"the input {name!r} is never dequantized")
 
     def _activation_kinds(self) -> set[str]:
         """Return the tensors that hold int8 activations: what Q makes, and what movers make of it."""

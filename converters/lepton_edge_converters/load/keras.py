@@ -85,8 +85,9 @@ def call(model: Any, tensors: list[Any]) -> list[Any]:
 def predict(model: Any, tensors: list[NDArray[Any]], facts: ModelFacts) -> list[NDArray[np.float32]]:
     """Return the model's answers to a batch, one array an output: the reference for everything else."""
     step = len(tensors[0]) if facts.batch is None else 1
+    # Called eagerly: ``model.predict`` would compile, and leave its traces in the caller's model.
     parts = [
-        keras.tree.flatten(model.predict_on_batch(_packed(model, [tensor[i : i + step] for tensor in tensors])))
+        call(model, [tf.convert_to_tensor(tensor[i : i + step]) for tensor in tensors])
         for i in range(0, len(tensors[0]), step)
     ]
     return [np.concatenate([np.asarray(part[i]) for part in parts]) for i in range(len(facts.outputs))]
@@ -106,13 +107,50 @@ def trace(model: Any, facts: ModelFacts, folder: Path) -> None:
     frozen = convert_variables_to_constants_v2(
         tf.function(flat_call, input_signature=signature).get_concrete_function(), lower_control_flow=False
     )
+    pruned = _without_neg(frozen)
 
     def named_call(*tensors: Any) -> dict[str, Any]:
-        return {f"output_{i}": output for i, output in enumerate(keras.tree.flatten(frozen(*tensors)))}
+        return {f"output_{i}": output for i, output in enumerate(pruned(*tensors))}
 
     holder = tf.Module()
     holder.call = tf.function(named_call, input_signature=signature)
     tf.saved_model.save(holder, str(folder), signatures=holder.call.get_concrete_function())
+
+
+def _without_neg(frozen: Any) -> Any:
+    """Return the frozen function with each ``Neg`` as a multiplication by -1.
+
+    The two are equal to the bit, and TFLite has an 8-bit multiplication but no 8-bit ``NEG``: a
+    LayerNormalization would keep a hole of float in an int8 file. The ``Neg`` of an exact GELU stays: the
+    converter knows that pattern whole.
+    """
+    definition = frozen.graph.as_graph_def()
+    gelu = _before_erfc(definition)
+    for node in [node for node in definition.node if node.op == "Neg" and node.name not in gelu]:
+        dtype = node.attr["T"].type
+        factor = definition.node.add(name=f"{node.name}/minus_one", op="Const")
+        factor.attr["dtype"].type = dtype
+        factor.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(-1, dtype=dtype))
+        node.op = "Mul"
+        node.input.insert(1, factor.name)
+    inputs = [tensor.name for tensor in frozen.inputs]
+    outputs = [tensor.name for tensor in frozen.outputs]
+
+    def imported(*tensors: Any) -> list[Any]:
+        feed = dict(zip(inputs, tensors, strict=True))
+        answers: list[Any] = tf.graph_util.import_graph_def(
+            definition, input_map=feed, return_elements=outputs, name=""
+        )
+        return answers
+
+    return imported
+
+
+def _before_erfc(definition: Any) -> set[str]:
+    """Return the nodes one and two steps before an ``Erfc``: ``x / 2 * erfc(-x / sqrt(2))``."""
+    inputs = {node.name: [name.split(":")[0] for name in node.input] for node in definition.node}
+    first = {name for node in definition.node if node.op == "Erfc" for name in inputs[node.name]}
+    return first | {name for node in first for name in inputs[node]}
 
 
 def _packed(model: Any, tensors: list[Any]) -> Any:
