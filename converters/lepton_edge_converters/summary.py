@@ -126,5 +126,5 @@ def write_report(report: Report) -> None:
     """Write the report beside its bundle, as ``NAME.report.json``."""
     path = report.output.with_suffix(".report.json")
     part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(report.to_dict(), indent=2, default=str) + "\n", encoding="utf-8")
+    part.write_text(json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
     part.replace(path)

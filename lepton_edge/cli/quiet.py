@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lepton_edge_runtime.images import opencv
+
 _GREETINGS = (
     "INFO: Created TensorFlow Lite",
     "INFO: Initialized TensorFlow Lite",
@@ -39,3 +41,8 @@ def quiet_engines() -> Iterator[None]:
             for line in buffer.read().splitlines(keepends=True):
                 if not line.decode(errors="replace").startswith(_GREETINGS):
                     os.write(2, line)
+
+
+def quiet_opencv() -> None:
+    """Let OpenCV print errors only: what it warns of, a source raises as an error of ours."""
+    opencv().setLogLevel(2)

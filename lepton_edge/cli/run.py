@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from lepton_edge.cli.quiet import quiet_engines
+from lepton_edge.cli.quiet import quiet_engines, quiet_opencv
 from lepton_edge_runtime.camera import Camera
 from lepton_edge_runtime.draw import draw
 from lepton_edge_runtime.model import Model, open_model
@@ -77,6 +77,7 @@ def command(
         logging.getLogger().setLevel(logging.INFO)
     if save is not None and save.exists() and not force:
         raise click.UsageError(f"{save} exists already; replace it with --force")
+    quiet_opencv()
     with ExitStack() as stack:
         with quiet_engines():
             opened = stack.enter_context(open_model(model, backend=backend, labels=labels, threads=threads, top=top))

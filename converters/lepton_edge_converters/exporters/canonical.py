@@ -31,9 +31,9 @@ def canonicalize(model: onnx.ModelProto, inputs: list[str], outputs: list[str]) 
     for node in ordered:
         title = f"{node.op_type}_{counts[node.op_type]}"
         counts[node.op_type] += 1
-        renamed = onnx.NodeProto()
-        renamed.CopyFrom(node)
-        renamed.name, renamed.doc_string = title, ""
+        # Made anew, not copied: a field set to its default and one not set are different bytes.
+        renamed = helper.make_node(node.op_type, node.input, node.output, title, domain=node.domain or None)
+        renamed.attribute.extend(sorted(node.attribute, key=lambda attribute: attribute.name))
         for i, name in enumerate(node.input):
             if name in constants and name not in names:
                 renamed.input[i] = _place(constants[name], f"{title}_{i}", node, written, initializers)
@@ -43,7 +43,7 @@ def canonicalize(model: onnx.ModelProto, inputs: list[str], outputs: list[str]) 
             names.setdefault(name, f"{title}_out" if i == 0 else f"{title}_out{i}")
             renamed.output[i] = names[name]
         nodes.append(renamed)
-    ends = {end.name: end for end in (*graph.input, *graph.output)}
+    ends = {end.name: _plain(end) for end in (*graph.input, *graph.output)}
     canonical = helper.make_graph(
         nodes, "model", [ends[name] for name in inputs], [ends[name] for name in outputs], initializers
     )
@@ -52,6 +52,13 @@ def canonicalize(model: onnx.ModelProto, inputs: list[str], outputs: list[str]) 
     imports = sorted((o.domain, o.version) for o in model.opset_import if o.domain in used)
     del model.opset_import[:]
     model.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in imports)
+
+
+def _plain(end: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
+    """Return an input or output with its name, type and shape, and nothing else."""
+    tensor = end.type.tensor_type
+    shape = [size.dim_value if size.HasField("dim_value") else size.dim_param for size in tensor.shape.dim]
+    return helper.make_tensor_value_info(end.name, tensor.elem_type, shape)
 
 
 def _needed_order(graph: onnx.GraphProto, outputs: list[str]) -> list[onnx.NodeProto]:

@@ -1,4 +1,4 @@
-"""Two exact rewrites that make a QDQ graph read from TFLite as fast as ONNX Runtime's own.
+"""Exact rewrites that make a QDQ graph read from TFLite as fast as ONNX Runtime's own.
 
 TFLite stores activations as int8; ONNX Runtime's kernels want uint8 activations with int8 weights, and
 Q directly behind the operator. Adding 128 to every activation and its zero point changes no real number;
@@ -20,6 +20,8 @@ _MOVERS = frozenset(
         *("Slice", "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze"),
     }
 )
+# Operators whose weights stay integers: the ones that 8 bits make fast.
+_WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 _SHIFT = 128
 
 
@@ -38,6 +40,7 @@ def derive(model: onnx.ModelProto) -> None:
     graph.shift_activations()
     graph.drop_requantizing_pairs()
     graph.drop_implied_clips()
+    graph.keep_constants_real()
     graph.write_back()
 
 
@@ -111,6 +114,26 @@ class _Graph:
                 reader.input[0] = node.input[0]
             self.nodes.remove(node)
 
+    def keep_constants_real(self) -> None:
+        """Store constants of element-wise operators as the real numbers that they stand for.
+
+        Quantized, they tempt ONNX Runtime to compute the operator in integers, with other roundings than
+        TFLite's, in some of its modes and not in others: decisions would depend on the processor.
+        """
+        readers = defaultdict(list)
+        for node in self.nodes:
+            for name in node.input:
+                readers[name].append(node)
+        for node in [n for n in self.nodes if n.op_type == "DequantizeLinear" and n.input[0] in self.constants]:
+            real = self._real_constant(node)
+            after = readers[node.output[0]]
+            if real is None or not after or any(reader.op_type in _WEIGHTED for reader in after):
+                continue
+            name = self._constant(real)
+            for reader in after:
+                reader.input[:] = [name if one == node.output[0] else one for one in reader.input]
+            self.nodes.remove(node)
+
     def write_back(self) -> None:
         """Store nodes and constants; shapes that tf2onnx noted hold no longer and are left out."""
         del self._graph.node[:]
@@ -151,6 +174,14 @@ class _Graph:
                 return stored
             stored |= moved
         return stored
+
+    def _real_constant(self, node: onnx.NodeProto) -> NDArray[np.float32] | None:
+        """Return what a DQ makes of a constant; ``None`` if it scales each channel by itself."""
+        scale = self.constants.get(node.input[1])
+        if scale is None or scale.size != 1:
+            return None
+        widened = self.constants[node.input[0]].astype(np.int32) - int(self._zero_point(node))
+        return widened.astype(np.float32) * np.float32(scale)
 
     def _shift_mover(self, node: onnx.NodeProto, kinds: set[str]) -> None:
         if node.op_type not in _MOVERS:

@@ -1,6 +1,7 @@
 """What a conversion did, in numbers, each with how it was measured."""
 
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class Row:
         drop: Against the original model.
         agreement: Share decided as the original decides, where something is decided.
         cosine: Between its outputs and the original's, averaged over samples; the worst output's.
-        sqnr_db: Signal-to-quantization-noise ratio against the original; the worst output's.
+        sqnr_db: Signal-to-quantization-noise ratio against the original; the worst output's; ``inf`` if equal.
         latency: One thread, interleaved with the other rows.
         route: How it was made.
     """
@@ -132,5 +133,15 @@ class Report:
         raise KeyError(title)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain lists, numbers and strings, for JSON."""
-        return {**asdict(self), "output": str(self.output), "passed": self.passed}
+        """Return the report as plain lists, numbers and strings, for JSON; an infinite SQNR becomes ``None``."""
+        plain: dict[str, Any] = _finite(asdict(self))
+        return {**plain, "output": str(self.output), "passed": self.passed}
+
+
+def _finite(value: Any) -> Any:
+    """Return the value with numbers that JSON cannot write as ``None``."""
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

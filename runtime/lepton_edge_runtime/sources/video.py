@@ -29,7 +29,7 @@ class VideoSource:
             return None
         position = self._frames / self.fps if self.fps else 0.0
         self._frames += 1
-        return Picture(image, position, self._path.name)
+        return Picture(image, position)
 
     def close(self) -> None:
         """Close the file."""
