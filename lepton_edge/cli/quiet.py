@@ -45,4 +45,5 @@ def quiet_engines() -> Iterator[None]:
 
 def quiet_opencv() -> None:
     """Let OpenCV print errors only: what it warns of, a source raises as an error of ours."""
-    opencv().setLogLevel(2)
+    logging = opencv().utils.logging
+    logging.setLogLevel(logging.LOG_LEVEL_ERROR)

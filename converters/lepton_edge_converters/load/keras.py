@@ -224,6 +224,8 @@ def _output_facts(model: Any, inputs: tuple[EndFacts, ...]) -> list[EndFacts]:
 def _output_names(model: Any, answer: Any, count: int) -> list[str]:
     if isinstance(answer, dict):
         return [str(path[-1]) for path, _ in keras.tree.flatten_with_path(answer)]
+    if isinstance(model, keras.Sequential) and count == 1:
+        return [model.layers[-1].name]
     names = list(getattr(model, "output_names", None) or [])
     if len(names) == count:
         return names

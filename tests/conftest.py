@@ -1,0 +1,91 @@
+"""Fixtures: small models, bundles made from them, and the real data where it lies."""
+
+from pathlib import Path
+
+import keras_models
+import numpy as np
+import pytest
+
+import lepton_edge as le
+from lepton_edge_converters.worker import Worker
+
+
+def pytest_addoption(parser):
+    parser.addoption("--real-data", type=Path, help="folder of real models and pictures [../shared/data]")
+
+
+@pytest.fixture(scope="session")
+def real_data(request):
+    """The folder of real models, pictures and videos; the test is skipped where it is absent."""
+    folder = request.config.getoption("--real-data") or request.config.rootpath.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"the real data is not at {folder} (--real-data)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def keras_file(tmp_path_factory):
+    """Return a function: the ``.keras`` file of a kind of small model, trained once a session."""
+    folder = tmp_path_factory.mktemp("keras")
+    with Worker() as worker:
+
+        def saved(kind):
+            path = folder / f"{kind}.keras"
+            if not path.exists():
+                worker.call("keras_models:save", kind, path)
+            return path
+
+        yield saved
+
+
+@pytest.fixture(scope="session")
+def converted(keras_file, tmp_path_factory):
+    """The pattern reader, converted to int8: bundle and report."""
+    path = tmp_path_factory.mktemp("bundle") / "patterns.lepton"
+    report = le.convert(
+        keras_file("sequential"), path, data=keras_models.patterns(200, seed=7), labels=["a", "b", "c", "d"]
+    )
+    return path, report
+
+
+@pytest.fixture(scope="session")
+def bundle(converted):
+    """The pattern reader's bundle: int8, both formats, uint8 in and out."""
+    return converted[0]
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    """Unseen patterns, RGB, and which they are."""
+    return keras_models.patterns(40, seed=11)
+
+
+@pytest.fixture
+def frame(pictures):
+    """One pattern as a camera gives it: 48 × 64, BGR."""
+    return np.ascontiguousarray(np.kron(pictures[0][0], np.ones((2, 2, 1), np.uint8))[..., ::-1])
+
+
+@pytest.fixture(scope="session")
+def video(tmp_path_factory, pictures):
+    """A film of 40 patterns, 96 × 96."""
+    from lepton_edge_runtime.recorder import Recorder
+
+    path = tmp_path_factory.mktemp("video") / "patterns.avi"
+    with Recorder(path, fps=10) as recorder:
+        for picture in pictures[0]:
+            recorder.write(np.ascontiguousarray(np.kron(picture, np.ones((4, 4, 1), np.uint8))[..., ::-1]))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path, pictures):
+    """A folder of eight pictures, one of them broken."""
+    import cv2
+
+    path = tmp_path / "pictures"
+    path.mkdir()
+    for i, picture in enumerate(pictures[0][:8]):
+        cv2.imwrite(str(path / f"{i}.png"), picture[..., ::-1])
+    (path / "3.png").write_bytes(b"no picture")
+    return path

@@ -1,0 +1,36 @@
+"""What every shipped recipe must do."""
+
+import keras_models
+import numpy as np
+import pytest
+
+import lepton_edge as le
+from lepton_edge_converters.recipe import SHIPPED, load_recipe
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_it_converts_and_the_device_agrees_with_keras(name, keras_file, tmp_path, pictures):
+    report = le.convert(
+        keras_file("sequential"), tmp_path / "m.lepton", data=keras_models.patterns(120, seed=5), recipe=name
+    )
+    assert report.passed
+    assert report.scheme == load_recipe(name).scheme
+    for backend in ("tflite", "onnx"):
+        with le.open_model(tmp_path / "m.lepton", backend=backend) as model:
+            read = [model(np.ascontiguousarray(one[..., ::-1])).top.index for one in pictures[0]]
+        assert np.mean(np.array(read) == pictures[1]) > 0.9
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_it_says_what_it_is_for(name):
+    from importlib.resources import files
+
+    text = files("lepton_edge_converters").joinpath("recipes", f"{name}.toml").read_text()
+    assert text.startswith("# ")
+
+
+def test_no_recipe_lies_about_unlisted():
+    from importlib.resources import files
+
+    shipped = {path.name for path in files("lepton_edge_converters").joinpath("recipes").iterdir()}
+    assert {name for name in shipped if name.endswith(".toml")} == {f"{name}.toml" for name in SHIPPED}

@@ -1,0 +1,111 @@
+import os
+import signal
+import sys
+
+import pytest
+
+from lepton_edge_converters.errors import ConversionError, LoadError, WorkerCrashedError
+from lepton_edge_converters.worker import Worker, report_progress
+
+
+def add(one, other):
+    report_progress("adding", 1, 2)
+    report_progress("adding", 2, 2)
+    return one + other
+
+
+def process():
+    return os.getpid()
+
+
+def chat():
+    print("to standard output")
+    print("to standard error", file=sys.stderr)
+    os.write(2, b"from C\n")
+
+
+def crash():
+    os.write(2, b"Fatal: the library gave up\n")
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def leave():
+    os._exit(7)
+
+
+def fail():
+    raise ValueError("no such layer\nand much more")
+
+
+def refuse():
+    raise LoadError("not this one")
+
+
+@pytest.fixture
+def worker():
+    with Worker() as one:
+        yield one
+
+
+def call(worker, job, *arguments, **options):
+    return worker.call(f"test_worker:{job}", *arguments, **options)
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch):
+    monkeypatch.syspath_prepend(os.path.dirname(__file__))
+
+
+def test_a_job_gives_its_result_and_its_progress(worker):
+    told = []
+    assert call(worker, "add", 2, 3, progress=lambda *step: told.append(step)) == 5
+    assert told == [("adding", 1, 2), ("adding", 2, 2)]
+
+
+def test_one_process_serves_all_jobs(worker):
+    assert call(worker, "process") == call(worker, "process") != os.getpid()
+
+
+def test_a_crash_is_an_error_message_and_the_next_call_works(worker):
+    first = call(worker, "process")
+    with pytest.raises(WorkerCrashedError, match=r"'crash' killed its process \(SIGSEGV\).*the library gave up"):
+        call(worker, "crash")
+    assert call(worker, "process") != first
+
+
+def test_leaving_is_a_crash_too(worker):
+    with pytest.raises(WorkerCrashedError, match=r"exit code 7"):
+        call(worker, "leave")
+
+
+def test_errors_of_ours_come_through_and_others_become_one_line(worker):
+    with pytest.raises(LoadError, match="not this one"):
+        call(worker, "refuse")
+    with pytest.raises(ConversionError, match="fail: ValueError: no such layer$"):
+        call(worker, "fail")
+    assert call(worker, "add", 1, 1) == 2
+
+
+def test_what_a_job_prints_stays_in_the_log(worker, capfd):
+    call(worker, "chat")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_a_job_prints_is_shown_when_asked(capfd):
+    with Worker(verbose=True) as worker:
+        call(worker, "chat")
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert "from C" in printed.err
+
+
+def test_no_process_is_left_behind():
+    with Worker() as worker:
+        pid = call(worker, "process")
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_legacy_keras_is_not_inherited(worker, monkeypatch):
+    monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1")
+    assert worker.call("os:getenv", "TF_USE_LEGACY_KERAS") is None

@@ -1,0 +1,177 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from lepton_edge_runtime import camera as camera_module
+from lepton_edge_runtime.camera import Camera
+from lepton_edge_runtime.errors import SourceError, SourceFormatError, SourceNotFoundError, SourceTimeoutError
+from lepton_edge_runtime.sources import Picture
+
+
+class FakeDevice:
+    """Hardware is what a test may fake: gives numbered pictures when told to."""
+
+    live = True
+    fps = 30.0
+
+    def __init__(self):
+        self.wanted = threading.Semaphore(0)
+        self.given = 0
+        self.threads = set()
+        self.closed = False
+        self.error = None
+
+    def read(self):
+        self.threads.add(threading.get_ident())
+        self.wanted.acquire()
+        if self.error:
+            raise self.error
+        if self.closed:
+            return None
+        self.given += 1
+        return Picture(np.full((2, 2, 3), self.given % 256, np.uint8), 0.0)
+
+    def close(self):
+        self.threads.add(threading.get_ident())
+        self.closed = True
+
+
+@pytest.fixture
+def device(monkeypatch):
+    fake = FakeDevice()
+    monkeypatch.setattr(camera_module, "open_source", lambda address: fake)
+    yield fake
+    fake.closed = True
+    fake.wanted.release(1000)
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true"
+        time.sleep(0.001)
+
+
+def balanced(counts):
+    return counts.captured == counts.delivered + counts.waiting + sum(counts.dropped.values())
+
+
+def test_a_video_gives_every_frame(video):
+    with Camera(video) as camera:
+        frames = list(camera)
+        assert [frame.index for frame in frames] == list(range(40))
+        assert frames[10].position_seconds == pytest.approx(1.0)
+        assert frames[0].image.shape == (96, 96, 3)
+    counts = camera.counts
+    assert (counts.captured, counts.delivered, dict(counts.dropped)) == (40, 40, {})
+
+
+def test_a_slow_reader_of_a_video_misses_nothing(video):
+    with Camera(video) as camera:
+        seen = 0
+        for _ in camera:
+            seen += 1
+            if seen < 5:
+                time.sleep(0.02)
+            assert camera.counts.waiting <= 2
+            assert balanced(camera.counts)
+    assert seen == 40
+
+
+def test_a_broken_picture_in_a_folder_is_counted(folder):
+    with Camera(folder) as camera:
+        names = [frame.name for frame in camera]
+    assert names == [f"{i}.png" for i in range(8) if i != 3]
+    assert dict(camera.counts.dropped) == {"unreadable": 1}
+    assert balanced(camera.counts)
+
+
+def test_one_picture_is_a_source(folder):
+    with Camera(folder / "0.png") as camera:
+        assert len(list(camera)) == 1
+
+
+def test_leaving_early_counts_what_was_read_ahead(video):
+    with Camera(video) as camera:
+        next(iter(camera))
+        wait_for(lambda: camera.counts.waiting == 2)
+    counts = camera.counts
+    assert (counts.captured, counts.delivered, dict(counts.dropped), counts.waiting) == (3, 1, {"closed": 2}, 0)
+
+
+def test_a_live_source_gives_its_latest_frame(device):
+    with Camera(0) as camera:
+        device.wanted.release(5)
+        wait_for(lambda: camera.counts.captured == 5)
+        frame = next(iter(camera))
+        assert (frame.index, int(frame.image[0, 0, 0])) == (4, 5)
+        assert dict(camera.counts.dropped) == {"superseded": 4}
+        assert balanced(camera.counts)
+
+
+def test_one_thread_owns_the_handle(device):
+    with Camera(0) as camera:
+        device.wanted.release(2)
+        next(iter(camera))
+        device.closed = True
+        device.wanted.release()
+    wait_for(lambda: device.closed)
+    assert len(device.threads) == 1
+    assert threading.get_ident() not in device.threads
+
+
+def test_a_silent_live_source_times_out(device):
+    with Camera(0, timeout_seconds=0.05) as camera, pytest.raises(SourceTimeoutError, match=r"gave no frame for 0.05 s"):
+        next(iter(camera))
+
+
+def test_a_failing_source_tells_whoever_iterates_after_its_last_frame(device):
+    with Camera(0) as camera:
+        device.wanted.release(1)
+        wait_for(lambda: camera.counts.captured == 1)
+        device.error = SourceError("unplugged")
+        device.wanted.release(1)
+        frames = iter(camera)
+        next(frames)
+        with pytest.raises(SourceError, match="unplugged"):
+            next(frames)
+    assert balanced(camera.counts)
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "message"),
+    [
+        ("none.mp4", SourceNotFoundError, "there is no file or folder none.mp4"),
+        ("rtsp://user:secret@host/1", SourceNotFoundError, "network streams"),
+        (93, SourceNotFoundError, "there is no camera 93"),
+        ("93", SourceNotFoundError, "there is no camera 93"),
+    ],
+)
+def test_a_source_that_is_not_there_is_named(source, error, message):
+    with pytest.raises(error, match=message) as raised:
+        Camera(source)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_text_file_and_an_empty_folder_are_no_sources(tmp_path):
+    text = tmp_path / "text.mp4"
+    text.write_text("hello")
+    with pytest.raises(SourceFormatError, match="is no video that OpenCV can read"):
+        Camera(text)
+    with pytest.raises(SourceFormatError, match="holds no pictures"):
+        Camera(_empty(tmp_path))
+
+
+def _empty(tmp_path):
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    return folder
+
+
+def test_closing_twice_and_iterating_a_closed_camera_is_harmless(video):
+    camera = Camera(video)
+    camera.close()
+    camera.close()
+    assert list(camera) == []

@@ -1,0 +1,93 @@
+"""Inspection, verification, recorder, drawing."""
+
+import cv2
+import numpy as np
+import pytest
+
+import lepton_edge as le
+from lepton_edge_runtime.bundle import Bundle, write_bundle
+from lepton_edge_runtime.draw import draw
+from lepton_edge_runtime.errors import BundleError, SinkError
+from lepton_edge_runtime.recorder import Recorder
+from lepton_edge_runtime.timing import time_interleaved
+
+
+def test_inspection_tells_card_operators_and_sizes(bundle):
+    found = le.inspect(bundle)
+    assert found.card.labels == ("a", "b", "c", "d")
+    assert found.files["model.tflite"].counts()["CONV_2D"] == 1
+    assert found.files["model.onnx"].counts()["Conv"] == 2
+    assert found.size_bytes == bundle.stat().st_size
+    plain = found.to_dict()
+    assert plain["measured"]["model.tflite"]["accuracy"] > 0.9
+    assert plain["recipe"]["scheme"] == "int8"
+
+
+def test_a_good_bundle_is_verified_on_every_backend(bundle):
+    assert [check.outcome for check in le.verify(bundle)] == ["passed"] * 3
+
+
+def test_a_model_exchanged_for_another_fails(bundle, tmp_path):
+    whole = Bundle(bundle)
+    members = {name: whole.member(name) for name in whole.manifest.members}
+    # Weights of the dense layer, somewhere in the middle of the file, are shuffled; the hash is made to fit.
+    weights = bytearray(members["model.tflite"])
+    at = weights.index(read_largest_buffer(bytes(weights)))
+    weights[at : at + 3000] = bytes(reversed(weights[at : at + 3000]))
+    changed = tmp_path / "changed.lepton"
+    write_bundle(changed, whole.manifest, {**members, "model.tflite": bytes(weights)})
+    outcomes = {check.what: check.outcome for check in le.verify(changed)}
+    assert outcomes == {"hashes": "passed", "golden samples, tflite": "failed", "golden samples, onnx": "passed"}
+
+
+def read_largest_buffer(content):
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(content, 0)
+    buffers = [model.Buffers(i).DataAsNumpy() for i in range(model.BuffersLength())]
+    return max((b.tobytes() for b in buffers if isinstance(b, np.ndarray)), key=len)
+
+
+def test_a_changed_file_is_not_even_opened(bundle, tmp_path):
+    content = bytearray(bundle.read_bytes())
+    content[len(content) // 2] ^= 1
+    changed = tmp_path / "changed.lepton"
+    changed.write_bytes(content)
+    with pytest.raises(BundleError, match="cannot be read|wrong SHA-256"):
+        le.verify(changed)
+
+
+def test_a_recording_can_be_read_back(tmp_path, frame):
+    with Recorder(tmp_path / "film.avi", fps=5) as recorder:
+        for _ in range(3):
+            recorder.write(frame)
+        assert not (tmp_path / "film.avi").exists()
+    with le.Camera(tmp_path / "film.avi") as camera:
+        frames = list(camera)
+    assert len(frames) == 3
+    assert np.abs(frames[0].image.astype(int) - frame).mean() < 25
+    assert [path.name for path in tmp_path.iterdir()] == ["film.avi"]
+
+
+@pytest.mark.parametrize("name", ["film.txt", "nowhere/film.mp4"])
+def test_where_no_video_can_go_is_said_at_once(tmp_path, name):
+    with pytest.raises(SinkError, match="a video ends in|there is no folder"):
+        Recorder(tmp_path / name, fps=5)
+
+
+def test_drawing_leaves_the_frame_alone(bundle, frame):
+    large = cv2.resize(frame, (640, 480))
+    before = large.copy()
+    with le.open_model(bundle) as model:
+        drawn = draw(model(large), large)
+    np.testing.assert_array_equal(large, before)
+    assert (drawn[:40, :60] == 255).any()  # white letters in the corner
+    np.testing.assert_array_equal(drawn[-100:], before[-100:])
+
+
+def test_timing_interleaves_its_calls():
+    order = []
+    found = time_interleaved({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, seconds=0, runs_max=5)
+    assert order == ["a", "b"] * 4  # one warm-up, three rounds
+    assert found["a"].runs == 3
+    assert 0 <= found["a"].minimum_ms <= found["a"].median_ms

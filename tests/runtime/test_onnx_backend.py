@@ -1,0 +1,106 @@
+import shutil
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from lepton_edge_runtime.backends import onnx as backend
+from lepton_edge_runtime.backends import open_backend
+from lepton_edge_runtime.bundle import Bundle
+from lepton_edge_runtime.errors import BackendError
+from lepton_edge_runtime.verification import verify
+
+
+def test_the_probe_is_what_it_says():
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", ["x", "w"], ["y"])],
+        "saturation_probe",
+        [helper.make_tensor_value_info("x", TensorProto.UINT8, [4, 64])],
+        [helper.make_tensor_value_info("y", TensorProto.INT32, [4, 16])],
+        [numpy_helper.from_array(np.full((64, 16), 127, np.int8), "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    shipped = files("lepton_edge_runtime.backends").joinpath("saturation_probe.onnx").read_bytes()
+    assert onnx.load_from_string(shipped) == model
+
+
+def test_exact_kernels_are_asked_for_only_where_the_processor_overflows(bundle, monkeypatch):
+    content = Bundle(bundle).member("model.onnx")
+    asked = []
+    options = backend._options
+    monkeypatch.setattr(backend, "_options", lambda threads, *, exact: asked.append(exact) or options(threads, exact=exact))
+    for overflows in (False, True):
+        monkeypatch.setattr(backend, "saturating_processor", lambda overflows=overflows: overflows)
+        opened = open_backend("onnx", content)
+        assert asked.pop() is overflows
+        assert bool(opened.notes) is overflows
+    assert "x64quantprecision=1" in opened.notes[0]
+
+
+def test_exact_kernels_answer_as_the_golden_samples_say(bundle, monkeypatch):
+    monkeypatch.setattr(backend, "saturating_processor", lambda: True)
+    checks = {check.what: check for check in verify(bundle)}
+    assert checks["golden samples, onnx"].outcome == "passed"
+    assert "x64quantprecision=1" in checks["golden samples, onnx"].detail
+
+
+def test_a_shape_that_is_not_fixed_is_refused():
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 4])],
+    )
+    content = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8).SerializeToString()
+    with pytest.raises(BackendError, match=r"'x' has a shape that is not fixed: \['batch', 4\]"):
+        open_backend("onnx", content)
+
+
+def test_spinning_is_off_when_there_are_several_threads():
+    assert backend._options(2, exact=False).get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert backend._options(1, exact=True).get_session_config_entry("session.x64quantprecision") == "1"
+
+
+SCRIPT = """
+import sys
+sys.path[:0] = {paths!r}
+import numpy as np
+from lepton_edge_runtime.backends import open_backend
+from lepton_edge_runtime.backends.onnx import saturating_processor
+from lepton_edge_runtime.bundle import Bundle
+opened = open_backend("onnx", Bundle({bundle!r}).member("model.onnx"))
+answers = []
+for picture in np.load({pictures!r}):
+    opened.input_view(0)[...] = picture
+    answers.append(opened.run()[0])
+np.save({out!r}, np.concatenate(answers))
+print(saturating_processor(), len(opened.notes))
+"""
+
+
+@pytest.mark.slow
+def test_a_processor_without_vnni_decides_alike(bundle, pictures, tmp_path):
+    emulator = shutil.which("qemu-x86_64-static")
+    if emulator is None:
+        pytest.skip("qemu-x86_64-static (Debian's qemu-user-static) is not installed")
+    np.save(tmp_path / "pictures.npy", pictures[0])
+    script = SCRIPT.format(
+        paths=[path for path in sys.path if path],
+        bundle=str(bundle),
+        pictures=str(tmp_path / "pictures.npy"),
+        out=str(tmp_path / "out.npy"),
+    )
+    command = [emulator, "-cpu", "Haswell", str(Path(sys.executable).resolve()), "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    assert done.stdout.split() == ["True", "1"]
+    opened = open_backend("onnx", Bundle(bundle).member("model.onnx"))
+    here = []
+    for picture in pictures[0]:
+        opened.input_view(0)[...] = picture
+        here.append(opened.run()[0])
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy").argmax(1), np.concatenate(here).argmax(1))

@@ -1,0 +1,167 @@
+"""The plan against a plain float reference: same resize, then the formula in float64, then rounding."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lepton_edge_runtime.errors import InputError
+from lepton_edge_runtime.plan import Placement, Plan, to_pixels
+from lepton_edge_runtime.preprocess import Preprocess
+from lepton_edge_runtime.tensors import Quant, TensorSpec
+
+RANGES = [
+    {"range": (0.0, 1.0)},
+    {"range": (-1.0, 1.0)},
+    {"range": (0.0, 255.0)},
+    {"range": (0.0, 1.0), "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)},
+    {"range": (0.0, 255.0), "mean": (103.9, 116.8, 123.7)},
+]
+# Raw bytes, the usual scale of 0..1 and -1..1, and one that clips and rounds at odd places.
+QUANTS = [Quant(1.0, 0), Quant(0.003921568859368563, -128), Quant(0.007843137718737125, -1), Quant(0.0371, 5)]
+
+
+def resized(image, width, height, resize):
+    """The shared resize, written out: BGR or grey, height × width."""
+    full_height, full_width = image.shape[:2]
+    if resize == "stretch":
+        return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    if resize == "crop":
+        scale = max(width / 0.875 / full_width, height / 0.875 / full_height)
+        cut_width = min(full_width, max(1, round(width / scale)))
+        cut_height = min(full_height, max(1, round(height / scale)))
+        left, top = (full_width - cut_width) // 2, (full_height - cut_height) // 2
+        part = image[top : top + cut_height, left : left + cut_width]
+        return cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
+    scale = min(width / full_width, height / full_height)
+    new = min(width, max(1, round(full_width * scale))), min(height, max(1, round(full_height * scale)))
+    canvas = np.full((height, width, *image.shape[2:]), 114, np.uint8)
+    left, top = (width - new[0]) // 2, (height - new[1]) // 2
+    canvas[top : top + new[1], left : left + new[0]] = cv2.resize(image, new, interpolation=cv2.INTER_LINEAR)
+    return canvas
+
+
+def colored(image, color):
+    if color == "gray":
+        grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        return grey[..., None]
+    bgr = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
+    return bgr[..., ::-1] if color == "rgb" else bgr
+
+
+def reference(image, spec, preprocess, size):
+    """Float64 all the way, rounded once at the end: 1 × …, the tensor's type."""
+    pixels = colored(resized(image, *size, preprocess.resize), preprocess.color).astype(np.float64)
+    low, high = preprocess.range
+    channels = pixels.shape[-1]
+    mean = np.array(preprocess.mean or [0.0] * channels)
+    std = np.array(preprocess.std or [1.0] * channels)
+    real = (low + pixels * (high - low) / 255 - mean) / std
+    if spec.quant is not None:
+        info = np.iinfo(spec.dtype)
+        real = np.clip(np.rint(real / spec.quant.scale) + spec.quant.zero_point, info.min, info.max)
+    if preprocess.layout == "nchw":
+        real = real.transpose(2, 0, 1)
+    return real[None].astype(spec.dtype)
+
+
+@st.composite
+def cases(draw):
+    size = draw(st.tuples(st.integers(1, 40), st.integers(1, 40)))
+    color = draw(st.sampled_from(["rgb", "bgr", "gray"]))
+    layout = draw(st.sampled_from(["nhwc", "nchw"]))
+    scaling = dict(draw(st.sampled_from(RANGES)))
+    if color == "gray":
+        scaling = {"range": scaling["range"]}
+    dtype = draw(st.sampled_from(["int8", "uint8", "float32", "float16"]))
+    quant = draw(st.sampled_from(QUANTS)) if dtype.endswith("int8") else None
+    if dtype == "uint8":
+        quant = Quant(quant.scale, abs(quant.zero_point))
+    channels = 1 if color == "gray" else 3
+    shape = (1, size[1], size[0], channels) if layout == "nhwc" else (1, channels, size[1], size[0])
+    preprocess = Preprocess(
+        size=size, color=color, layout=layout, resize=draw(st.sampled_from(["stretch", "letterbox", "crop"])), **scaling
+    )
+    picture = draw(st.tuples(st.integers(1, 60), st.integers(1, 60), st.booleans(), st.integers(0, 2**32 - 1)))
+    return preprocess, TensorSpec(name="x", dtype=dtype, shape=shape, quant=quant), picture
+
+
+def picture_of(height, width, grey, seed):
+    shape = (height, width) if grey else (height, width, 3)
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+@settings(max_examples=400, deadline=None)
+@given(cases())
+def test_a_plan_equals_the_float_reference(case):
+    preprocess, spec, picture = case
+    image = picture_of(*picture)
+    before = image.copy()
+    out = np.full(spec.shape, 77, spec.dtype)
+    plan = Plan(preprocess, spec)
+    plan(image, out)
+    expected = reference(image, spec, preprocess, preprocess.size)
+    if spec.quant is not None:
+        np.testing.assert_array_equal(out, expected)
+    else:
+        np.testing.assert_array_max_ulp(out, expected, maxulp=1)
+    np.testing.assert_array_equal(image, before)
+
+
+@settings(max_examples=50, deadline=None)
+@given(cases(), st.integers(1, 60), st.integers(1, 60))
+def test_a_plan_forgets_the_picture_before(case, height, width):
+    preprocess, spec, picture = case
+    plan = Plan(preprocess, spec)
+    plan(picture_of(height, width, False, 1), np.empty(spec.shape, spec.dtype))  # noqa: FBT003 - grey
+    image = picture_of(*picture)
+    used, fresh = np.empty(spec.shape, spec.dtype), np.empty(spec.shape, spec.dtype)
+    plan(image, used)
+    Plan(preprocess, spec)(image, fresh)
+    np.testing.assert_array_equal(used, fresh)
+
+
+def test_a_letterbox_says_where_the_picture_lies():
+    spec = TensorSpec(name="x", dtype="uint8", shape=(1, 100, 100, 3), quant=Quant(1.0, 0))
+    plan = Plan(Preprocess(resize="letterbox", range=(0, 255)), spec)
+    out = np.empty(spec.shape, np.uint8)
+    placement = plan(np.full((50, 200, 3), 255, np.uint8), out)
+    assert placement == Placement(0.5, 0.5, 0, 37)
+    assert (out[0, :37] == 114).all()
+    assert (out[0, 37:62] == 255).all()
+    assert (out[0, 62:] == 114).all()
+
+
+def test_a_crop_says_where_the_picture_lies():
+    spec = TensorSpec(name="x", dtype="float32", shape=(1, 224, 224, 3))
+    placement = Plan(Preprocess(resize="crop"), spec)(np.zeros((256, 400, 3), np.uint8), np.empty(spec.shape, "f4"))
+    assert placement == Placement(1.0, 1.0, -88.0, -16.0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((2, 4, 4, 3), np.uint8),
+        np.zeros((0, 4, 3), np.uint8),
+        [[1, 2], [3, 4]],
+    ],
+)
+def test_what_is_no_picture_is_refused(wrong):
+    spec = TensorSpec(name="x", dtype="float32", shape=(1, 4, 4, 3))
+    with pytest.raises(InputError, match="an image is"):
+        Plan(Preprocess(), spec)(wrong, np.empty(spec.shape, "f4"))
+
+
+def test_pixels_are_the_bytes_a_raw_model_takes():
+    image = picture_of(30, 40, False, 3)  # noqa: FBT003 - grey
+    pixels = to_pixels(Preprocess(size=(16, 12), color="rgb", range=(-1, 1)), image)
+    np.testing.assert_array_equal(pixels, cv2.resize(image, (16, 12))[..., ::-1])
+
+
+def test_linear_exact_is_another_interpolation():
+    image = picture_of(97, 131, False, 3)  # noqa: FBT003 - grey
+    exact = to_pixels(Preprocess(size=(40, 30), color="bgr", interpolation="linear-exact"), image)
+    np.testing.assert_array_equal(exact, cv2.resize(image, (40, 30), interpolation=cv2.INTER_LINEAR_EXACT))
