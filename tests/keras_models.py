@@ -81,7 +81,9 @@ def _nested(keras, layers):
             name="base",
         )
         picture = keras.Input((SIZE, SIZE, 3), name="picture")
-        return keras.Model(picture, layers.Dense(CLASSES, activation="softmax", name=last)(base(picture)), name="nested")
+        return keras.Model(
+            picture, layers.Dense(CLASSES, activation="softmax", name=last)(base(picture)), name="nested"
+        )
 
     trained = _train(network("fc"))
     renamed = network("_fc")

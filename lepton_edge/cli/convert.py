@@ -124,7 +124,7 @@ def command(
     force: bool,
     verbose: bool,
 ) -> int:
-    r"""Convert the Keras model MODEL (.keras) into a bundle, proven to be still the same model.
+    """Convert the Keras model MODEL (.keras) into a bundle, proven to be still the same model.
 
     The report goes to standard output, and as NAME.report.json beside the bundle. If a gate refuses the
     result, nothing is written, an older bundle stays as it is, and the exit status is 3.

@@ -14,7 +14,7 @@ from lepton_edge_runtime.inspection import Inspection, inspect
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def command(file: Path, *, as_json: bool) -> None:
-    r"""Show what FILE, a bundle, .tflite or .onnx, holds: inputs, outputs, quantization, operators, card.
+    """Show what FILE, a bundle, .tflite or .onnx, holds: inputs, outputs, quantization, operators, card.
 
     \b
     Example:

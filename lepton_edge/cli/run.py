@@ -63,7 +63,7 @@ def command(
     force: bool,
     verbose: bool,
 ) -> None:
-    r"""Run MODEL, a bundle, on a camera, a video or a folder of pictures.
+    """Run MODEL, a bundle, on a camera, a video or a folder of pictures.
 
     Results go to standard output, one line a frame; at the end, standard error says where every frame went
     and which engine answered.

@@ -16,7 +16,7 @@ from lepton_edge_runtime.verification import verify
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads of each engine.")
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 def command(bundle: Path, threads: int, *, as_json: bool) -> int:
-    r"""Check the hashes of BUNDLE, and that every installed engine answers its golden samples as it should.
+    """Check the hashes of BUNDLE, and that every installed engine answers its golden samples as it should.
 
     Exit status 3 if an engine answers otherwise than the converter saw.
 

@@ -28,7 +28,10 @@ def test_a_recipe_can_be_a_file_or_a_value(tmp_path):
     ("text", "message"),
     [
         ('scheme = "int8"\nformts = ["onnx"]', r"unknown key 'formts' \(did you mean 'formats'\?\)"),
-        ('scheme = "int8"\n[gates]\nmin_cosin = 1', r"\[gates\]: unknown key 'min_cosin' \(did you mean 'min_cosine'\?\)"),
+        (
+            'scheme = "int8"\n[gates]\nmin_cosin = 1',
+            r"\[gates\]: unknown key 'min_cosin' \(did you mean 'min_cosine'\?\)",
+        ),
         ('scheme = "int4"', "Invalid enum value 'int4'"),
         ("holdout = 0.5", "missing required field `scheme`"),
         ('scheme = "int8"\nholdout = 1.0', "holdout is a share between 0 and 1, not 1.0"),

@@ -1,6 +1,7 @@
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -53,7 +54,7 @@ def call(worker, job, *arguments, **options):
 
 @pytest.fixture(autouse=True)
 def _importable(monkeypatch):
-    monkeypatch.syspath_prepend(os.path.dirname(__file__))
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
 
 
 def test_a_job_gives_its_result_and_its_progress(worker):

@@ -123,7 +123,10 @@ def test_one_thread_owns_the_handle(device):
 
 
 def test_a_silent_live_source_times_out(device):
-    with Camera(0, timeout_seconds=0.05) as camera, pytest.raises(SourceTimeoutError, match=r"gave no frame for 0.05 s"):
+    with (
+        Camera(0, timeout_seconds=0.05) as camera,
+        pytest.raises(SourceTimeoutError, match=r"gave no frame for 0.05 s"),
+    ):
         next(iter(camera))
 
 

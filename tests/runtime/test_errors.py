@@ -40,4 +40,6 @@ def test_a_missing_part_names_the_extra_that_brings_it():
 def test_a_missing_part_crosses_a_process_unchanged():
     import pickle
 
-    assert str(pickle.loads(pickle.dumps(MissingExtraError("x", extra="pi")))) == str(MissingExtraError("x", extra="pi"))
+    assert str(pickle.loads(pickle.dumps(MissingExtraError("x", extra="pi")))) == str(
+        MissingExtraError("x", extra="pi")
+    )

@@ -65,7 +65,10 @@ def test_results_own_their_arrays(model, pictures):
     ("sample", "message"),
     [
         (np.zeros((24, 24, 4), np.uint8), "an image is height × width × 3"),
-        (np.zeros((9, 9, 3), np.float32), r"takes pictures \(uint8\) or tensors of shape \(1, 24, 24, 3\); got float32"),
+        (
+            np.zeros((9, 9, 3), np.float32),
+            r"takes pictures \(uint8\) or tensors of shape \(1, 24, 24, 3\); got float32",
+        ),
         ({"photo": np.zeros((24, 24, 3), np.uint8)}, "the inputs are 'picture'; got 'photo'"),
         ("nowhere.jpg", "cannot read the picture nowhere.jpg"),
         ("text", "takes pictures"),

@@ -33,7 +33,9 @@ def test_exact_kernels_are_asked_for_only_where_the_processor_overflows(bundle, 
     content = Bundle(bundle).member("model.onnx")
     asked = []
     options = backend._options
-    monkeypatch.setattr(backend, "_options", lambda threads, *, exact: asked.append(exact) or options(threads, exact=exact))
+    monkeypatch.setattr(
+        backend, "_options", lambda threads, *, exact: asked.append(exact) or options(threads, exact=exact)
+    )
     for overflows in (False, True):
         monkeypatch.setattr(backend, "saturating_processor", lambda overflows=overflows: overflows)
         opened = open_backend("onnx", content)

@@ -114,7 +114,7 @@ def test_a_plan_equals_the_float_reference(case):
 def test_a_plan_forgets_the_picture_before(case, height, width):
     preprocess, spec, picture = case
     plan = Plan(preprocess, spec)
-    plan(picture_of(height, width, False, 1), np.empty(spec.shape, spec.dtype))  # noqa: FBT003 - grey
+    plan(picture_of(height, width, False, 1), np.empty(spec.shape, spec.dtype))
     image = picture_of(*picture)
     used, fresh = np.empty(spec.shape, spec.dtype), np.empty(spec.shape, spec.dtype)
     plan(image, used)
@@ -156,12 +156,12 @@ def test_what_is_no_picture_is_refused(wrong):
 
 
 def test_pixels_are_the_bytes_a_raw_model_takes():
-    image = picture_of(30, 40, False, 3)  # noqa: FBT003 - grey
+    image = picture_of(30, 40, False, 3)
     pixels = to_pixels(Preprocess(size=(16, 12), color="rgb", range=(-1, 1)), image)
     np.testing.assert_array_equal(pixels, cv2.resize(image, (16, 12))[..., ::-1])
 
 
 def test_linear_exact_is_another_interpolation():
-    image = picture_of(97, 131, False, 3)  # noqa: FBT003 - grey
+    image = picture_of(97, 131, False, 3)
     exact = to_pixels(Preprocess(size=(40, 30), color="bgr", interpolation="linear-exact"), image)
     np.testing.assert_array_equal(exact, cv2.resize(image, (40, 30), interpolation=cv2.INTER_LINEAR_EXACT))

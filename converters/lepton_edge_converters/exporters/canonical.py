@@ -64,19 +64,17 @@ def _plain(end: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
 def _needed_order(graph: onnx.GraphProto, outputs: list[str]) -> list[onnx.NodeProto]:
     """Return the nodes that the outputs need, each after those it needs, in the order of its inputs."""
     makers = {name: i for i, node in enumerate(graph.node) for name in node.output if name}
-    done: set[int] = set()
+    entered: set[int] = set()
     ordered: list[onnx.NodeProto] = []
     stack = [(makers[name], False) for name in reversed(outputs) if name in makers]
     while stack:
-        i, ready = stack.pop()
-        if i in done:
-            continue
-        if ready:
-            done.add(i)
+        i, needed_done = stack.pop()
+        if needed_done:
             ordered.append(graph.node[i])
-            continue
-        stack.append((i, True))
-        stack.extend((makers[name], False) for name in reversed(graph.node[i].input) if name in makers)
+        elif i not in entered:
+            entered.add(i)
+            stack.append((i, True))
+            stack.extend((makers[name], False) for name in reversed(graph.node[i].input) if name in makers)
     return ordered
 
 

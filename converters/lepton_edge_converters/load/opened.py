@@ -74,14 +74,14 @@ class _ModelInMemory:
         self._model = model
 
     def describe(self, picture_size: tuple[int, int] | None, sample_shapes: list[tuple[int, ...]]) -> ModelFacts:
-        from lepton_edge_converters.load import keras  # noqa: PLC0415 - imports TensorFlow
+        from lepton_edge_converters.load.describe import describe  # noqa: PLC0415 - imports TensorFlow
 
-        return keras.describe(self._model, sha256="", picture_size=picture_size, sample_shapes=sample_shapes)
+        return describe(self._model, sha256="", picture_size=picture_size, sample_shapes=sample_shapes)
 
     def trace(self, facts: ModelFacts, folder: Path) -> None:
-        from lepton_edge_converters.load import keras  # noqa: PLC0415 - imports TensorFlow
+        from lepton_edge_converters.load.trace import trace  # noqa: PLC0415 - imports TensorFlow
 
-        keras.trace(self._model, facts, folder)
+        trace(self._model, facts, folder)
 
     def predict(self, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
         return _predict(self._model, facts, samples, progress)
@@ -89,18 +89,18 @@ class _ModelInMemory:
 
 def describe_file(path: Path, picture_size: tuple[int, int] | None, sample_shapes: list[tuple[int, ...]]) -> ModelFacts:
     """Describe the model in a file; runs in the worker."""
-    from lepton_edge_converters.load import keras  # noqa: PLC0415 - imports TensorFlow
+    from lepton_edge_converters.load.describe import describe  # noqa: PLC0415 - imports TensorFlow
 
     model = _loaded(path)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return keras.describe(model, sha256=sha256, picture_size=picture_size, sample_shapes=sample_shapes)
+    return describe(model, sha256=sha256, picture_size=picture_size, sample_shapes=sample_shapes)
 
 
 def trace_file(path: Path, facts: ModelFacts, folder: Path) -> None:
     """Trace the model in a file; runs in the worker."""
-    from lepton_edge_converters.load import keras  # noqa: PLC0415 - imports TensorFlow
+    from lepton_edge_converters.load.trace import trace  # noqa: PLC0415 - imports TensorFlow
 
-    keras.trace(_loaded(path), facts, folder)
+    trace(_loaded(path), facts, folder)
 
 
 def predict_file(path: Path, facts: ModelFacts, samples: StoredSamples) -> list[NDArray[Any]]:

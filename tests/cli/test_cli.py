@@ -1,0 +1,226 @@
+"""The command line: results on standard output, the rest on standard error, and the exit status."""
+
+import json
+import os
+import subprocess
+import sys
+
+import keras_models
+import numpy as np
+import pytest
+
+from lepton_edge.cli import COMMANDS, run
+from lepton_edge_runtime.bundle import Bundle
+
+
+@pytest.fixture
+def command(capfd):
+    """Run a command line; return its exit status and what it printed."""
+
+    def call(*arguments):
+        status = run([str(argument) for argument in arguments])
+        printed = capfd.readouterr()
+        return status, printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture
+def samples(tmp_path):
+    x, y = keras_models.patterns(120, seed=3)
+    np.savez(tmp_path / "samples.npz", x=x, y=y)
+    return tmp_path / "samples.npz"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(command, name):
+    status, out, err = command(name, "--help")
+    assert (status, err) == (0, "")
+    assert out.startswith(f"Usage: lepton-edge {name}")
+    assert "\n  Example" in out or name == "demo"
+
+
+def test_help_lists_the_commands_without_loading_them():
+    code = "import sys; from lepton_edge.cli import run; run(['--help']); print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+    assert all(f"  {name} " in done.stdout for name in COMMANDS)
+
+
+def test_the_version_is_the_packages(command):
+    import lepton_edge
+
+    assert command("--version")[1].strip() == f"lepton-edge, version {lepton_edge.__version__}"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["frobnicate"], ["run"], ["convert", "x.keras", "-o", "y.lepton", "--io", "int4"]]
+)
+def test_wrong_usage_exits_with_2(command, arguments):
+    status, out, err = command(*arguments)
+    assert (status, out) == (2, "")
+    assert "Usage" in err
+
+
+def test_convert_prints_a_table_and_writes_the_bundle(command, keras_file, samples, tmp_path):
+    labels = tmp_path / "labels.txt"
+    labels.write_text("north\neast\nsouth\nwest\n")
+    status, out, err = command(
+        "convert", keras_file("sequential"), "-o", tmp_path / "m.lepton", "--data", samples, "--labels", labels,
+        "--size", "24x24", "--color", "rgb", "--range", "0..255", "--resize", "letterbox", "--io", "int8",
+        "--formats", "tflite", "--holdout", "0.5", "--calibration", "20", "--max-drop", "50",
+    )  # fmt: skip
+    assert status == 0
+    assert "TFLite int8" in out
+    assert "samples: 20 calibrated, 60 judged, of 120 (with labels" in out
+    assert err.startswith(f"wrote {tmp_path / 'm.lepton'}")
+    card = Bundle(tmp_path / "m.lepton").card
+    assert card.labels == ("north", "east", "south", "west")
+    assert card.inputs[0].preprocess.resize == "letterbox"
+    assert card.inputs[0].tensor.dtype == "int8"
+
+
+def test_convert_as_json_is_nothing_but_json(command, keras_file, samples, tmp_path):
+    status, out, err = command(
+        "convert", keras_file("sequential"), "-o", tmp_path / "m.lepton", "--data", samples, "--json"
+    )
+    assert (status, err) == (0, "")
+    report = json.loads(out)
+    assert report["passed"] is True
+    assert report == json.loads((tmp_path / "m.report.json").read_text())
+
+
+def test_a_refused_model_exits_with_3_after_its_table(command, keras_file, samples, tmp_path):
+    (tmp_path / "strict.toml").write_text('scheme = "int8"\n[gates]\nmin_cosine = 1.0\n')
+    (tmp_path / "m.lepton").write_text("old")
+    status, out, err = command(
+        "convert", keras_file("sequential"), "-o", tmp_path / "m.lepton", "--data", samples, "--force",
+        "--recipe", tmp_path / "strict.toml",
+    )  # fmt: skip
+    assert status == 3
+    assert "REFUSED" in out
+    assert err.startswith("lepton-edge: the converted model was refused: TFLite int8 outputs: cosine")
+    assert (tmp_path / "m.lepton").read_text() == "old"
+
+
+def test_an_error_is_one_line_and_exits_with_1(command, tmp_path):
+    status, out, err = command("convert", tmp_path / "none.keras", "-o", tmp_path / "m.lepton", "--recipe", "float32")
+    assert (status, out) == (1, "")
+    assert err == f"lepton-edge: there is no model file {tmp_path / 'none.keras'}\n"
+
+
+@pytest.mark.parametrize("size", ["224", "axb", "224x", "x"])
+def test_a_size_is_width_by_height(command, size):
+    status, _, err = command("convert", "m.keras", "-o", "m.lepton", "--size", size)
+    assert status == 2
+    assert "write WIDTHxHEIGHT, such as 224x224" in err
+
+
+def test_inspect_shows_what_is_inside(command, bundle):
+    status, out, err = command("inspect", bundle)
+    assert (status, err) == (0, "")
+    for part in ("picture uint8 1×24×24×3, scale 1, zero point 0", "softmax", "CONV_2D 1", "labels   4: a, b, c, d"):
+        assert part in out
+    assert json.loads(command("inspect", bundle, "--json")[1])["card"]["task"] == "classify"
+
+
+@pytest.mark.parametrize("member", ["model.tflite", "model.onnx"])
+def test_inspect_reads_bare_files(command, bundle, tmp_path, member):
+    path = tmp_path / member
+    path.write_bytes(Bundle(bundle).member(member))
+    status, out, _ = command("inspect", path)
+    assert status == 0
+    assert "task classify" in out
+
+
+def test_verify_passes_a_good_bundle_quietly(command, bundle):
+    status, out, err = command("verify", bundle)
+    assert (status, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()] == ["passed"] * 3
+
+
+def test_verify_exits_with_3_on_a_mismatch(command, bundle, monkeypatch):
+    monkeypatch.setattr("lepton_edge_runtime.choice.worst_differences", lambda golden, run: (99.0,))
+    status, out, _ = command("verify", bundle, "--json")
+    assert status == 3
+    assert [check["outcome"] for check in json.loads(out)] == ["passed", "failed", "failed"]
+
+
+def test_verify_exits_with_1_on_a_changed_file(command, bundle, tmp_path):
+    content = bytearray(bundle.read_bytes())
+    content[-2000] ^= 1
+    (tmp_path / "m.lepton").write_bytes(content)
+    assert command("verify", tmp_path / "m.lepton")[0] == 1
+
+
+def test_run_prints_a_line_a_frame_and_says_where_all_went(command, bundle, video):
+    status, out, err = command("run", bundle, "--camera", video)
+    assert status == 0
+    assert len(out.splitlines()) == 40
+    assert err.startswith("40 frames in = 40 answered + dropped: none; ")
+    assert "tflite (ai-edge-litert" in err
+
+
+def test_run_as_json_gives_one_object_a_frame_and_the_totals(command, bundle, folder):
+    status, out, err = command("run", bundle, "--camera", folder, "--json", "--backend", "onnx", "--top", "2")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert status == 0
+    assert err in ("", f"lepton-edge: {folder}: 3.png cannot be read\n")
+    assert [line["name"] for line in lines[:-1]] == [f"{i}.png" for i in range(8) if i != 3]
+    assert all(len(line["classes"]) == 2 and line["backend"] == "onnx" for line in lines[:-1])
+    totals = lines[-1]["totals"]
+    assert totals["captured"] == totals["answered"] + sum(totals["dropped"].values()) == 8
+
+
+def test_run_stops_after_the_frames_asked_for_and_saves_them(command, bundle, video, tmp_path):
+    status, out, err = command("run", bundle, "--camera", video, "--max-frames", "5", "--save", tmp_path / "o.mp4")
+    assert (status, len(out.splitlines())) == (0, 5)
+    assert " 5 answered + dropped: " in err
+    assert len(command("run", bundle, "--camera", tmp_path / "o.mp4")[1].splitlines()) == 5
+    assert command("run", bundle, "--camera", video, "--save", tmp_path / "o.mp4")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--camera", "94"], "there is no camera 94"),
+        (["--camera", "none.mp4"], "there is no file or folder none.mp4"),
+        (["--camera", "0", "--backend", "onx"], "no backend 'onx'"),
+        (["--camera", "0", "--labels", "none.txt"], "cannot read the labels in none.txt"),
+        (["--camera", "VIDEO", "--save", "film.gif"], "a video ends in .mp4"),
+    ],
+)
+def test_run_says_what_is_wrong_in_one_line(command, bundle, video, arguments, message):
+    arguments = [str(video) if argument == "VIDEO" else argument for argument in arguments]
+    status, out, err = command("run", bundle, *arguments)
+    assert (status, out) == (1, "")
+    assert err.startswith("lepton-edge: ")
+    assert message in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_reader_that_has_enough_is_no_error(bundle, video):
+    script = f"{sys.executable} -m lepton_edge run {bundle} --camera {video} | head -n 1"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, env=os.environ)
+    assert len(done.stdout.splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_window_that_cannot_be_shown_says_what_to_do(command, bundle, video):
+    import cv2
+
+    if "GUI:" in cv2.getBuildInformation() and "NONE" not in cv2.getBuildInformation().split("GUI:")[1].splitlines()[0]:
+        pytest.skip("this OpenCV has windows")
+    status, _, err = command("run", bundle, "--camera", video, "--show")
+    assert status == 1
+    assert "lepton-edge[desktop]" in err
+
+
+@pytest.mark.slow
+def test_the_demo_reads_digits(command, tmp_path):
+    status, out, err = command("demo", "-o", tmp_path / "demo")
+    assert (status, err) == (0, "")
+    right = int(out.split("digits.avi: ")[1].split(" of 120")[0])
+    assert right >= 110
+    assert "120 frames in = 120 delivered + dropped: none" in out
+    assert len(Bundle(tmp_path / "demo" / "digits.lepton").card.labels) == 10

@@ -1,0 +1,67 @@
+import runpy
+import sys
+from pathlib import Path
+
+import keras_models
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def samples(tmp_path):
+    x, y = keras_models.patterns(120, seed=3)
+    np.savez(tmp_path / "samples.npz", x=x, y=y)
+    return tmp_path / "samples.npz"
+
+
+@pytest.fixture
+def example(monkeypatch, capsys):
+    """Run an example as a user would; return its exit status and what it printed."""
+
+    def call(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        status = 0
+        try:
+            runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        except SystemExit as left:
+            status = left.code or 0
+        return status, capsys.readouterr().out
+
+    return call
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_an_example_is_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 40
+
+
+def test_convert_a_classifier(example, keras_file, samples, tmp_path):
+    status, out = example("convert_classifier.py", keras_file("sequential"), samples, tmp_path / "m.lepton")
+    assert status == 0
+    assert "bytes" in out
+    assert "agreement" in out
+
+
+def test_run_a_camera(example, bundle, video):
+    status, out = example("run_camera.py", bundle, video)
+    assert status == 0
+    assert "engine: tflite" in out
+    assert "40 frames in = 40 delivered" in out
+
+
+def test_a_build_step_fails_with_the_right_status(example, keras_file, samples, tmp_path):
+    done = example("build_script.py", keras_file("sequential"), samples, tmp_path / "m.lepton", "5")
+    assert done[0] == 0
+    assert "gates passed" in done[1]
+    assert example("build_script.py", tmp_path / "none.keras", samples, tmp_path / "m.lepton", "5")[0] == 1
+    refused = example("build_script.py", keras_file("floor_mod"), _numbers(tmp_path), tmp_path / "m.lepton", "5")
+    assert refused[0] == 3
+    assert "REFUSED TFLite int8 operators" in refused[1]
+
+
+def _numbers(tmp_path):
+    x, y = keras_models.clusters(100)
+    np.savez(tmp_path / "numbers.npz", x=x, y=y)
+    return tmp_path / "numbers.npz"
