@@ -188,3 +188,10 @@ def _floor_mod(keras, layers):
     hidden = layers.Dense(8, activation="relu")(numbers)
     folded = keras.ops.mod(hidden, 1.5)
     return keras.Model(numbers, layers.Dense(3, activation="softmax")(folded), name="floor_mod")
+
+
+def _wide(keras, layers):
+    # Untrained: only its size counts.
+    numbers = keras.Input((64,), name="numbers")
+    hidden = layers.Dense(512, activation="relu")(numbers)
+    return keras.Model(numbers, layers.Dense(64)(layers.Dense(256, activation="relu")(hidden)), name="wide")

@@ -26,10 +26,11 @@ def command(folder: Path, *, verbose: bool) -> None:
     Takes a minute or two. Needs pip install 'lepton-edge[demo]'.
     """
     from lepton_edge.demo import run_demo  # noqa: PLC0415 - only for this command
-    from lepton_edge_converters.report.table import print_report  # noqa: PLC0415 - needs rich
 
     with progress_bar(shown=not verbose) as progress, quiet_engines():
         result = run_demo(folder, progress=progress, verbose=verbose)
+    from lepton_edge_converters.report.table import print_report  # noqa: PLC0415 - needs rich, which demo brings
+
     print_report(result.report, sys.stdout)
     click.echo(f"\n{result.video}: {result.right} of {result.shown} digits read right; {result.counts}")
     click.echo(f"engine: {result.choice}")

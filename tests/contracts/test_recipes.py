@@ -21,6 +21,25 @@ def test_it_converts_and_the_device_agrees_with_keras(name, keras_file, tmp_path
         assert np.mean(np.array(read) == pictures[1]) > 0.9
 
 
+@pytest.mark.parametrize(("name", "share"), [("float16", 0.6), ("int8", 0.35)])
+def test_it_is_as_small_as_its_name_promises_in_both_formats(name, share, real_sizes):
+    for title in ("TFLite", "ONNX"):
+        assert real_sizes[f"{title} {name}"] < share * real_sizes[f"{title} float32"]
+
+
+@pytest.fixture(scope="module")
+def real_sizes(keras_file, tmp_path_factory):
+    """Bytes of each file of a model large enough for its weights to count."""
+    folder = tmp_path_factory.mktemp("sizes")
+    numbers = np.random.default_rng(0).normal(size=(40, 64)).astype(np.float32)
+    sizes = {}
+    for name in SHIPPED:
+        loose = load_recipe(name, gates={"min_agreement": 0.0, "min_cosine": 0.0, "min_parity": 0.0})
+        report = le.convert(keras_file("wide"), folder / f"{name}.lepton", data=numbers, recipe=loose)
+        sizes |= {row.title: row.size_bytes for row in report.rows}
+    return sizes
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_it_says_what_it_is_for(name):
     from importlib.resources import files

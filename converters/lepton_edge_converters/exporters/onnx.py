@@ -80,6 +80,8 @@ def _derived(tflite: Path, scheme: Scheme) -> onnx.ModelProto:
         raise CannotDeriveError(f"ONNX has no {', '.join(unknown)}")
     if scheme == "int8":
         derive(model)
+    if scheme == "float16":
+        _store_weights_as_float16(model, only_exact=True)  # tf2onnx has widened them
     canonicalize(model, _names(file.inputs), _names(file.outputs))
     return model
 
@@ -95,7 +97,7 @@ def _traced(
             f"the model cannot be written as ONNX, which has no {', '.join(unknown)}; leave it out (--formats tflite)"
         )
     if scheme == "float16":
-        _store_weights_as_float16(model)
+        _store_weights_as_float16(model, only_exact=False)
     if scheme == "int8":
         if calibration is None:
             raise ConversionError("int8 needs samples to calibrate with")
@@ -156,16 +158,24 @@ def _replace_erfc(model: onnx.ModelProto) -> None:
     model.graph.node.extend(nodes)
 
 
-def _store_weights_as_float16(model: onnx.ModelProto) -> None:
-    """Store weights in 16 bits and cast them back: what TFLite's float16 does, computed in float32 alike."""
+def _store_weights_as_float16(model: onnx.ModelProto, *, only_exact: bool) -> None:
+    """Store weights in 16 bits and cast them back: what TFLite's float16 does, computed in float32 alike.
+
+    Args:
+        model: Changed in place.
+        only_exact: Leave weights that would change as they are.
+    """
     casts = []
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
         if values.dtype != np.float32 or values.size < 16:
             continue
+        half = values.astype(np.float16)
+        if only_exact and not np.array_equal(half.astype(np.float32), values):
+            continue
         name = f"{tensor.name}_float16"
         casts.append(helper.make_node("Cast", [name], [tensor.name], to=TensorProto.FLOAT))
-        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name))
+        tensor.CopyFrom(numpy_helper.from_array(half, name))
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
