@@ -104,6 +104,11 @@ def prepare(
     draft, more = cards.draft(facts, completed, labels or samples.labels, reference, task, classes, samples.targets)
     if draft.task != "classify":
         judged = replace(judged, targets=None)
+    if recipe.gates.max_drop is not None and judged.targets is None:
+        raise SamplesError(
+            f"a drop in accuracy (at most {recipe.gates.max_drop:g} points) can only be judged on labelled samples of a "
+            f"classifier; these are without labels, and the task is {draft.task!r}"
+        )
     counts = SampleCounts(
         samples.origin,
         samples.count,

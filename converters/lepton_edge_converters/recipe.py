@@ -92,7 +92,10 @@ def load_recipe(recipe: str | Path | Recipe, **overrides: Any) -> Recipe:
     given = {name: value for name, value in overrides.items() if value is not None}
     if "max_drop" in given:
         settings.setdefault("gates", {})["max_drop"] = given.pop("max_drop")
-    return _checked({**settings, **given}, what=f"recipe {recipe}" if isinstance(recipe, str | Path) else "recipe")
+    loaded = _checked({**settings, **given}, what=f"recipe {recipe}" if isinstance(recipe, str | Path) else "recipe")
+    if given.get("io", "float32") != "float32" and loaded.scheme != "int8":
+        raise RecipeError(f"io {loaded.io} is for int8 models; a {loaded.scheme} model takes and gives float32")
+    return loaded
 
 
 def _read(recipe: str | Path) -> dict[str, Any]:

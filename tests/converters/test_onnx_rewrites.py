@@ -169,6 +169,17 @@ def test_computing_on_stored_integers_cannot_be_derived():
         derive(g.model([("x", TensorProto.FLOAT, [4])], [("out", TensorProto.FLOAT, [4])]))
 
 
+def test_constants_of_element_wise_operators_are_real():
+    # Quantized ones are computed in integers in some of ONNX Runtime's modes and not in others.
+    model = conv_net("Relu", 0.02, -128)
+    derive(model)
+    constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    (multiply,) = [node for node in model.graph.node if node.op_type == "Mul"]
+    (gain,) = [constants[name] for name in multiply.input if name in constants]
+    assert gain.dtype == np.float32
+    assert gain == np.float32(0.03) * (64 - 3)
+
+
 def test_every_quantizer_owns_its_constants():
     model = conv_net("Relu", 0.02, -128)
     derive(model)

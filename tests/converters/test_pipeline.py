@@ -295,6 +295,12 @@ class TestRefusals:
         assert report.row("Keras").accuracy.value < 0.2
         assert [gate.passed for gate in report.gates if "accuracy" in gate.name] == [True, True]
 
+    def test_a_drop_that_cannot_be_judged_is_refused(self, keras_file, out):
+        self.refused(
+            SamplesError, r"\(at most 1 points\) can only be judged on labelled samples", keras_file("sequential"), out,
+            data=patterns()[0], max_drop=1.0,
+        )  # fmt: skip
+
     def test_float_hidden_in_an_int8_file_is_refused_by_name(self, keras_file, out):
         with pytest.raises(GateRefusedError, match="compute in float: FLOOR_MOD") as refused:
             le.convert(keras_file("floor_mod"), out, data=keras_models.clusters(100))

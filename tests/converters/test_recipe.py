@@ -64,3 +64,9 @@ def test_a_shipped_recipe_survives_being_written_down(name):
 
     recipe = load_recipe(name)
     assert msgspec.json.decode(msgspec.json.encode(recipe), type=Recipe) == recipe
+
+
+def test_integer_ends_of_a_float_model_are_refused():
+    with pytest.raises(RecipeError, match="io uint8 is for int8 models; a float16 model takes and gives float32"):
+        load_recipe("float16", io="uint8")
+    assert load_recipe("float16", io="float32").scheme == "float16"
