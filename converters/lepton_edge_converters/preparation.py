@@ -106,8 +106,8 @@ def prepare(
         judged = replace(judged, targets=None)
     if recipe.gates.max_drop is not None and judged.targets is None:
         raise SamplesError(
-            f"a drop in accuracy (at most {recipe.gates.max_drop:g} points) can only be judged on labelled samples of a "
-            f"classifier; these are without labels, and the task is {draft.task!r}"
+            f"a drop in accuracy (at most {recipe.gates.max_drop:g} points) can only be judged on labelled samples of "
+            f"a classifier; these are without labels, and the task is {draft.task!r}"
         )
     counts = SampleCounts(
         samples.origin,

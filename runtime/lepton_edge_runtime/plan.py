@@ -130,21 +130,26 @@ class Plan:
 
     def _choose_fill(self) -> Callable[[Image, NDArray[Any]], None]:
         """Return the cheapest exact way from resized bytes to the tensor."""
-        table, dtype = self._table, np.dtype(self._spec.dtype)
+        dtype = np.dtype(self._spec.dtype)
         if self._planar:
             return self._fill_planes
         if dtype.itemsize == 1:
-            bytes_table = table.view(np.uint8)
-            identity = np.arange(256, dtype=np.uint8)[:, np.newaxis]
-            if (bytes_table == identity).all():
-                return lambda image, out: self._recolor(image, out.view(np.uint8))
-            if (bytes_table == identity ^ 0x80).all():
-                # An array is faster than a scalar here, measured on x86.
-                return partial(self._fill_xor, mask=np.full(self._colored.shape, 0x80, np.uint8))
-            return partial(self._fill_lut, table=_opencv_table(bytes_table))
-        if dtype == np.float32:
-            return partial(self._fill_lut, table=_opencv_table(table))
-        return self._fill_take
+            return self._choose_byte_fill(self._table.view(np.uint8))
+        if dtype != np.float32:
+            return self._fill_take
+        divisor = _exact_divisor(self._table)
+        if divisor is not None:
+            return partial(self._fill_divided, divisor=divisor)
+        return partial(self._fill_lut, table=_opencv_table(self._table))
+
+    def _choose_byte_fill(self, table: NDArray[np.uint8]) -> Callable[[Image, NDArray[Any]], None]:
+        identity = np.arange(256, dtype=np.uint8)[:, np.newaxis]
+        if (table == identity).all():
+            return lambda image, out: self._recolor(image, out.view(np.uint8))
+        if (table == identity ^ 0x80).all():
+            # An array is faster than a scalar here, measured on x86.
+            return partial(self._fill_xor, mask=np.full(self._colored.shape, 0x80, np.uint8))
+        return partial(self._fill_lut, table=_opencv_table(table))
 
     def _fill_xor(self, image: Image, out: NDArray[Any], *, mask: NDArray[np.uint8]) -> None:
         out_bytes = out.view(np.uint8)
@@ -155,6 +160,12 @@ class Plan:
         self._recolor(image, self._colored)
         destination = out.view(np.uint8) if out.dtype.itemsize == 1 else out
         self._cv2.LUT(self._colored, table, dst=destination)
+
+    def _fill_divided(self, image: Image, out: NDArray[Any], *, divisor: np.float32) -> None:
+        self._recolor(image, self._colored)
+        np.copyto(out, self._colored)
+        if divisor != 1:
+            np.divide(out, divisor, out=out)
 
     def _fill_planes(self, image: Image, out: NDArray[Any]) -> None:
         self._recolor(image, self._colored)
@@ -183,6 +194,18 @@ def _opencv_table(table: NDArray[Any]) -> NDArray[Any]:
     if (table == table[:, :1]).all():
         return np.ascontiguousarray(table[:, 0])
     return np.ascontiguousarray(table[:, np.newaxis, :])
+
+
+def _exact_divisor(table: NDArray[np.float32]) -> np.float32 | None:
+    """Return what bytes need only be divided by to become the table, to the bit; ``None`` if nothing does.
+
+    A copy and a division are faster than a look-up of floats.
+    """
+    levels = np.arange(256, dtype=np.float32)[:, np.newaxis]
+    for divisor in (np.float32(1), np.float32(255)):
+        if (table == levels / divisor).all():
+            return divisor
+    return None
 
 
 def _interpolation(name: Interpolation) -> int:
