@@ -15,17 +15,17 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from threading import Thread
 from time import sleep
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from lepton_edge_converters.errors import ConversionError, WorkerCrashedError
+from lepton_edge_runtime.closing import Closing
 from lepton_edge_runtime.errors import LeptonError
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
 
-class Worker:
+class Worker(Closing):
     """A child process that runs jobs one after the other.
 
     Args:
@@ -66,7 +66,11 @@ class Worker:
             raise WorkerCrashedError(self._obituary(job)) from gone
 
     def close(self) -> None:
-        """End the process."""
+        """End the process and drop its log."""
+        self._end_process()
+        self._log.close()
+
+    def _end_process(self) -> None:
         if self._pipe is not None:
             self._pipe.close()
             self._pipe = None
@@ -74,15 +78,6 @@ class Worker:
             self._process.kill()
             self._process.wait()
             self._process = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-        self._log.close()
 
     def _started(self) -> Connection:
         if self._pipe is not None:
@@ -104,7 +99,7 @@ class Worker:
     def _obituary(self, job: str) -> str:
         """Return how the process died, with the last it said."""
         code = self._process.wait(timeout=10) if self._process is not None else 0
-        self.close()
+        self._end_process()
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         end = self._log_end()
         said = f"; the last it said: {end}" if end else ""

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Condition, Thread
-from types import TracebackType
-from typing import Self
 
+from lepton_edge_runtime.closing import Closing
 from lepton_edge_runtime.errors import SourceTimeoutError
 from lepton_edge_runtime.frame import Frame
 from lepton_edge_runtime.sources import Source, open_source
@@ -42,7 +41,7 @@ class Counts:
         return f"{self.captured} frames in = {self.delivered} delivered{waiting} + dropped: {dropped}"
 
 
-class Camera:
+class Camera(Closing):
     """Frames of a source, in order. A live one gives its latest frame, a file or folder every one.
 
     Opening is done at once, by the thread that will own the handle. Iterate from one thread.
@@ -100,14 +99,6 @@ class Camera:
             self._changed.notify_all()
         # A driver can hold a read for seconds; the thread then lets go of the handle by itself.
         self._thread.join(timeout=2.0)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _next(self) -> Frame | None:
         deadline = time.monotonic() + self._timeout

@@ -6,8 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from time import perf_counter_ns
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,6 +16,7 @@ from lepton_edge_runtime.bundle import GOLDEN, Bundle
 from lepton_edge_runtime.camera import Camera
 from lepton_edge_runtime.card import Card, decode_card
 from lepton_edge_runtime.choice import Candidate, Choice, Runner, choose
+from lepton_edge_runtime.closing import Closing
 from lepton_edge_runtime.errors import InputError, ModelFileError, PreprocessError
 from lepton_edge_runtime.formats import ModelFile
 from lepton_edge_runtime.formats.onnx import read_onnx
@@ -108,7 +108,7 @@ def read_labels(path: str | Path) -> tuple[str, ...]:
     return tuple(line.strip() for line in lines)
 
 
-class Model:
+class Model(Closing):
     """An opened model. It serves one thread at a time: a second call waits.
 
     Attributes:
@@ -158,14 +158,6 @@ class Model:
             if self._runner is not None:
                 self._runner.backend.close()
                 self._runner = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _answer(self, sample: Any, frame: Frame | None) -> Result:
         runner = self._runner

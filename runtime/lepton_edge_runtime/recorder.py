@@ -1,16 +1,16 @@
 """A video file written frame by frame, under a temporary name until it is whole."""
 
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from lepton_edge_runtime.closing import Closing
 from lepton_edge_runtime.errors import SinkError
 from lepton_edge_runtime.images import Image, opencv
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "mp4v"}
 
 
-class Recorder:
+class Recorder(Closing):
     """Writes frames to a video file, whose size is that of the first frame.
 
     Args:
@@ -52,11 +52,3 @@ class Recorder:
             self._writer.release()
             self._writer = None
             self._part.replace(self.path)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -1,15 +1,15 @@
 """A window on this machine's screen, where OpenCV has one."""
 
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from lepton_edge_runtime.closing import Closing
 from lepton_edge_runtime.errors import SinkError
 from lepton_edge_runtime.images import Image, opencv
 
 _QUIT_KEYS = {ord("q"), 27}  # 27 is Escape
 
 
-class Window:
+class Window(Closing):
     """Shows frames; closed by its owner, by ``q``, Escape or the mouse.
 
     Raises:
@@ -38,11 +38,3 @@ class Window:
     def close(self) -> None:
         """Close the window."""
         self._cv2.destroyWindow(self._title)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
