@@ -86,7 +86,8 @@ class Worker(Closing):
         # A plain command, not multiprocessing: a build script needs no ``if __name__ == "__main__"``.
         sink = None if self._verbose else self._log
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "lepton_edge_converters.worker", str(theirs.fileno()), str(os.getpid())],
+            # -P: a keras.py in the current folder is not the Keras that was meant.
+            [sys.executable, "-P", "-m", "lepton_edge_converters.worker", str(theirs.fileno()), str(os.getpid())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=sink if sink is not None else sys.stderr.fileno() if _has_fileno(sys.stderr) else None,
@@ -124,8 +125,12 @@ def _environment() -> dict[str, str]:
     environment = dict(os.environ)
     # Conversion is on the CPU: a GPU would only change the last digits and fill the log.
     environment["CUDA_VISIBLE_DEVICES"] = "-1"
+    # The exporters trace TensorFlow graphs, whatever the user trains with.
+    environment["KERAS_BACKEND"] = "tensorflow"
     # Set by whoever imported tensorflow-model-optimization; it would turn Keras 3 into Keras 2.
     environment.pop("TF_USE_LEGACY_KERAS", None)
+    # Sets of names come in the same order in each run: the same input shall give the same bytes.
+    environment["PYTHONHASHSEED"] = "0"
     # What the parent can import, the worker can: paths that a script added by hand included.
     environment["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     return environment

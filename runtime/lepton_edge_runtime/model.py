@@ -98,14 +98,20 @@ def read_model_file(path: Path) -> bytes:
 
 
 def read_labels(path: str | Path) -> tuple[str, ...]:
-    """Return the labels in a text file, one a line, in class order; blank lines at the end are dropped."""
+    """Return the labels in a text file, one a line, in class order; blank lines at the end are dropped.
+
+    Numbers before the labels, as Teachable Machine writes them, are dropped if they count from 0 through all lines.
+    """
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
         raise InputError(f"cannot read the labels in {path}: {problem}") from problem
     while lines and not lines[-1].strip():
         lines.pop()
-    return tuple(line.strip() for line in lines)
+    labels = [line.strip() for line in lines]
+    if len(labels) > 1 and all(label.startswith(f"{i} ") for i, label in enumerate(labels)):
+        labels = [label.partition(" ")[2].strip() for label in labels]
+    return tuple(labels)
 
 
 class Model(Closing):
