@@ -133,6 +133,8 @@ def _fitted(array: NDArray[Any], end: EndFacts, preprocess: Preprocess | None) -
     shape = tuple(size or 1 for size in end.shape)
     if shape[-1:] == (1,) and array.shape[1:] == shape[:-1]:
         array = array[..., np.newaxis]
+    if preprocess is not None and array.dtype.kind in "iu" and array.dtype != np.uint8:
+        array = _as_bytes(array, end)
     if array.dtype == np.uint8 and preprocess is not None:
         if array.ndim != 4 or array.shape[-1] != preprocess.channels:
             raise SamplesError(
@@ -150,6 +152,17 @@ def _fitted(array: NDArray[Any], end: EndFacts, preprocess: Preprocess | None) -
     return array.astype(end.dtype, copy=False)
 
 
+def _as_bytes(array: NDArray[Any], end: EndFacts) -> NDArray[np.uint8]:
+    """Return pictures in a wider integer type as bytes."""
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high > 255 or high <= 1:
+        raise SamplesError(
+            f"the samples for {end.name!r} are integers from {low} to {high}; pictures are uint8, 0 to 255, and "
+            "model-ready numbers are floats"
+        )
+    return array.astype(np.uint8)
+
+
 def _as_bgr(preprocess: Preprocess) -> Preprocess:
     import msgspec  # noqa: PLC0415 - one call, seldom made
 
@@ -158,7 +171,12 @@ def _as_bgr(preprocess: Preprocess) -> Preprocess:
 
 def _class_targets(targets: NDArray[Any], count: int, classes: int, origin: str) -> NDArray[np.int64]:
     if targets.ndim == 2 and targets.shape[1] == classes and classes > 1:
-        targets = targets.argmax(axis=1)  # one-hot
+        if not ((targets == 0) | (targets == 1)).all() or not (targets.sum(axis=1) == 1).all():
+            raise SamplesError(
+                f"{origin}: rows of {classes} labels are one-hot, a single 1 in each; several classes for one sample "
+                "cannot be judged: leave the labels out, or give one class each"
+            )
+        targets = targets.argmax(axis=1)
     targets = targets.reshape(-1)
     if len(targets) != count:
         raise SamplesError(f"{origin}: {len(targets)} labels for {count} samples")

@@ -1,5 +1,6 @@
 """Whatever the user calls data, as samples."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,39 @@ from lepton_edge_converters.samples.pictures import read_csv, read_folder
 from lepton_edge_runtime.preprocess import Preprocess
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Samples that are arrays: one an input, with labels if there are any."""
+
+    arrays: list[NDArray[Any]]
+    targets: NDArray[Any] | None
+    origin: str
+
+    def extremes(self) -> list[tuple[float, float] | None]:
+        """Return the least and largest value of each array of model-ready numbers; ``None`` for bytes."""
+        return [_extremes(array) for array in self.arrays]
+
+
+def open_samples(data: Any, inputs: tuple[EndFacts, ...]) -> Gathered | Path:
+    """Return the arrays that ``data`` stands for, or the folder or CSV of pictures.
+
+    Raises:
+        SamplesError: They are missing, empty, or of a kind that is not known.
+    """
+    if not isinstance(data, str | Path):
+        return Gathered(*gather(data, inputs), origin="the samples")
+    path = Path(data)
+    if not path.exists():
+        raise SamplesError(f"there are no samples at {path}")
+    if path.suffix in (".npz", ".npy"):
+        return Gathered(*gather(read_file(path), inputs), origin=str(path))
+    if path.is_file() and path.suffix != ".csv":
+        raise SamplesError(f"samples are a folder of pictures, or a .csv, .npz or .npy file; {path} is none of them")
+    return path
+
+
 def read_samples(
-    data: Any,
+    opened: Gathered | Path,
     inputs: tuple[EndFacts, ...],
     preprocess: tuple[Preprocess | None, ...],
     labels: tuple[str, ...],
@@ -23,10 +55,10 @@ def read_samples(
     *,
     certain: bool,
 ) -> SampleSet:
-    """Return the samples that ``data`` stands for.
+    """Return samples that fit the model.
 
     Args:
-        data: A folder of pictures, a ``.csv``, ``.npz`` or ``.npy`` file, arrays, or an iterable of arrays.
+        opened: Arrays, or a folder or CSV of pictures.
         inputs: What the model takes.
         preprocess: One an input, completed; ``None`` where it takes no pictures.
         labels: Names of the classes in the model's order; may be empty.
@@ -34,28 +66,18 @@ def read_samples(
         certain: Whether it surely is a classifier; otherwise labels that are no whole numbers are left aside.
 
     Raises:
-        SamplesError: They are missing, empty, or do not fit the model.
+        SamplesError: They do not fit the model.
     """
-    if not isinstance(data, str | Path):
-        arrays, targets = gather(data, inputs)
-        targets = _class_labels(targets, certain=certain)
-        return array_samples(arrays, targets, inputs, preprocess, classes, origin="the samples")
-    path = Path(data)
-    if not path.exists():
-        raise SamplesError(f"there are no samples at {path}")
-    if path.suffix in (".npz", ".npy"):
-        arrays, targets = gather(read_file(path), inputs)
-        targets = _class_labels(targets, certain=certain)
-        return array_samples(arrays, targets, inputs, preprocess, classes, origin=str(path))
-    if path.is_file() and path.suffix != ".csv":
-        raise SamplesError(f"samples are a folder of pictures, or a .csv, .npz or .npy file; {path} is none of them")
+    if isinstance(opened, Gathered):
+        targets = _class_labels(opened.targets, certain=certain)
+        return array_samples(opened.arrays, targets, inputs, preprocess, classes, origin=opened.origin)
     if len(inputs) != 1 or preprocess[0] is None:
         shapes = ", ".join(f"{end.name!r} {end.shape}" for end in inputs)
         raise SamplesError(
             f"the model does not take one picture ({shapes}); give its samples as .npz, one array an input"
         )
-    read = read_folder if path.is_dir() else read_csv
-    return read(path, preprocess[0], labels, classes)
+    read = read_folder if opened.is_dir() else read_csv
+    return read(opened, preprocess[0], labels, classes)
 
 
 def peek_shapes(data: Any) -> list[tuple[int, ...]]:
@@ -74,3 +96,9 @@ def _class_labels(targets: NDArray[Any] | None, *, certain: bool) -> NDArray[Any
     if targets is None or certain or targets.dtype.kind in "iub" or (targets == np.rint(targets)).all():
         return targets
     return None
+
+
+def _extremes(array: NDArray[Any]) -> tuple[float, float] | None:
+    if array.dtype.kind not in "fiu" or array.dtype == np.uint8 or not array.size:
+        return None
+    return float(array.min()), float(array.max())
