@@ -51,7 +51,8 @@ def open_model(
         path: The file.
         backend: ``tflite``, ``onnx``, or ``auto``: the first installed one that passes the golden samples.
         labels: Names of the classes, or a text file with one a line, instead of the card's.
-        preprocess: Instead of the card's, for the inputs that take pictures.
+        preprocess: Instead of the card's, for the inputs that take pictures; what it leaves open (``size``,
+            ``color``, and ``range`` with ``mean`` and ``std``) stays the card's.
         threads: Of the engine.
         top: How many classes a classifier's result holds.
 
@@ -225,7 +226,9 @@ def _overridden(card: Card, labels: Sequence[str] | str | Path | None, preproces
         if not any(end.preprocess for end in card.inputs):
             raise PreprocessError("a preprocess was given, and this model takes no pictures")
         ends = tuple(
-            msgspec.structs.replace(end, preprocess=preprocess.completed(end.tensor)) if end.preprocess else end
+            msgspec.structs.replace(end, preprocess=preprocess.over(end.preprocess).completed(end.tensor))
+            if end.preprocess
+            else end
             for end in card.inputs
         )
         card = msgspec.structs.replace(card, inputs=ends)

@@ -134,6 +134,16 @@ def test_the_preprocessing_can_be_replaced_but_not_contradict_the_model(bundle, 
         le.open_model(bundle, preprocess=le.Preprocess(color="gray"))
 
 
+def test_a_resize_of_ones_own_keeps_the_cards_scaling(bundle, pictures):
+    with (
+        le.open_model(bundle, preprocess=le.Preprocess(resize="letterbox")) as boxed,
+        le.open_model(bundle) as model,
+    ):
+        assert boxed.card.inputs[0].preprocess.range == model.card.inputs[0].preprocess.range == (0, 255)
+        for picture in pictures[0][:5]:  # already square: a letterbox without bars
+            np.testing.assert_array_equal(boxed(bgr(picture)).score, model(bgr(picture)).score)
+
+
 def test_auto_takes_the_first_backend_that_passes_and_says_why(bundle):
     with le.open_model(bundle) as model:
         assert model.choice.backend == "tflite"
