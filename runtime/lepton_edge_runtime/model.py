@@ -200,7 +200,10 @@ class Model(Closing):
         end = self.card.inputs[index]
         if end.preprocess is not None and isinstance(array, np.ndarray) and array.dtype == np.uint8:
             plan = self._plans.get(index) or self._compiled(index)
-            return plan(array, runner.input_view(index))
+            # Whatever is refused is refused here: the traceback of an error would keep the engine's memory.
+            resized, placement = plan.resized(array)
+            plan.write(resized, runner.input_view(index))
+            return placement
         tensor = np.asarray(array)
         if tensor.shape == end.tensor.shape[1:]:
             tensor = tensor[np.newaxis]
@@ -210,7 +213,8 @@ class Model(Closing):
                 f"the input {end.tensor.name!r} takes {takes} of shape {end.tensor.shape}; "
                 f"got {tensor.dtype} {tensor.shape}"
             )
-        runner.input_view(index)[...] = quantize(tensor, end.tensor)
+        stored = quantize(tensor, end.tensor)
+        runner.input_view(index)[...] = stored
         return None
 
 

@@ -81,6 +81,17 @@ def test_what_it_does_not_take_is_refused(model, sample, message):
         model(sample)
 
 
+@pytest.mark.parametrize("wrong", [np.zeros((24, 24, 4), np.uint8), np.zeros((9, 9, 3), np.float32), np.array("text")])
+def test_an_error_that_is_kept_does_not_break_the_model(model, frame, wrong):
+    expected = model(frame).top
+    kept = []
+    try:
+        model(wrong)
+    except InputError as error:
+        kept.append(error)  # with its traceback, and all that its frames hold
+    assert model(frame).top == expected
+
+
 def test_a_closed_model_says_so(bundle, frame):
     model = le.open_model(bundle)
     model.close()

@@ -30,7 +30,11 @@ class Backend(Protocol):
         ...
 
     def run(self) -> tuple[NDArray[Any], ...]:
-        """Run the model on what its inputs hold; the arrays returned are the caller's."""
+        """Run the model on what its inputs hold; the arrays returned are the caller's.
+
+        Raises:
+            BackendError: The engine refuses; its own words follow.
+        """
         ...
 
     def close(self) -> None:

@@ -51,7 +51,10 @@ class OnnxBackend:
 
     def run(self) -> tuple[NDArray[Any], ...]:
         """Run the model on what its inputs hold."""
-        return tuple(self._session.run(self._names, self._feed))
+        try:
+            return tuple(self._session.run(self._names, self._feed))
+        except _ORT_ERRORS as refused:
+            raise _refusal(refused) from refused
 
     def close(self) -> None:
         """Free the session."""
@@ -70,7 +73,7 @@ def open_backend(content: bytes, *, threads: int) -> Backend:
         backend = OnnxBackend(session, notes=(_PRECISION_NOTE,) if saturates else ())
         backend.run()  # the first run allocates: pay for it here
     except _ORT_ERRORS as refused:
-        raise BackendError(f"ONNX Runtime cannot run this model: {_sentence(refused)}") from refused
+        raise _refusal(refused) from refused
     return backend
 
 
@@ -108,6 +111,6 @@ def _spec(end: Any) -> TensorSpec:
     return TensorSpec(name=end.name, dtype=_DTYPES[end.type], shape=tuple(end.shape))  # type: ignore[arg-type]  # a row of _DTYPES
 
 
-def _sentence(problem: Exception) -> str:
-    text = str(problem).split(" : ", 2)[-1]
-    return text.splitlines()[0] if text else type(problem).__name__
+def _refusal(problem: Exception) -> BackendError:
+    words = str(problem).split(" : ", 2)[-1] or type(problem).__name__
+    return BackendError(f"ONNX Runtime cannot run this model: {words.splitlines()[0]}")

@@ -31,7 +31,10 @@ class TfliteBackend:
     def run(self) -> tuple[NDArray[Any], ...]:
         """Run the model on what its inputs hold."""
         interpreter = self._interpreter
-        interpreter.invoke()
+        try:
+            interpreter.invoke()
+        except RuntimeError as refused:
+            raise _refusal(refused) from refused
         return tuple([interpreter.get_tensor(index) for index in self._outputs])
 
     def close(self) -> None:
@@ -54,7 +57,7 @@ def open_backend(content: bytes, *, threads: int) -> Backend:
         interpreter.invoke()
         return TfliteBackend(interpreter)
     except (ValueError, RuntimeError) as refused:
-        raise BackendError(f"LiteRT cannot run this model: {_first_line(refused)}") from refused
+        raise _refusal(refused) from refused
 
 
 def _spec(detail: dict[str, Any]) -> TensorSpec:
@@ -71,5 +74,6 @@ def _spec(detail: dict[str, Any]) -> TensorSpec:
     )
 
 
-def _first_line(problem: Exception) -> str:
-    return next((line for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
+def _refusal(problem: Exception) -> BackendError:
+    words = next((line for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
+    return BackendError(f"LiteRT cannot run this model: {words}")
