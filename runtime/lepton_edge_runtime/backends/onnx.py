@@ -22,6 +22,8 @@ _ORT_ERRORS = (
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
 )
+# What the binding and numpy make of a broken file: names that are no text, sizes that no memory holds.
+_PYTHON_ERRORS = (ValueError, RuntimeError, MemoryError)
 _DTYPES = {
     "tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64",
     "tensor(int8)": "int8", "tensor(uint8)": "uint8", "tensor(int16)": "int16", "tensor(uint16)": "uint16",
@@ -69,10 +71,10 @@ def open_backend(content: bytes, *, threads: int) -> Backend:
     """
     saturates = saturating_processor()
     try:
-        session = ort.InferenceSession(content, _options(threads, exact=saturates), providers=["CPUExecutionProvider"])
+        session = _session(content, _options(threads, exact=saturates))
         backend = OnnxBackend(session, notes=(_PRECISION_NOTE,) if saturates else ())
         backend.run()  # the first run allocates: pay for it here
-    except _ORT_ERRORS as refused:
+    except (*_ORT_ERRORS, *_PYTHON_ERRORS) as refused:
         raise _refusal(refused) from refused
     return backend
 
@@ -85,9 +87,14 @@ def saturating_processor() -> bool:
     processor flags, which emulators and containers misreport, multiply 255 × 127 a few times and look.
     """
     probe = files("lepton_edge_runtime.backends").joinpath("saturation_probe.onnx").read_bytes()
-    session = ort.InferenceSession(probe, _options(1, exact=False), providers=["CPUExecutionProvider"])
+    session = _session(probe, _options(1, exact=False))
     (product,) = session.run(None, {"x": np.full((4, 64), 255, np.uint8)})
     return bool(product.flat[0] != 64 * 255 * 127)
+
+
+def _session(content: bytes, options: Any) -> Any:
+    # By default a session that fails is made a second time, after a word on standard output.
+    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
 
 
 def _options(threads: int, *, exact: bool) -> Any:
