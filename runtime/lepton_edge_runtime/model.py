@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from time import perf_counter_ns
@@ -17,7 +17,7 @@ from lepton_edge_runtime.camera import Camera
 from lepton_edge_runtime.card import Card, decode_card
 from lepton_edge_runtime.choice import Candidate, Choice, Runner, choose
 from lepton_edge_runtime.closing import Closing
-from lepton_edge_runtime.errors import InputError, ModelFileError, PreprocessError
+from lepton_edge_runtime.errors import BrokenExtraError, InputError, MissingExtraError, ModelFileError, PreprocessError
 from lepton_edge_runtime.formats import ModelFile
 from lepton_edge_runtime.formats.onnx import read_onnx
 from lepton_edge_runtime.formats.tflite import read_tflite
@@ -123,9 +123,10 @@ class Model(Closing):
         self._runner: Runner | None = runner
         self._decode = decode
         self._lock = Lock()
-        # Compiled at load where OpenCV is there; a device that only takes tensors needs none.
-        pictures = (i for i, end in enumerate(card.inputs) if end.preprocess and find_spec("cv2"))
-        self._plans = {i: self._compiled(i) for i in pictures}
+        self._plans: dict[int, Plan] = {}
+        # Compiled at load; a device that only takes tensors needs no OpenCV, and the first picture says so.
+        with suppress(MissingExtraError, BrokenExtraError):
+            self._plans = {i: self._compiled(i) for i, end in enumerate(card.inputs) if end.preprocess}
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from lepton_edge_runtime.backends import Backend
-from lepton_edge_runtime.errors import BackendError
+from lepton_edge_runtime.errors import BackendError, first_line
 from lepton_edge_runtime.tensors import Quant, TensorSpec
 
 
@@ -75,5 +75,4 @@ def _spec(detail: dict[str, Any]) -> TensorSpec:
 
 
 def _refusal(problem: Exception) -> BackendError:
-    words = next((line for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
-    return BackendError(f"LiteRT cannot run this model: {words}")
+    return BackendError(f"LiteRT cannot run this model: {first_line(problem)}")

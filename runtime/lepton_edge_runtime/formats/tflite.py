@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lepton_edge_runtime.errors import MissingExtraError, ModelFileError
+from lepton_edge_runtime.errors import ModelFileError, not_imported
 from lepton_edge_runtime.formats import CARD_KEY, ModelFile, Operator
 from lepton_edge_runtime.tensors import Quant, TensorSpec
 
@@ -23,7 +23,7 @@ def read_tflite(data: bytes) -> ModelFile:
     """Return what a TFLite file says of itself.
 
     Raises:
-        MissingExtraError: LiteRT, whose schema this uses, is not installed.
+        MissingExtraError, BrokenExtraError: LiteRT, whose schema this uses, is not installed, or broken.
         ModelFileError: The bytes are no TFLite file.
     """
     schema = _schema()
@@ -48,8 +48,14 @@ def read_tflite(data: bytes) -> ModelFile:
 def _schema() -> Any:
     try:
         from ai_edge_litert import schema_py_generated  # noqa: PLC0415 - 20,000 generated lines
-    except ImportError as missing:
-        raise MissingExtraError("LiteRT (ai_edge_litert)", extra="tflite") from missing
+    except ImportError as problem:
+        raise not_imported(
+            problem,
+            "LiteRT (ai_edge_litert)",
+            package="ai_edge_litert",
+            extra="tflite",
+            remedy="install what it needs, or another version of it",
+        ) from problem
     return schema_py_generated
 
 
