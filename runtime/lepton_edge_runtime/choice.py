@@ -86,6 +86,9 @@ def _order(name: str, ends: tuple[InputCard, ...] | tuple[OutputCard, ...], spec
         found = specs[index]
         if (found.dtype, found.shape) != (end.tensor.dtype, end.tensor.shape):
             raise BackendError(f"the {name} file has {found} where the card says {end.tensor}")
+        # A format that hides its scaling, as ONNX does, tells none to compare.
+        if found.quant is not None and found.quant != end.tensor.quant:
+            raise BackendError(f"the {name} file has {found} where the card says {end.tensor}")
         order.append(index)
     return order
 

@@ -2,12 +2,14 @@ import logging
 import threading
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
 import lepton_edge as le
 from lepton_edge_runtime import choice as choice_module
-from lepton_edge_runtime.bundle import Bundle
+from lepton_edge_runtime.bundle import Bundle, write_bundle
+from lepton_edge_runtime.card import decode_card, encode_card
 from lepton_edge_runtime.errors import (
     BackendError,
     BundleError,
@@ -19,6 +21,7 @@ from lepton_edge_runtime.errors import (
 )
 from lepton_edge_runtime.formats.onnx import read_onnx
 from lepton_edge_runtime.formats.tflite import read_tflite
+from lepton_edge_runtime.tensors import Quant
 
 
 @pytest.fixture(params=["tflite", "onnx"])
@@ -153,6 +156,27 @@ def test_a_resize_of_ones_own_keeps_the_cards_scaling(bundle, pictures):
         assert boxed.card.inputs[0].preprocess.range == model.card.inputs[0].preprocess.range == (0, 255)
         for picture in pictures[0][:5]:  # already square: a letterbox without bars
             np.testing.assert_array_equal(boxed(bgr(picture)).score, model(bgr(picture)).score)
+
+
+def test_a_card_with_another_scaling_than_the_file_is_refused(bundle, tmp_path):
+    whole = Bundle(bundle)
+    members = {name: whole.member(name) for name in whole.manifest.members}
+    (end,) = whole.card.inputs
+    other = msgspec.structs.replace(end.tensor, quant=Quant(7.0, 99))
+    card = msgspec.structs.replace(whole.card, inputs=(msgspec.structs.replace(end, tensor=other),))
+    changed = tmp_path / "changed.lepton"
+    write_bundle(changed, msgspec.structs.replace(whole.manifest, card=card), members)
+    with pytest.raises(BackendError, match="scale 1, zero point 0 where the card says .* scale 7, zero point 99"):
+        le.open_model(changed, backend="tflite")
+
+
+@pytest.mark.parametrize(("scale", "zero_point"), [("0", "0"), ("1", "1" + "0" * 30), ("1", "300"), ("-1", "0")])
+def test_a_card_with_a_scaling_that_is_none_is_refused(bundle, tmp_path, scale, zero_point):
+    card = encode_card(Bundle(bundle).card).replace(
+        b'"scale":1.0,"zero_point":0', f'"scale":{scale},"zero_point":{zero_point}'.encode()
+    )
+    with pytest.raises(BundleError, match="the card: "):
+        decode_card(card)
 
 
 def test_auto_takes_the_first_backend_that_passes_and_says_why(bundle):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lepton_edge_runtime.backends import Backend
 from lepton_edge_runtime.errors import BackendError, first_line
-from lepton_edge_runtime.tensors import Quant, TensorSpec
+from lepton_edge_runtime.tensors import TensorSpec, read_quant
 
 
 class TfliteBackend:
@@ -62,13 +62,14 @@ def open_backend(content: bytes, *, threads: int) -> Backend:
 
 def _spec(detail: dict[str, Any]) -> TensorSpec:
     scales = detail["quantization_parameters"]["scales"]
+    dtype = np.dtype(detail["dtype"]).name
     quant = None
     if len(scales) == 1:
         zero_points = detail["quantization_parameters"]["zero_points"]
-        quant = Quant(float(scales[0]), int(zero_points[0]))
+        quant = read_quant(dtype, float(scales[0]), int(zero_points[0]))
     return TensorSpec(
         name=detail["name"],
-        dtype=np.dtype(detail["dtype"]).name,
+        dtype=dtype,
         shape=tuple(int(size) for size in detail["shape"]),
         quant=quant,
     )

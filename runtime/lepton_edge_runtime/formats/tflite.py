@@ -9,7 +9,7 @@ import numpy as np
 
 from lepton_edge_runtime.errors import ModelFileError, not_imported
 from lepton_edge_runtime.formats import CARD_KEY, ModelFile, Operator
-from lepton_edge_runtime.tensors import Quant, TensorSpec
+from lepton_edge_runtime.tensors import TensorSpec, read_quant
 
 _DTYPES = {
     0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 6: "bool", 7: "int16",
@@ -60,15 +60,16 @@ def _schema() -> Any:
 
 
 def _tensor_spec(tensor: Any) -> TensorSpec:
+    dtype = _DTYPES.get(tensor.Type(), f"type {tensor.Type()}")
     quantization = tensor.Quantization()
     quant = None
     if quantization is not None and quantization.ScaleLength() == 1:
         zero_point = int(quantization.ZeroPoint(0)) if quantization.ZeroPointLength() else 0
-        quant = Quant(float(quantization.Scale(0)), zero_point)
+        quant = read_quant(dtype, float(quantization.Scale(0)), zero_point)
     shape = tensor.ShapeAsNumpy()
     return TensorSpec(
         name=(tensor.Name() or b"").decode(),
-        dtype=_DTYPES.get(tensor.Type(), f"type {tensor.Type()}"),  # type: ignore[arg-type]  # shown, never run
+        dtype=dtype,  # type: ignore[arg-type]  # one we do not know is shown, never run
         shape=tuple(int(size) for size in shape) if isinstance(shape, np.ndarray) else (),
         quant=quant,
     )
