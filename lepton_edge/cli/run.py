@@ -65,8 +65,8 @@ def command(
 ) -> None:
     """Run MODEL, a bundle, on a camera, a video or a folder of pictures.
 
-    Results go to standard output, one line a frame; at the end, standard error says where every frame went
-    and which engine answered.
+    Results go to standard output, one line a frame; at the end, also of a run that fails or is stopped with
+    Ctrl-C, standard error says where every frame went and which engine answered.
 
     \b
     Examples:
@@ -85,10 +85,12 @@ def command(
         camera = stack.enter_context(Camera(source))
         recorder = stack.enter_context(Recorder(save, fps=camera.fps or _FALLBACK_FPS)) if save else None
         begin = time.monotonic()
-        answered = _stream(opened, camera, window, recorder, max_frames, as_json=as_json)
-        seconds = time.monotonic() - begin
-        camera.close()
-        _summary(opened, camera, answered, seconds, as_json=as_json)
+        try:
+            _stream(opened, camera, window, recorder, max_frames, as_json=as_json)
+        finally:
+            seconds = time.monotonic() - begin
+            camera.close()
+            _summary(opened, camera, seconds, as_json=as_json)
 
 
 def _stream(
@@ -99,11 +101,9 @@ def _stream(
     max_frames: int | None,
     *,
     as_json: bool,
-) -> int:
-    answered = 0
+) -> None:
     try:
-        for result in model.stream(camera):
-            answered += 1
+        for answered, result in enumerate(model.stream(camera), start=1):
             click.echo(json.dumps(_as_dict(result)) if as_json else _line(result))
             frame = result.origin.frame
             if frame is not None and (recorder or window):
@@ -116,7 +116,6 @@ def _stream(
                 break
     except KeyboardInterrupt:
         pass  # Ctrl-C is how a camera is stopped; the totals follow
-    return answered
 
 
 def _line(result: Result) -> str:
@@ -141,8 +140,9 @@ def _as_dict(result: Result) -> dict[str, Any]:
     }
 
 
-def _summary(model: Model, camera: Camera, answered: int, seconds: float, *, as_json: bool) -> None:
+def _summary(model: Model, camera: Camera, seconds: float, *, as_json: bool) -> None:
     counts = camera.counts
+    answered = counts.delivered  # a stream delivers what is answered
     if as_json:
         totals = {
             "captured": counts.captured,

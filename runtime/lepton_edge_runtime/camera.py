@@ -25,9 +25,10 @@ class Counts:
 
     Attributes:
         captured: Frames that the source gave.
-        delivered: Frames handed to whoever iterates.
+        delivered: Frames handed to whoever iterates, without those taken back.
         waiting: Frames captured and not yet handed over; 0 once the camera is closed.
-        dropped: By reason: ``superseded`` by a newer live frame, ``unreadable``, left over when ``closed``.
+        dropped: By reason: ``superseded`` by a newer live frame, ``unreadable``, left over when ``closed``;
+            and what a model's stream took and did not answer, since it ``failed`` or was ``interrupted``.
     """
 
     captured: int = 0
@@ -89,6 +90,12 @@ class Camera(Closing):
         """
         while (frame := self._next()) is not None:
             yield frame
+
+    def take_back(self, reason: str) -> None:
+        """Count a frame that was delivered as dropped: whoever took it made nothing of it."""
+        with self._changed:
+            self._delivered -= 1
+            self._drop(reason, 1)
 
     def close(self) -> None:
         """Stop the capture thread, and count what it had left as dropped."""

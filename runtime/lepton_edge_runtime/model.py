@@ -148,10 +148,18 @@ class Model(Closing):
             return self._answer(sample, None)
 
     def stream(self, camera: Camera) -> Iterator[Result]:
-        """Yield the answer to each frame of ``camera``; ``result.origin.frame`` is the frame."""
+        """Yield the answer to each frame of ``camera``; ``result.origin.frame`` is the frame.
+
+        Frames that the camera counts as delivered are those answered: one whose answer fails, or is
+        interrupted by Ctrl-C, is counted there as dropped.
+        """
         for frame in camera:
-            with self._lock:
-                result = self._answer(frame.image, frame)
+            try:
+                with self._lock:
+                    result = self._answer(frame.image, frame)
+            except BaseException as problem:
+                camera.take_back("interrupted" if isinstance(problem, KeyboardInterrupt) else "failed")
+                raise
             yield result
 
     def close(self) -> None:

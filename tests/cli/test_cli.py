@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -10,7 +11,12 @@ import numpy as np
 import pytest
 
 from lepton_edge.cli import COMMANDS, run
+from lepton_edge_runtime import camera as camera_module
+from lepton_edge_runtime import choice as choice_module
 from lepton_edge_runtime.bundle import Bundle
+from lepton_edge_runtime.choice import Runner
+from lepton_edge_runtime.errors import SourceTimeoutError
+from lepton_edge_runtime.sources import Picture
 
 
 @pytest.fixture
@@ -170,6 +176,66 @@ def test_run_as_json_gives_one_object_a_frame_and_the_totals(command, bundle, fo
     assert all(len(line["classes"]) == 2 and line["backend"] == "onnx" for line in lines[:-1])
     totals = lines[-1]["totals"]
     assert totals["captured"] == totals["answered"] + sum(totals["dropped"].values()) == 8
+
+
+class Stopping:
+    """A camera that gives pictures until something happens to it or to whoever watches; its hardware is faked."""
+
+    live = True
+    fps = 30.0
+
+    def __init__(self, pictures, error):
+        self.pictures = iter(pictures)
+        self.error = error
+
+    def read(self):
+        picture = next(self.pictures, None)
+        if picture is None:
+            raise self.error
+        return Picture(np.ascontiguousarray(picture), 0.0)
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_camera_that_fails_is_told_after_where_its_frames_went(command, bundle, pictures, monkeypatch, as_json):
+    device = Stopping(pictures[0][:7], SourceTimeoutError("camera 0 stopped giving pictures"))
+    monkeypatch.setattr(camera_module, "open_source", lambda address: device)
+    status, out, err = command("run", bundle, "--camera", "0", *(["--json"] if as_json else []))
+    assert status == 1
+    assert err.splitlines()[-1] == "lepton-edge: camera 0 stopped giving pictures"
+    if as_json:
+        totals = json.loads(out.splitlines()[-1])["totals"]
+        assert totals["captured"] == totals["answered"] + sum(totals["dropped"].values()) == 7
+    else:
+        assert "7 frames in = " in err.splitlines()[-2]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_ctrl_c_while_a_frame_is_answered_counts_it_as_dropped(command, bundle, video, monkeypatch, as_json):
+    answers = iter(range(9))
+    run = Runner.run
+
+    def interrupted(runner):
+        if next(answers, None) is None:
+            raise KeyboardInterrupt
+        return run(runner)
+
+    monkeypatch.setattr(choice_module, "worst_differences", lambda golden, run: (0.0,))
+    monkeypatch.setattr(Runner, "run", interrupted)
+    status, out, err = command("run", bundle, "--camera", video, *(["--json"] if as_json else []))
+    assert status == 0
+    if as_json:
+        totals = json.loads(out.splitlines()[-1])["totals"]
+        assert totals["dropped"]["interrupted"] == 1
+        assert totals["captured"] == totals["answered"] + sum(totals["dropped"].values())
+    else:
+        captured, answered, closed = map(
+            int,
+            re.match(r"(\d+) frames in = (\d+) answered \+ dropped: 1 interrupted(?:, (\d+) closed)?", err).groups("0"),
+        )
+        assert captured == answered + 1 + closed == len(out.splitlines()) + 1 + closed
 
 
 def test_run_stops_after_the_frames_asked_for_and_saves_them(command, bundle, video, tmp_path):

@@ -130,6 +130,32 @@ def test_a_stream_answers_every_frame_of_a_video(bundle, video, pictures):
     assert np.mean([r.top.index for r in results] == pictures[1]) > 0.9
 
 
+@pytest.mark.parametrize(("problem", "reason"), [(KeyboardInterrupt(), "interrupted"), (InputError("no"), "failed")])
+def test_a_frame_that_was_never_answered_is_counted_as_dropped(bundle, video, monkeypatch, problem, reason):
+    def fail():
+        raise problem
+
+    with le.open_model(bundle) as model, le.Camera(video) as camera:
+        stream = model.stream(camera)
+        for _ in range(5):
+            next(stream)
+        monkeypatch.setattr(model._runner, "run", fail)
+        with pytest.raises(type(problem)):
+            next(stream)
+    counts = camera.counts
+    assert (counts.delivered, counts.dropped[reason]) == (5, 1)
+    assert counts.captured == 5 + sum(counts.dropped.values())
+
+
+def test_whoever_leaves_a_stream_has_had_every_answer(bundle, video):
+    with le.open_model(bundle) as model, le.Camera(video) as camera:
+        for result in model.stream(camera):
+            if result.origin.frame.index == 4:
+                break
+    assert camera.counts.delivered == 5
+    assert set(camera.counts.dropped) <= {"closed"}
+
+
 def test_labels_can_be_replaced(bundle, tmp_path, frame):
     (tmp_path / "labels.txt").write_text("w\nx\ny\nz\n\n", encoding="utf-8")
     with le.open_model(bundle, labels=tmp_path / "labels.txt") as by_file:
