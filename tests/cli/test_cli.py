@@ -178,6 +178,18 @@ def test_run_as_json_gives_one_object_a_frame_and_the_totals(command, bundle, fo
     assert totals["captured"] == totals["answered"] + sum(totals["dropped"].values()) == 8
 
 
+def test_run_says_what_a_cut_off_video_lacks_and_ffmpeg_says_nothing(bundle, video, tmp_path):
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    # In a process of its own: FFmpeg's own printing is set up once a process.
+    command = [sys.executable, "-m", "lepton_edge", "run", str(bundle), "--camera", str(cut)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    answered = len(done.stdout.splitlines())
+    warning, totals = done.stderr.splitlines()
+    assert warning == f"lepton-edge: {cut}: {40 - answered} of its 40 frames cannot be read"
+    assert totals.startswith(f"40 frames in = {answered} answered + dropped: {40 - answered} unreadable; ")
+
+
 class Stopping:
     """A camera that gives pictures until something happens to it or to whoever watches; its hardware is faked."""
 

@@ -1,3 +1,4 @@
+import struct
 import threading
 import time
 
@@ -7,6 +8,7 @@ import pytest
 from lepton_edge_runtime import camera as camera_module
 from lepton_edge_runtime.camera import Camera
 from lepton_edge_runtime.errors import SourceError, SourceFormatError, SourceNotFoundError, SourceTimeoutError
+from lepton_edge_runtime.recorder import Recorder
 from lepton_edge_runtime.sources import Picture
 
 
@@ -86,6 +88,45 @@ def test_a_broken_picture_in_a_folder_is_counted(folder):
     assert names == [f"{i}.png" for i in range(8) if i != 3]
     assert dict(camera.counts.dropped) == {"unreadable": 1}
     assert balanced(camera.counts)
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mp4"])
+def test_a_video_that_is_cut_off_counts_what_it_declares(video, tmp_path, caplog, suffix):
+    whole = video if suffix == ".avi" else rewrapped(video, tmp_path / "whole.mp4")
+    cut = tmp_path / f"cut{suffix}"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with Camera(cut) as camera:
+        seen = len(list(camera))
+    assert 5 < seen < 35
+    assert (camera.counts.captured, dict(camera.counts.dropped)) == (40, {"unreadable": 40 - seen})
+    assert balanced(camera.counts)
+    assert f"{cut}: {40 - seen} of its 40 frames cannot be read" in caplog.text
+
+
+def rewrapped(video, path):
+    """An MP4 of the same frames whose index comes first, as for streaming: it can be opened when it is cut off."""
+    with Recorder(path, fps=10) as recorder:
+        for frame in Camera(video):
+            recorder.write(frame.image)
+    content = path.read_bytes()
+    boxes, at = {}, 0
+    while at < len(content):
+        size, kind = struct.unpack_from(">I4s", content, at)
+        boxes[kind] = content[at : at + size]
+        at += size
+    index = bytearray(boxes[b"moov"])
+    table = index.index(b"stco") + 4  # version and flags, how many, then where each piece of the video begins
+    (count,) = struct.unpack_from(">I", index, table + 4)
+    for i in range(count):
+        place = table + 8 + 4 * i
+        struct.pack_into(">I", index, place, struct.unpack_from(">I", index, place)[0] + len(index))
+    boxes[b"moov"] = bytes(index)
+    path.write_bytes(b"".join(boxes[kind] for kind in sorted(boxes, key=order)))
+    return path
+
+
+def order(kind):
+    return [b"ftyp", b"moov", b"free", b"mdat"].index(kind)
 
 
 def test_one_picture_is_a_source(folder):
