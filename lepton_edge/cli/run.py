@@ -109,7 +109,8 @@ def _stream(
             if frame is not None and (recorder or window):
                 drawn = draw(result, frame.image)
                 if recorder:
-                    recorder.write(drawn)
+                    # Files are answered frame by frame; of a live camera some frames are passed over.
+                    recorder.write(drawn, at_seconds=frame.captured_seconds if camera.live else None)
                 if window and not window.show(drawn):
                     break
             if answered == max_frames:

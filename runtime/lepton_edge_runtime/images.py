@@ -50,7 +50,10 @@ def read_image(path: str | Path) -> Image:
         encoded = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as problem:
         raise InputError(f"cannot read the picture {path}: {problem.strerror}") from problem
-    image: Any = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    try:
+        image: Any = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    except cv2.error as refused:  # most give None; a picture of more pixels than it allows is an error
+        raise InputError(f"{path} is no picture that OpenCV can read: {refused.err}") from refused
     if image is None:
         raise InputError(f"{path} is no picture that OpenCV can read")
     return image  # type: ignore[no-any-return]  # cv2 ships no types

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 import keras_models
 import numpy as np
@@ -14,6 +15,7 @@ from lepton_edge.cli import COMMANDS, run
 from lepton_edge_runtime import camera as camera_module
 from lepton_edge_runtime import choice as choice_module
 from lepton_edge_runtime.bundle import Bundle
+from lepton_edge_runtime.camera import Camera
 from lepton_edge_runtime.choice import Runner
 from lepton_edge_runtime.errors import SourceTimeoutError
 from lepton_edge_runtime.sources import Picture
@@ -113,6 +115,19 @@ def test_an_error_is_one_line_and_exits_with_1(command, tmp_path):
     status, out, err = command("convert", tmp_path / "none.keras", "-o", tmp_path / "m.lepton", "--recipe", "float32")
     assert (status, out) == (1, "")
     assert err == f"lepton-edge: there is no model file {tmp_path / 'none.keras'}\n"
+
+
+@pytest.mark.parametrize("size", ["0x10", "10x65536", "9" * 5000 + "x1"])
+def test_a_size_of_no_picture_is_wrong_usage(command, size):
+    status, out, err = command("convert", "m.keras", "-o", "m.lepton", "--size", size)
+    assert (status, out) == (2, "")
+    assert "Error: Invalid value for '--size': " in err
+
+
+def test_a_video_that_cannot_be_saved_is_one_line(command, bundle, video):
+    status, _, err = command("run", bundle, "--camera", video, "--save", "/proc/film.avi")
+    assert status == 1
+    assert err.splitlines()[-1] == "lepton-edge: OpenCV cannot write the video /proc/film.avi"
 
 
 @pytest.mark.parametrize("size", ["224", "axb", "224x", "x"])
@@ -222,6 +237,22 @@ def test_a_camera_that_fails_is_told_after_where_its_frames_went(command, bundle
         assert totals["captured"] == totals["answered"] + sum(totals["dropped"].values()) == 7
     else:
         assert "7 frames in = " in err.splitlines()[-2]
+
+
+def test_a_saved_film_of_a_camera_lasts_as_long_as_it_was_watched(command, bundle, pictures, monkeypatch, tmp_path):
+    device = Stopping(pictures[0], SourceTimeoutError("it ended"))
+    device.fps = 200.0  # as many pictures a second as it says it has
+    read = device.read
+    clock = threading.Event()
+    device.read = lambda: clock.wait(0.05) or read()  # and far fewer than it gives
+    film = tmp_path / "film.avi"
+    with monkeypatch.context() as patch:
+        patch.setattr(camera_module, "open_source", lambda address: device)
+        status, out, _ = command("run", bundle, "--camera", "0", "--max-frames", "5", "--save", film)
+    assert (status, len(out.splitlines())) == (0, 5)
+    with Camera(film) as camera:
+        # Four pauses of a twentieth of a second or more, at 200 frames a second.
+        assert len(list(camera)) >= 4 * 10
 
 
 @pytest.mark.parametrize("as_json", [False, True])

@@ -1,13 +1,21 @@
 import struct
 import threading
 import time
+import zlib
 
 import numpy as np
 import pytest
 
 from lepton_edge_runtime import camera as camera_module
 from lepton_edge_runtime.camera import Camera
-from lepton_edge_runtime.errors import SourceError, SourceFormatError, SourceNotFoundError, SourceTimeoutError
+from lepton_edge_runtime.errors import (
+    InputError,
+    SourceError,
+    SourceFormatError,
+    SourceNotFoundError,
+    SourceTimeoutError,
+)
+from lepton_edge_runtime.images import read_image
 from lepton_edge_runtime.recorder import Recorder
 from lepton_edge_runtime.sources import Picture
 
@@ -127,6 +135,21 @@ def rewrapped(video, path):
 
 def order(kind):
     return [b"ftyp", b"moov", b"free", b"mdat"].index(kind)
+
+
+def test_a_picture_too_large_to_decode_is_unreadable_and_no_more(folder):
+    # 60,000 × 60,000 as a PNG's header says: more than OpenCV allows. The pictures after it are still given.
+    parts = {b"IHDR": struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0), b"IDAT": zlib.compress(bytes(9))}
+    chunks = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in [*parts.items(), (b"IEND", b"")]
+    ]
+    (folder / "3.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    with pytest.raises(InputError, match=r"3.png is no picture that OpenCV can read"):
+        read_image(folder / "3.png")
+    with Camera(folder) as camera:
+        assert [frame.name for frame in camera] == [f"{i}.png" for i in range(8) if i != 3]
+    assert dict(camera.counts.dropped) == {"unreadable": 1}
 
 
 def test_one_picture_is_a_source(folder):

@@ -75,6 +75,30 @@ def test_where_no_video_can_go_is_said_at_once(tmp_path, name):
         Recorder(tmp_path / name, fps=5)
 
 
+@pytest.mark.parametrize("name", ["/proc/film.avi", "TAKEN"])
+def test_a_video_that_cannot_be_written_is_a_plain_error(tmp_path, frame, name):
+    (tmp_path / "film.avi").mkdir()
+    recorder = Recorder(tmp_path / "film.avi" if name == "TAKEN" else name, fps=5)
+    with pytest.raises(SinkError, match="cannot write the video .*film.avi"), recorder:
+        recorder.write(frame)
+    recorder.close()  # once more is harmless
+    assert [path.name for path in tmp_path.iterdir()] == ["film.avi"]
+
+
+def levels_of(path):
+    with le.Camera(path) as camera:
+        return [int(frame.image.mean() / 40 + 0.5) for frame in camera]
+
+
+def test_frames_that_come_late_are_shown_until_the_next_one_does(tmp_path):
+    with Recorder(tmp_path / "film.avi", fps=10) as recorder:
+        for level, at in ((1, 100.0), (2, 100.1), (3, 100.5), (4, 100.58), (5, 100.61)):
+            recorder.write(np.full((32, 32, 3), 40 * level, np.uint8), at_seconds=at)
+        assert recorder.frames == 7
+    # A tenth of a second each; the fifth comes within the tenth that the fourth already has.
+    assert levels_of(tmp_path / "film.avi") == [1, 2, 2, 2, 2, 3, 4]
+
+
 def test_drawing_leaves_the_frame_alone(bundle, frame):
     large = cv2.resize(frame, (640, 480))
     before = large.copy()
