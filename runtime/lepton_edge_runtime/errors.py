@@ -17,6 +17,7 @@ LeptonError                     LEPTON                any error of ours
     └── SourceTimeoutError      SOURCE_TIMEOUT        it stopped answering
 """
 
+from contextlib import suppress
 from typing import ClassVar
 
 
@@ -37,7 +38,18 @@ class MissingExtraError(LeptonError):
         self.extra = extra
 
     def __str__(self) -> str:
-        return f"{self.what} is not installed. Try: pip install 'lepton-edge[{self.extra}]'"
+        return f"{self.what} is not installed. Try: pip install {requirement(self.extra)}"
+
+
+def requirement(extra: str) -> str:
+    """Return what to install for an extra, in quotes: of the runtime-only distribution where that is here."""
+    from importlib import metadata  # noqa: PLC0415 - slow to import, and only an error needs it
+
+    for name in ("lepton-edge", "lepton-edge-runtime"):
+        with suppress(metadata.PackageNotFoundError):
+            metadata.distribution(name)
+            return f"'{name}[{extra}]'"
+    return f"'lepton-edge[{extra}]'"
 
 
 class BrokenExtraError(LeptonError):

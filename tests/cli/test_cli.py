@@ -167,11 +167,29 @@ def test_verify_exits_with_3_on_a_mismatch(command, bundle, monkeypatch):
     assert [check["outcome"] for check in json.loads(out)] == ["passed", "failed", "failed"]
 
 
-def test_verify_exits_with_1_on_a_changed_file(command, bundle, tmp_path):
+def test_verify_exits_with_3_on_a_changed_member(command, bundle, tmp_path):
     content = bytearray(bundle.read_bytes())
     content[-2000] ^= 1
     (tmp_path / "m.lepton").write_bytes(content)
-    assert command("verify", tmp_path / "m.lepton")[0] == 1
+    status, out, err = command("verify", tmp_path / "m.lepton")
+    assert (status, err) == (3, "")
+    assert [line.split()[0] for line in out.splitlines()] == ["failed", "skipped", "skipped"]
+
+
+def test_verify_exits_with_1_on_what_is_no_bundle(command, tmp_path):
+    (tmp_path / "m.lepton").write_text("no bundle")
+    status, out, err = command("verify", tmp_path / "m.lepton")
+    assert (status, out) == (1, "")
+    assert "is no bundle" in err
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_verify_that_proved_nothing_says_so_and_exits_with_1(command, bundle, monkeypatch, as_json):
+    monkeypatch.setattr("lepton_edge_runtime.backends.find_spec", lambda package: None)
+    status, out, err = command("verify", bundle, *(["--json"] if as_json else []))
+    assert status == 1
+    assert out.count("skipped") == 2
+    assert err == "lepton-edge: no engine has answered the golden samples, so nothing is proved of the model\n"
 
 
 def test_run_prints_a_line_a_frame_and_says_where_all_went(command, bundle, video):

@@ -1,5 +1,8 @@
 """Inspection, verification, recorder, drawing."""
 
+import re
+import zipfile
+
 import cv2
 import numpy as np
 import pytest
@@ -7,7 +10,7 @@ import pytest
 import lepton_edge as le
 from lepton_edge_runtime.bundle import Bundle, write_bundle
 from lepton_edge_runtime.draw import draw
-from lepton_edge_runtime.errors import BundleError, SinkError
+from lepton_edge_runtime.errors import SinkError
 from lepton_edge_runtime.recorder import Recorder
 from lepton_edge_runtime.timing import time_interleaved
 
@@ -53,8 +56,19 @@ def test_a_changed_file_is_not_even_opened(bundle, tmp_path):
     content[len(content) // 2] ^= 1
     changed = tmp_path / "changed.lepton"
     changed.write_bytes(content)
-    with pytest.raises(BundleError, match="cannot be read|wrong SHA-256"):
-        le.verify(changed)
+    checks = le.verify(changed)
+    assert [check.outcome for check in checks] == ["failed", "skipped", "skipped"]
+    assert re.search("model.*(cannot be read|wrong SHA-256)", checks[0].detail)
+
+
+def test_a_member_that_is_whole_and_another_one_is_a_failed_hash(bundle, tmp_path):
+    changed = tmp_path / "changed.lepton"
+    with zipfile.ZipFile(bundle) as old, zipfile.ZipFile(changed, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name) + (b"more" if name == "model.onnx" else b""))
+    assert le.verify(changed)[0].detail == (
+        f"{changed}: model.onnx is not the file that the manifest describes (wrong SHA-256)"
+    )
 
 
 def test_a_recording_can_be_read_back(tmp_path, frame):
