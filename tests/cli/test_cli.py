@@ -111,6 +111,34 @@ def test_a_refused_model_exits_with_3_after_its_table(command, keras_file, sampl
     assert (tmp_path / "m.lepton").read_text() == "old"
 
 
+def test_too_large_a_drop_exits_with_3_and_leaves_the_old_bundle(command, keras_file, tmp_path):
+    import keras
+
+    # Halfway between two patterns decisions hang by a thread, and int8 lets some of them fall the other way.
+    # The original's own decisions are the labels: it is always right.
+    x, _ = keras_models.patterns(800, seed=5)
+    x = ((x[:400].astype(np.uint16) + x[400:]) // 2).astype(np.uint8)
+    y = np.asarray(keras.models.load_model(keras_file("sequential"))(x.astype(np.float32))).argmax(axis=1)
+    np.savez(tmp_path / "hard.npz", x=x, y=y)
+    (tmp_path / "open.toml").write_text(
+        'scheme = "int8"\n[gates]\nmin_agreement = 0.0\nmin_cosine = 0.0\nmin_parity = 0.0\n'
+    )
+    (tmp_path / "m.lepton").write_text("old")
+    arguments = (
+        "convert", keras_file("sequential"), "-o", tmp_path / "m.lepton", "--data", tmp_path / "hard.npz", "--force",
+        "--recipe", tmp_path / "open.toml", "--json", "--max-drop",
+    )  # fmt: skip
+    status, out, err = command(*arguments, "0")
+    refused = [gate["name"] for gate in json.loads(out)["gates"] if not gate["passed"]]
+    assert status == 3
+    assert refused == ["TFLite int8 accuracy", "ONNX int8 accuracy"]
+    # The last line: Keras, imported above, greets as well.
+    assert err.splitlines()[-1].startswith("lepton-edge: the converted model was refused: TFLite int8 accuracy: drop +")
+    assert (tmp_path / "m.lepton").read_text() == "old"
+    assert not (tmp_path / "m.report.json").exists()
+    assert command(*arguments, "50")[0] == 0  # the same with room for the drop
+
+
 def test_an_error_is_one_line_and_exits_with_1(command, tmp_path):
     status, out, err = command("convert", tmp_path / "none.keras", "-o", tmp_path / "m.lepton", "--recipe", "float32")
     assert (status, out) == (1, "")

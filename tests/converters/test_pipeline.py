@@ -312,8 +312,7 @@ class TestRefusals:
         assert refused.value.report.row("TFLite int8").latency.median_ms > 0
         assert [path.name for path in out.parent.iterdir()] == ["out.lepton"]
 
-    def test_a_drop_in_accuracy_is_refused(self, keras_file, out):
-        # Wrong labels in the samples: the original is as wrong, so nothing is lost, and nothing refused.
+    def test_labels_that_are_wrong_for_the_original_too_lose_nothing(self, keras_file, out):
         pictures, targets = patterns()
         report = le.convert(keras_file("sequential"), out, data=(pictures, (targets + 1) % 4), max_drop=0)
         assert report.row("Keras").accuracy.value < 0.2

@@ -30,7 +30,8 @@ class FakeDevice:
         self.wanted = threading.Semaphore(0)
         self.given = 0
         self.threads = set()
-        self.closed = False
+        self.ended = False
+        self.closes = 0
         self.error = None
 
     def read(self):
@@ -38,14 +39,14 @@ class FakeDevice:
         self.wanted.acquire()
         if self.error:
             raise self.error
-        if self.closed:
+        if self.ended:
             return None
         self.given += 1
         return Picture(np.full((2, 2, 3), self.given % 256, np.uint8), 0.0)
 
     def close(self):
         self.threads.add(threading.get_ident())
-        self.closed = True
+        self.closes += 1
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def device(monkeypatch):
     fake = FakeDevice()
     monkeypatch.setattr(camera_module, "open_source", lambda address: fake)
     yield fake
-    fake.closed = True
+    fake.ended = True
     fake.wanted.release(1000)
 
 
@@ -175,15 +176,22 @@ def test_a_live_source_gives_its_latest_frame(device):
         assert balanced(camera.counts)
 
 
-def test_one_thread_owns_the_handle(device):
+def test_one_thread_owns_the_handle_from_the_first_read_to_the_close(device):
     with Camera(0) as camera:
         device.wanted.release(2)
         next(iter(camera))
-        device.closed = True
+        assert device.closes == 0
         device.wanted.release()
-    wait_for(lambda: device.closed)
+    wait_for(lambda: device.closes == 1)
     assert len(device.threads) == 1
     assert threading.get_ident() not in device.threads
+
+
+def test_a_source_that_fails_is_closed(device):
+    with Camera(0):
+        device.error = SourceError("unplugged")
+        device.wanted.release()
+        wait_for(lambda: device.closes == 1)
 
 
 def test_a_silent_live_source_times_out(device):
