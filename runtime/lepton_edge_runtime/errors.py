@@ -58,6 +58,9 @@ class BrokenExtraError(LeptonError):
     code = "BROKEN_EXTRA"
 
 
+BROKEN = "is installed and cannot be imported"
+
+
 def not_imported(problem: ImportError, what: str, *, package: str, extra: str, remedy: str) -> LeptonError:
     """Return the error for an optional part whose import failed: it is not installed, or it is broken.
 
@@ -71,9 +74,6 @@ def not_imported(problem: ImportError, what: str, *, package: str, extra: str, r
     if isinstance(problem, ModuleNotFoundError) and problem.name == package:
         return MissingExtraError(what, extra)
     return BrokenExtraError(f"{what} {BROKEN}: {first_line(problem)}; {remedy}")
-
-
-BROKEN = "is installed and cannot be imported"
 
 
 def first_line(problem: Exception) -> str:

@@ -114,7 +114,7 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             asked = "{}×{}".format(*self.size or ())
             raise PreprocessError(f"size {asked} was asked for; the model's input {spec.name!r} is {width}×{height}")
         color = self.color or ("gray" if channels == 1 else "rgb")
-        if self.range is None and spec.quant is None and np.dtype(spec.dtype).kind in "iu":
+        if self.range is None and spec.quant is None and spec.dtype.startswith(("int", "uint")):
             raise PreprocessError(
                 f"the input {spec.name!r} is {spec.dtype} without a scale, which does not tell what bytes become; "
                 "give a range, such as range=(0, 255)"

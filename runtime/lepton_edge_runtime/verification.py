@@ -61,7 +61,8 @@ def _check_backend(name: str, path: Path, threads: int) -> Check:
         runner = open_proved(candidate, name, threads)
         differences = check_golden(runner, candidate, engine.member)
     except BackendError as refused:
-        return Check(what, "failed", str(refused))
+        # An engine that cannot be imported has not answered, and says nothing of the bundle.
+        return Check(what, "skipped" if isinstance(refused.__cause__, ImportError) else "failed", str(refused))
     runner.backend.close()
     worst = ", ".join(
         f"{d:g} of {limit:g}" for d, limit in zip(differences, (candidate.tolerance or {})[engine.member], strict=True)

@@ -43,6 +43,14 @@ def test_an_engine_asked_for_by_name_says_why_it_cannot_be_imported(without, bun
     assert out.startswith(f"BACKEND onnxruntime is installed and cannot be imported: {REASON}; ")
 
 
+def test_verify_does_not_blame_the_bundle_for_a_broken_engine(without, bundle):
+    out = without("ai_edge_litert", f"from lepton_edge.cli import run; print(run(['verify', {str(bundle)!r}]))")
+    hashes, tflite, onnx, status = out.splitlines()
+    assert [line.split()[0] for line in (hashes, tflite, onnx)] == ["passed", "skipped", "passed"]
+    assert f"cannot be imported: {REASON}" in tflite
+    assert status == "0"
+
+
 def test_an_opencv_that_cannot_be_imported_is_not_called_missing(without, bundle, folder):
     out = without(
         "cv2",
