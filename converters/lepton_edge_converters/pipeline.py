@@ -132,9 +132,12 @@ def convert(
         report = summarize(plan, judgements, compared, latencies, output, job, monotonic() - begin)
         if not report.passed:
             raise GateRefusedError(report)
-        write(output, model, plan, judgements, job)
-        report = replace(report, size_bytes=output.stat().st_size, seconds=monotonic() - begin)
-        write_report(report)
+        try:
+            write(output, model, plan, judgements, job)
+            report = replace(report, size_bytes=output.stat().st_size, seconds=monotonic() - begin)
+            write_report(report)
+        except OSError as problem:
+            raise OutputError(f"cannot write {output} and its report: {problem.strerror or problem}") from problem
         return report
 
 
@@ -176,6 +179,13 @@ def _checked_output(output: Path, *, force: bool) -> Path:
         raise OutputError(f"a bundle is called NAME.lepton, not {output.name}")
     if not output.parent.is_dir():
         raise OutputError(f"there is no folder {output.parent} to write {output.name} into")
+    if output.is_dir():
+        raise OutputError(f"{output} is a folder; a bundle is one file")
+    try:
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass  # now rather than after the whole conversion
+    except OSError as problem:
+        raise OutputError(f"cannot write into {output.parent}: {problem.strerror}") from problem
     if output.exists() and not force:
         raise OutputError(f"{output} exists already; replace it with --force (force=True)")
     return output

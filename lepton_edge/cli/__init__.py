@@ -52,7 +52,8 @@ class _Commands(click.Group):
 def group() -> None:
     """Lepton Edge: from a trained Keras model to a camera on a small computer.
 
-    Exit status: 0 done, 1 an error in one line, 2 wrong usage, 3 a gate refused the model.
+    Exit status: 0 done, 1 an error in one line, 2 wrong usage, 3 a gate refused the model,
+    or a bundle is not what it says.
     """
 
 

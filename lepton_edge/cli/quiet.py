@@ -44,6 +44,8 @@ def quiet_engines() -> Iterator[None]:
 
 
 def quiet_opencv() -> None:
-    """Let OpenCV print errors only: what it warns of, a source raises as an error of ours."""
+    """Let OpenCV print errors only, and its FFmpeg nothing: what goes wrong, a source says in our words."""
+    # Read by OpenCV at its first video, and the only way to tell it; -8 is FFmpeg's AV_LOG_QUIET.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     logging = opencv().utils.logging
     logging.setLogLevel(logging.LOG_LEVEL_ERROR)

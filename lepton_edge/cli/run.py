@@ -65,8 +65,8 @@ def command(
 ) -> None:
     """Run MODEL, a bundle, on a camera, a video or a folder of pictures.
 
-    Results go to standard output, one line a frame; at the end, standard error says where every frame went
-    and which engine answered.
+    Results go to standard output, one line a frame; at the end, also of a run that fails or is stopped with
+    Ctrl-C, standard error says where every frame went and which engine answered.
 
     \b
     Examples:
@@ -85,10 +85,12 @@ def command(
         camera = stack.enter_context(Camera(source))
         recorder = stack.enter_context(Recorder(save, fps=camera.fps or _FALLBACK_FPS)) if save else None
         begin = time.monotonic()
-        answered = _stream(opened, camera, window, recorder, max_frames, as_json=as_json)
-        seconds = time.monotonic() - begin
-        camera.close()
-        _summary(opened, camera, answered, seconds, as_json=as_json)
+        try:
+            _stream(opened, camera, window, recorder, max_frames, as_json=as_json)
+        finally:
+            seconds = time.monotonic() - begin
+            camera.close()
+            _summary(opened, camera, seconds, as_json=as_json)
 
 
 def _stream(
@@ -99,24 +101,22 @@ def _stream(
     max_frames: int | None,
     *,
     as_json: bool,
-) -> int:
-    answered = 0
+) -> None:
     try:
-        for result in model.stream(camera):
-            answered += 1
+        for answered, result in enumerate(model.stream(camera), start=1):
             click.echo(json.dumps(_as_dict(result)) if as_json else _line(result))
             frame = result.origin.frame
             if frame is not None and (recorder or window):
                 drawn = draw(result, frame.image)
                 if recorder:
-                    recorder.write(drawn)
+                    # Files are answered frame by frame; of a live camera some frames are passed over.
+                    recorder.write(drawn, at_seconds=frame.captured_seconds if camera.live else None)
                 if window and not window.show(drawn):
                     break
             if answered == max_frames:
                 break
     except KeyboardInterrupt:
         pass  # Ctrl-C is how a camera is stopped; the totals follow
-    return answered
 
 
 def _line(result: Result) -> str:
@@ -141,8 +141,9 @@ def _as_dict(result: Result) -> dict[str, Any]:
     }
 
 
-def _summary(model: Model, camera: Camera, answered: int, seconds: float, *, as_json: bool) -> None:
+def _summary(model: Model, camera: Camera, seconds: float, *, as_json: bool) -> None:
     counts = camera.counts
+    answered = counts.delivered  # a stream delivers what is answered
     if as_json:
         totals = {
             "captured": counts.captured,

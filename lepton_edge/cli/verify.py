@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from lepton_edge.cli import EXIT_REFUSED
+from lepton_edge.cli import EXIT_ERROR, EXIT_REFUSED
 from lepton_edge.cli.quiet import quiet_engines
-from lepton_edge_runtime.verification import verify
+from lepton_edge_runtime.verification import HASHES, verify
 
 
 @click.command(name="verify")
@@ -18,7 +18,8 @@ from lepton_edge_runtime.verification import verify
 def command(bundle: Path, threads: int, *, as_json: bool) -> int:
     """Check the hashes of BUNDLE, and that every installed engine answers its golden samples as it should.
 
-    Exit status 3 if an engine answers otherwise than the converter saw.
+    Exit status 3 if a member is not what the manifest says, or an engine answers otherwise than the converter
+    saw; 1 if BUNDLE is no bundle, or no engine has answered, so that nothing is proved.
 
     \b
     Example:
@@ -31,4 +32,11 @@ def command(bundle: Path, threads: int, *, as_json: bool) -> int:
     else:
         for check in checks:
             click.echo(f"{check.outcome:8} {check.what}: {check.detail}")
-    return EXIT_REFUSED if any(check.outcome == "failed" for check in checks) else 0
+    if any(check.outcome == "failed" for check in checks):
+        return EXIT_REFUSED
+    if all(check.outcome == "skipped" for check in checks if check.what != HASHES):
+        click.echo(
+            "lepton-edge: no engine has answered the golden samples, so nothing is proved of the model", err=True
+        )
+        return EXIT_ERROR
+    return 0

@@ -8,7 +8,7 @@ format byte by byte.
 import hashlib
 import os
 import re
-import tempfile
+import secrets
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -149,7 +149,9 @@ def write_bundle(path: Path, manifest: Manifest, members: Mapping[str, bytes]) -
     """
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(members.items())}
     text = msgspec.json.encode(msgspec.structs.replace(manifest, members=hashes), order="deterministic")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    # Not by tempfile, whose files only their owner reads: here the kernel applies the process's umask.
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
@@ -157,10 +159,9 @@ def write_bundle(path: Path, manifest: Manifest, members: Mapping[str, bytes]) -
                     archive.writestr(_entry(name), content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner reads
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -169,12 +170,6 @@ def _entry(name: str) -> zipfile.ZipInfo:
     entry.create_system = 3  # Unix, whatever machine writes it
     entry.external_attr = 0o644 << 16
     return entry
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _checked_entries(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:

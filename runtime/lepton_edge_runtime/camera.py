@@ -25,9 +25,10 @@ class Counts:
 
     Attributes:
         captured: Frames that the source gave.
-        delivered: Frames handed to whoever iterates.
+        delivered: Frames handed to whoever iterates, without those taken back.
         waiting: Frames captured and not yet handed over; 0 once the camera is closed.
-        dropped: By reason: ``superseded`` by a newer live frame, ``unreadable``, left over when ``closed``.
+        dropped: By reason: ``superseded`` by a newer live frame, ``unreadable``, left over when ``closed``;
+            and what a model's stream took and did not answer, since it ``failed`` or was ``interrupted``.
     """
 
     captured: int = 0
@@ -90,6 +91,12 @@ class Camera(Closing):
         while (frame := self._next()) is not None:
             yield frame
 
+    def take_back(self, reason: str) -> None:
+        """Count a frame that was delivered as dropped: whoever took it made nothing of it."""
+        with self._changed:
+            self._delivered -= 1
+            self._drop(reason, 1)
+
     def close(self) -> None:
         """Stop the capture thread, and count what it had left as dropped."""
         with self._changed:
@@ -123,11 +130,12 @@ class Camera(Closing):
     def _wait_until_opened(self) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._opened or self._ended, self._timeout)
+            if self._opened:
+                return  # what has failed since is told after the frames before it
             if self._error is not None:
                 raise self._error
-            if not self._opened:
-                self._closed = True
-                raise SourceTimeoutError(f"{self.source} did not open within {self._timeout:g} s")
+            self._closed = True
+            raise SourceTimeoutError(f"{self.source} did not open within {self._timeout:g} s")
 
     def _capture(self) -> None:
         """Own the source from opening to closing; runs in its own thread."""
@@ -153,10 +161,10 @@ class Camera(Closing):
             now = time.monotonic()
             with self._changed:
                 index = self._captured
-                self._captured += 1
+                self._captured += picture.frames
                 if picture.image is None:
                     log.warning("%s: %s cannot be read", self.source, picture.name)
-                    self._drop("unreadable", 1)
+                    self._drop("unreadable", picture.frames)
                     continue
                 frame = Frame(picture.image, index, now, picture.position_seconds, picture.name)
                 self._enqueue(frame)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lepton_edge_runtime.backends import BACKENDS, Backend, find_engine, open_backend
 from lepton_edge_runtime.card import Card, InputCard, OutputCard
-from lepton_edge_runtime.errors import BackendError, GoldenMismatchError, LeptonError
+from lepton_edge_runtime.errors import BackendError, GoldenMismatchError, LeptonError, requirement
 from lepton_edge_runtime.golden import Golden, worst_differences
 from lepton_edge_runtime.tensors import TensorSpec
 
@@ -86,6 +86,9 @@ def _order(name: str, ends: tuple[InputCard, ...] | tuple[OutputCard, ...], spec
         found = specs[index]
         if (found.dtype, found.shape) != (end.tensor.dtype, end.tensor.shape):
             raise BackendError(f"the {name} file has {found} where the card says {end.tensor}")
+        # A format that hides its scaling, as ONNX does, tells none to compare.
+        if found.quant is not None and found.quant != end.tensor.quant:
+            raise BackendError(f"the {name} file has {found} where the card says {end.tensor}")
         order.append(index)
     return order
 
@@ -135,7 +138,7 @@ def choose(candidate: Candidate, backend: str, threads: int) -> tuple[Runner, Ch
             return runner, Choice(name, engine_version(name), reason, tuple(rejected), runner.backend.notes)
     reasons = "; ".join(f"{one.backend}: {one.reason}" for one in rejected)
     extras = " or ".join(
-        f"'lepton-edge[{BACKENDS[one.backend].extra}]'" for one in rejected if one.reason.endswith("not installed")
+        requirement(BACKENDS[one.backend].extra) for one in rejected if one.reason.endswith("not installed")
     )
     advice = f". Try: pip install {extras}" if extras else ""
     raise BackendError(f"no backend can run this model: {reasons}{advice}")

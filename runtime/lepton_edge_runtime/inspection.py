@@ -1,7 +1,7 @@
 """What a bundle or a model file holds, read without running it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import msgspec
 
 from lepton_edge_runtime.bundle import Bundle, Manifest
 from lepton_edge_runtime.card import Card, decode_card
+from lepton_edge_runtime.errors import BrokenExtraError, MissingExtraError
 from lepton_edge_runtime.formats import ModelFile
 from lepton_edge_runtime.model import READERS, read_model_file
 
@@ -24,6 +25,7 @@ class Inspection:
         manifest: Of a bundle.
         files: Each model file's operators and ends, by member name.
         sizes: Bytes of each member.
+        not_read: Why a model file is not among ``files``, by member name.
     """
 
     path: Path
@@ -32,6 +34,7 @@ class Inspection:
     manifest: Manifest | None
     files: Mapping[str, ModelFile]
     sizes: Mapping[str, int]
+    not_read: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
@@ -52,6 +55,7 @@ class Inspection:
                 }
                 for name, file in self.files.items()
             },
+            "not_read": dict(self.not_read),
         }
 
 
@@ -60,6 +64,7 @@ def inspect(path: str | Path) -> Inspection:
 
     Raises:
         BundleError, ModelFileError: It cannot be read.
+        MissingExtraError, BrokenExtraError: A bare ``.tflite`` file without LiteRT, whose schema reads it.
     """
     path = Path(path)
     if path.suffix.lower() in READERS:
@@ -70,6 +75,19 @@ def inspect(path: str | Path) -> Inspection:
         return Inspection(path, len(content), card, None, {member: file}, {member: len(content)})
     bundle = Bundle(path)
     contents = {name: bundle.member(name) for name in bundle.manifest.members}
-    files = {member: read(contents[member]) for member, read in READERS.values() if member in contents}
+    files, not_read = _read_files(contents)
     sizes = {name: len(content) for name, content in contents.items()}
-    return Inspection(path, path.stat().st_size, bundle.card, bundle.manifest, files, sizes)
+    return Inspection(path, path.stat().st_size, bundle.card, bundle.manifest, files, sizes, not_read)
+
+
+def _read_files(contents: Mapping[str, bytes]) -> tuple[dict[str, ModelFile], dict[str, str]]:
+    """Return what each model file of a bundle says of itself, and why others cannot be read here."""
+    files: dict[str, ModelFile] = {}
+    not_read: dict[str, str] = {}
+    for member, read in READERS.values():
+        if member in contents:
+            try:
+                files[member] = read(contents[member])
+            except (MissingExtraError, BrokenExtraError) as reason:
+                not_read[member] = str(reason)
+    return files, not_read

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from time import perf_counter_ns
@@ -17,7 +17,7 @@ from lepton_edge_runtime.camera import Camera
 from lepton_edge_runtime.card import Card, decode_card
 from lepton_edge_runtime.choice import Candidate, Choice, Runner, choose
 from lepton_edge_runtime.closing import Closing
-from lepton_edge_runtime.errors import InputError, ModelFileError, PreprocessError
+from lepton_edge_runtime.errors import BrokenExtraError, InputError, MissingExtraError, ModelFileError, PreprocessError
 from lepton_edge_runtime.formats import ModelFile
 from lepton_edge_runtime.formats.onnx import read_onnx
 from lepton_edge_runtime.formats.tflite import read_tflite
@@ -51,7 +51,8 @@ def open_model(
         path: The file.
         backend: ``tflite``, ``onnx``, or ``auto``: the first installed one that passes the golden samples.
         labels: Names of the classes, or a text file with one a line, instead of the card's.
-        preprocess: Instead of the card's, for the inputs that take pictures.
+        preprocess: Instead of the card's, for the inputs that take pictures; what it leaves open (``size``,
+            ``color``, and ``range`` with ``mean`` and ``std``) stays the card's.
         threads: Of the engine.
         top: How many classes a classifier's result holds.
 
@@ -128,9 +129,10 @@ class Model(Closing):
         self._runner: Runner | None = runner
         self._decode = decode
         self._lock = Lock()
-        # Compiled at load where OpenCV is there; a device that only takes tensors needs none.
-        pictures = (i for i, end in enumerate(card.inputs) if end.preprocess and find_spec("cv2"))
-        self._plans = {i: self._compiled(i) for i in pictures}
+        self._plans: dict[int, Plan] = {}
+        # Compiled at load; a device that only takes tensors needs no OpenCV, and the first picture says so.
+        with suppress(MissingExtraError, BrokenExtraError):
+            self._plans = {i: self._compiled(i) for i, end in enumerate(card.inputs) if end.preprocess}
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -152,10 +154,18 @@ class Model(Closing):
             return self._answer(sample, None)
 
     def stream(self, camera: Camera) -> Iterator[Result]:
-        """Yield the answer to each frame of ``camera``; ``result.origin.frame`` is the frame."""
+        """Yield the answer to each frame of ``camera``; ``result.origin.frame`` is the frame.
+
+        Frames that the camera counts as delivered are those answered: one whose answer fails, or is
+        interrupted by Ctrl-C, is counted there as dropped.
+        """
         for frame in camera:
-            with self._lock:
-                result = self._answer(frame.image, frame)
+            try:
+                with self._lock:
+                    result = self._answer(frame.image, frame)
+            except BaseException as problem:
+                camera.take_back("interrupted" if isinstance(problem, KeyboardInterrupt) else "failed")
+                raise
             yield result
 
     def close(self) -> None:
@@ -205,7 +215,10 @@ class Model(Closing):
         end = self.card.inputs[index]
         if end.preprocess is not None and isinstance(array, np.ndarray) and array.dtype == np.uint8:
             plan = self._plans.get(index) or self._compiled(index)
-            return plan(array, runner.input_view(index))
+            # Whatever is refused is refused here: the traceback of an error would keep the engine's memory.
+            resized, placement = plan.resized(array)
+            plan.write(resized, runner.input_view(index))
+            return placement
         tensor = np.asarray(array)
         if tensor.shape == end.tensor.shape[1:]:
             tensor = tensor[np.newaxis]
@@ -215,7 +228,8 @@ class Model(Closing):
                 f"the input {end.tensor.name!r} takes {takes} of shape {end.tensor.shape}; "
                 f"got {tensor.dtype} {tensor.shape}"
             )
-        runner.input_view(index)[...] = quantize(tensor, end.tensor)
+        stored = quantize(tensor, end.tensor)
+        runner.input_view(index)[...] = stored
         return None
 
 
@@ -231,7 +245,9 @@ def _overridden(card: Card, labels: Sequence[str] | str | Path | None, preproces
         if not any(end.preprocess for end in card.inputs):
             raise PreprocessError("a preprocess was given, and this model takes no pictures")
         ends = tuple(
-            msgspec.structs.replace(end, preprocess=preprocess.completed(end.tensor)) if end.preprocess else end
+            msgspec.structs.replace(end, preprocess=preprocess.over(end.preprocess).completed(end.tensor))
+            if end.preprocess
+            else end
             for end in card.inputs
         )
         card = msgspec.structs.replace(card, inputs=ends)

@@ -10,11 +10,24 @@ from numpy.typing import NDArray
 Dtype = Literal["float32", "float16", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "bool"]
 
 
+# Integers that may have a scale, and the type whose range their zero point lies in: formats hold it in 32 bits.
+_SCALED = {
+    "int8": "int8", "uint8": "uint8", "int16": "int16", "uint16": "uint16",
+    "int32": "int32", "uint32": "int32", "int64": "int32",
+}  # fmt: skip
+
+
 class Quant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Affine integer scaling: ``real = scale * (stored - zero_point)``."""
 
     scale: float
     zero_point: int
+
+    def __post_init__(self) -> None:
+        """Refuse what scales nothing; file formats hold the scale as a float32."""
+        limits = np.finfo(np.float32)
+        if not float(limits.tiny) <= self.scale <= float(limits.max):
+            raise ValueError(f"a scale is a positive float32 number, not {self.scale}")
 
 
 class TensorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,6 +38,19 @@ class TensorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shape: tuple[int, ...]
     quant: Quant | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a scaling that the tensor's type cannot hold."""
+        if self.quant is None:
+            return
+        if self.dtype not in _SCALED:
+            raise ValueError(f"{self.name} is {self.dtype}, and only integers have a scale")
+        limits = np.iinfo(_SCALED[self.dtype])
+        if not limits.min <= self.quant.zero_point <= limits.max:
+            raise ValueError(
+                f"the zero point of {self.name} ({self.dtype}) lies in {limits.min}..{limits.max}, "
+                f"not {self.quant.zero_point}"
+            )
+
     @property
     def size_bytes(self) -> int:
         """Bytes that the tensor holds."""
@@ -34,6 +60,15 @@ class TensorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         shape = "×".join(map(str, self.shape))
         scaling = f", scale {self.quant.scale:.6g}, zero point {self.quant.zero_point}" if self.quant else ""
         return f"{self.name} {self.dtype} {shape}{scaling}"
+
+
+def read_quant(dtype: str, scale: float, zero_point: int) -> Quant | None:
+    """Return what a model file says of a tensor's scaling; ``None`` where it says 0, or of no integer.
+
+    Raises:
+        ValueError: It says what cannot be.
+    """
+    return Quant(scale, zero_point) if scale != 0 and dtype in _SCALED else None
 
 
 def quantize(real: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:

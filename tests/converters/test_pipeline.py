@@ -1,6 +1,8 @@
 """convert(), on the kinds of models that people bring, and on what it must refuse."""
 
+import errno
 import json
+import os
 
 import keras_models
 import numpy as np
@@ -305,6 +307,28 @@ class TestRefusals:
         )
         assert (tmp_path / "old.lepton").read_text() == "old"
 
+    def test_an_output_that_cannot_be_written_is_refused_before_anything_else(self, tmp_path):
+        (tmp_path / "folder.lepton").mkdir()
+        nothing = tmp_path / "none.keras"  # looked at only afterwards
+        for out, message in (
+            (tmp_path / "folder.lepton", "folder.lepton is a folder"),
+            ("/proc/out.lepton", "cannot write into /proc: "),
+        ):
+            self.refused(OutputError, message, nothing, out, recipe="float32", force=True)
+
+    def test_a_disk_that_fails_at_the_end_is_a_plain_error(self, keras_file, out, monkeypatch):
+        def full(*_):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr("lepton_edge_converters.packing.write_bundle", full)
+        self.refused(
+            OutputError,
+            "cannot write .*out.lepton and its report: No space left",
+            keras_file("sequential"),
+            out,
+            recipe="float32",
+        )
+
     def test_a_gate_refuses_and_leaves_the_old_bundle(self, keras_file, out):
         out.write_text("old")
         strict = Recipe(scheme="int8", gates=Gates(min_cosine=1.0))
@@ -315,8 +339,7 @@ class TestRefusals:
         assert refused.value.report.row("TFLite int8").latency.median_ms > 0
         assert [path.name for path in out.parent.iterdir()] == ["out.lepton"]
 
-    def test_a_drop_in_accuracy_is_refused(self, keras_file, out):
-        # Wrong labels in the samples: the original is as wrong, so nothing is lost, and nothing refused.
+    def test_labels_that_are_wrong_for_the_original_too_lose_nothing(self, keras_file, out):
         pictures, targets = patterns()
         report = le.convert(keras_file("sequential"), out, data=(pictures, (targets + 1) % 4), max_drop=0)
         assert report.row("original").accuracy.value < 0.2

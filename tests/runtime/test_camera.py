@@ -1,12 +1,22 @@
+import struct
 import threading
 import time
+import zlib
 
 import numpy as np
 import pytest
 
 from lepton_edge_runtime import camera as camera_module
 from lepton_edge_runtime.camera import Camera
-from lepton_edge_runtime.errors import SourceError, SourceFormatError, SourceNotFoundError, SourceTimeoutError
+from lepton_edge_runtime.errors import (
+    InputError,
+    SourceError,
+    SourceFormatError,
+    SourceNotFoundError,
+    SourceTimeoutError,
+)
+from lepton_edge_runtime.images import read_image
+from lepton_edge_runtime.recorder import Recorder
 from lepton_edge_runtime.sources import Picture
 
 
@@ -20,7 +30,8 @@ class FakeDevice:
         self.wanted = threading.Semaphore(0)
         self.given = 0
         self.threads = set()
-        self.closed = False
+        self.ended = False
+        self.closes = 0
         self.error = None
 
     def read(self):
@@ -28,14 +39,14 @@ class FakeDevice:
         self.wanted.acquire()
         if self.error:
             raise self.error
-        if self.closed:
+        if self.ended:
             return None
         self.given += 1
         return Picture(np.full((2, 2, 3), self.given % 256, np.uint8), 0.0)
 
     def close(self):
         self.threads.add(threading.get_ident())
-        self.closed = True
+        self.closes += 1
 
 
 @pytest.fixture
@@ -43,7 +54,7 @@ def device(monkeypatch):
     fake = FakeDevice()
     monkeypatch.setattr(camera_module, "open_source", lambda address: fake)
     yield fake
-    fake.closed = True
+    fake.ended = True
     fake.wanted.release(1000)
 
 
@@ -88,6 +99,60 @@ def test_a_broken_picture_in_a_folder_is_counted(folder):
     assert balanced(camera.counts)
 
 
+@pytest.mark.parametrize("suffix", [".avi", ".mp4"])
+def test_a_video_that_is_cut_off_counts_what_it_declares(video, tmp_path, caplog, suffix):
+    whole = video if suffix == ".avi" else rewrapped(video, tmp_path / "whole.mp4")
+    cut = tmp_path / f"cut{suffix}"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with Camera(cut) as camera:
+        seen = len(list(camera))
+    assert 5 < seen < 35
+    assert (camera.counts.captured, dict(camera.counts.dropped)) == (40, {"unreadable": 40 - seen})
+    assert balanced(camera.counts)
+    assert f"{cut}: {40 - seen} of its 40 frames cannot be read" in caplog.text
+
+
+def rewrapped(video, path):
+    """An MP4 of the same frames whose index comes first, as for streaming: it can be opened when it is cut off."""
+    with Recorder(path, fps=10) as recorder:
+        for frame in Camera(video):
+            recorder.write(frame.image)
+    content = path.read_bytes()
+    boxes, at = {}, 0
+    while at < len(content):
+        size, kind = struct.unpack_from(">I4s", content, at)
+        boxes[kind] = content[at : at + size]
+        at += size
+    index = bytearray(boxes[b"moov"])
+    table = index.index(b"stco") + 4  # version and flags, how many, then where each piece of the video begins
+    (count,) = struct.unpack_from(">I", index, table + 4)
+    for i in range(count):
+        place = table + 8 + 4 * i
+        struct.pack_into(">I", index, place, struct.unpack_from(">I", index, place)[0] + len(index))
+    boxes[b"moov"] = bytes(index)
+    path.write_bytes(b"".join(boxes[kind] for kind in sorted(boxes, key=order)))
+    return path
+
+
+def order(kind):
+    return [b"ftyp", b"moov", b"free", b"mdat"].index(kind)
+
+
+def test_a_picture_too_large_to_decode_is_unreadable_and_no_more(folder):
+    # 60,000 × 60,000 as a PNG's header says: more than OpenCV allows. The pictures after it are still given.
+    parts = {b"IHDR": struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0), b"IDAT": zlib.compress(bytes(9))}
+    chunks = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in [*parts.items(), (b"IEND", b"")]
+    ]
+    (folder / "3.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    with pytest.raises(InputError, match=r"3.png is no picture that OpenCV can read"):
+        read_image(folder / "3.png")
+    with Camera(folder) as camera:
+        assert [frame.name for frame in camera] == [f"{i}.png" for i in range(8) if i != 3]
+    assert dict(camera.counts.dropped) == {"unreadable": 1}
+
+
 def test_one_picture_is_a_source(folder):
     with Camera(folder / "0.png") as camera:
         assert len(list(camera)) == 1
@@ -111,15 +176,22 @@ def test_a_live_source_gives_its_latest_frame(device):
         assert balanced(camera.counts)
 
 
-def test_one_thread_owns_the_handle(device):
+def test_one_thread_owns_the_handle_from_the_first_read_to_the_close(device):
     with Camera(0) as camera:
         device.wanted.release(2)
         next(iter(camera))
-        device.closed = True
+        assert device.closes == 0
         device.wanted.release()
-    wait_for(lambda: device.closed)
+    wait_for(lambda: device.closes == 1)
     assert len(device.threads) == 1
     assert threading.get_ident() not in device.threads
+
+
+def test_a_source_that_fails_is_closed(device):
+    with Camera(0):
+        device.error = SourceError("unplugged")
+        device.wanted.release()
+        wait_for(lambda: device.closes == 1)
 
 
 def test_a_silent_live_source_times_out(device):

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from lepton_edge_runtime.errors import MissingExtraError, ModelFileError
+from lepton_edge_runtime.errors import ModelFileError, not_imported
 from lepton_edge_runtime.formats import CARD_KEY, ModelFile, Operator
-from lepton_edge_runtime.tensors import Quant, TensorSpec
+from lepton_edge_runtime.tensors import TensorSpec, read_quant
 
 _DTYPES = {
     0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 6: "bool", 7: "int16",
@@ -23,7 +23,7 @@ def read_tflite(data: bytes) -> ModelFile:
     """Return what a TFLite file says of itself.
 
     Raises:
-        MissingExtraError: LiteRT, whose schema this uses, is not installed.
+        MissingExtraError, BrokenExtraError: LiteRT, whose schema this uses, is not installed, or broken.
         ModelFileError: The bytes are no TFLite file.
     """
     schema = _schema()
@@ -48,21 +48,28 @@ def read_tflite(data: bytes) -> ModelFile:
 def _schema() -> Any:
     try:
         from ai_edge_litert import schema_py_generated  # noqa: PLC0415 - 20,000 generated lines
-    except ImportError as missing:
-        raise MissingExtraError("LiteRT (ai_edge_litert)", extra="tflite") from missing
+    except ImportError as problem:
+        raise not_imported(
+            problem,
+            "LiteRT (ai_edge_litert)",
+            package="ai_edge_litert",
+            extra="tflite",
+            remedy="install what it needs, or another version of it",
+        ) from problem
     return schema_py_generated
 
 
 def _tensor_spec(tensor: Any) -> TensorSpec:
+    dtype = _DTYPES.get(tensor.Type(), f"type {tensor.Type()}")
     quantization = tensor.Quantization()
     quant = None
     if quantization is not None and quantization.ScaleLength() == 1:
         zero_point = int(quantization.ZeroPoint(0)) if quantization.ZeroPointLength() else 0
-        quant = Quant(float(quantization.Scale(0)), zero_point)
+        quant = read_quant(dtype, float(quantization.Scale(0)), zero_point)
     shape = tensor.ShapeAsNumpy()
     return TensorSpec(
         name=(tensor.Name() or b"").decode(),
-        dtype=_DTYPES.get(tensor.Type(), f"type {tensor.Type()}"),  # type: ignore[arg-type]  # shown, never run
+        dtype=dtype,  # type: ignore[arg-type]  # one we do not know is shown, never run
         shape=tuple(int(size) for size in shape) if isinstance(shape, np.ndarray) else (),
         quant=quant,
     )

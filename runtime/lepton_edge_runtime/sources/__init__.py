@@ -12,11 +12,19 @@ from lepton_edge_runtime.images import IMAGE_SUFFIXES, Image
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What a source gives: pixels (``None`` where they could not be read), place in time, file name."""
+    """What a source gives.
+
+    Attributes:
+        image: Pixels; ``None`` where they could not be read.
+        position_seconds: Place in time.
+        name: File name; of what could not be read, what to call it.
+        frames: How many it stands for; more than one only where they could not be read.
+    """
 
     image: Image | None
     position_seconds: float
     name: str = ""
+    frames: int = 1
 
 
 class Source(Protocol):
