@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from lepton_edge_converters.errors import SamplesError
 from lepton_edge_converters.facts import EndFacts
 from lepton_edge_converters.samples import SampleSet
-from lepton_edge_converters.samples.arrays import array_samples, gather, read_file
-from lepton_edge_converters.samples.pictures import read_csv, read_folder
+from lepton_edge_converters.samples.arrays import array_samples, gather, is_frame, read_file
+from lepton_edge_converters.samples.pictures import PictureTable, read_csv, read_folder, read_table
 from lepton_edge_runtime.preprocess import Preprocess
 
 
@@ -28,12 +28,14 @@ class Gathered:
         return [_extremes(array) for array in self.arrays]
 
 
-def open_samples(data: Any, inputs: tuple[EndFacts, ...]) -> Gathered | Path:
-    """Return the arrays that ``data`` stands for, or the folder or CSV of pictures.
+def open_samples(data: Any, inputs: tuple[EndFacts, ...]) -> Gathered | PictureTable | Path:
+    """Return the arrays that ``data`` stands for, the table that names pictures, or the folder of pictures.
 
     Raises:
         SamplesError: They are missing, empty, or of a kind that is not known.
     """
+    if is_frame(data) and "path" in data.columns:
+        return PictureTable({name: list(data[name]) for name in data.columns}, Path(), "the data frame")
     if not isinstance(data, str | Path):
         return Gathered(*gather(data, inputs), origin="the samples")
     path = Path(data)
@@ -41,13 +43,15 @@ def open_samples(data: Any, inputs: tuple[EndFacts, ...]) -> Gathered | Path:
         raise SamplesError(f"there are no samples at {path}")
     if path.suffix in (".npz", ".npy"):
         return Gathered(*gather(read_file(path), inputs), origin=str(path))
-    if path.is_file() and path.suffix != ".csv":
+    if path.suffix == ".csv":
+        return read_csv(path)
+    if path.is_file():
         raise SamplesError(f"samples are a folder of pictures, or a .csv, .npz or .npy file; {path} is none of them")
     return path
 
 
 def read_samples(
-    opened: Gathered | Path,
+    opened: Gathered | PictureTable | Path,
     inputs: tuple[EndFacts, ...],
     preprocess: tuple[Preprocess | None, ...],
     labels: tuple[str, ...],
@@ -58,7 +62,7 @@ def read_samples(
     """Return samples that fit the model.
 
     Args:
-        opened: Arrays, or a folder or CSV of pictures.
+        opened: Arrays, a table that names pictures, or a folder of pictures.
         inputs: What the model takes.
         preprocess: One an input, completed; ``None`` where it takes no pictures.
         labels: Names of the classes in the model's order; may be empty.
@@ -76,8 +80,9 @@ def read_samples(
         raise SamplesError(
             f"the model does not take one picture ({shapes}); give its samples as .npz, one array an input"
         )
-    read = read_folder if opened.is_dir() else read_csv
-    return read(opened, preprocess[0], labels, classes)
+    if isinstance(opened, PictureTable):
+        return read_table(opened, preprocess[0], labels, classes)
+    return read_folder(opened, preprocess[0], labels, classes)
 
 
 def peek_shapes(data: Any) -> list[tuple[int, ...]]:
