@@ -6,15 +6,14 @@ format byte by byte.
 """
 
 import hashlib
-import os
 import re
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
+from lepton_edge_runtime.atomic import replacing
 from lepton_edge_runtime.card import FORMAT_VERSION, Card, refuse_newer
 from lepton_edge_runtime.errors import BundleError
 from lepton_edge_runtime.wire import decode_json
@@ -149,19 +148,9 @@ def write_bundle(path: Path, manifest: Manifest, members: Mapping[str, bytes]) -
     """
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(members.items())}
     text = msgspec.json.encode(msgspec.structs.replace(manifest, members=hashes), order="deterministic")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                for name, content in [(MANIFEST, text), *sorted(members.items())]:
-                    archive.writestr(_entry(name), content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner reads
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in [(MANIFEST, text), *sorted(members.items())]:
+            archive.writestr(_entry(name), content)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
@@ -169,12 +158,6 @@ def _entry(name: str) -> zipfile.ZipInfo:
     entry.create_system = 3  # Unix, whatever machine writes it
     entry.external_attr = 0o644 << 16
     return entry
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _checked_entries(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
