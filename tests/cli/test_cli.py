@@ -9,20 +9,8 @@ import keras_models
 import numpy as np
 import pytest
 
-from lepton_edge.cli import COMMANDS, run
+from lepton_edge.cli import COMMANDS
 from lepton_edge_runtime.bundle import Bundle
-
-
-@pytest.fixture
-def command(capfd):
-    """Run a command line; return its exit status and what it printed."""
-
-    def call(*arguments):
-        status = run([str(argument) for argument in arguments])
-        printed = capfd.readouterr()
-        return status, printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture
