@@ -26,6 +26,14 @@ def real_data(request):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path_factory):
+    """The command line never finds the choices of whoever runs the tests."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    return folder / "lepton-edge"
+
+
 @pytest.fixture(scope="session")
 def keras_file(tmp_path_factory):
     """Return a function: the ``.keras`` file of a kind of small model, trained once a session."""

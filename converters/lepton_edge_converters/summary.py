@@ -10,9 +10,9 @@ from lepton_edge_converters.gates.likeness import decisions
 from lepton_edge_converters.gates.statistics import share
 from lepton_edge_converters.preparation import Job, Plan
 from lepton_edge_converters.report import Report, Row, Share
-from lepton_edge_converters.report.machine import describe_machine
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.formats.tflite import read_tflite
+from lepton_edge_runtime.machine import describe_machine
 from lepton_edge_runtime.timing import Latency
 
 _PACKAGES = (

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from lepton_edge.cli.cache import cache_folder, cache_option, no_cache_option
 from lepton_edge.cli.quiet import quiet_engines, quiet_opencv
 from lepton_edge_runtime.camera import Camera
 from lepton_edge_runtime.draw import draw
@@ -33,9 +34,11 @@ _FALLBACK_FPS = 10.0
     "--backend",
     default="auto",
     show_default=True,
-    help="tflite, onnx, or auto: the first that passes the golden samples.",
+    help="tflite, onnx, or auto: what tune chose, else the first that passes the golden samples.",
 )
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads of the engine.")
+@click.option("--threads", type=click.IntRange(1), help="Threads of the engine.  [default: 1, or what tune chose]")
+@cache_option
+@no_cache_option
 @click.option(
     "--labels",
     type=click.Path(path_type=Path),
@@ -52,7 +55,8 @@ def command(
     model: Path,
     source: str,
     backend: str,
-    threads: int,
+    threads: int | None,
+    cache: Path | None,
     labels: Path | None,
     top: int,
     max_frames: int | None,
@@ -62,6 +66,7 @@ def command(
     as_json: bool,
     force: bool,
     verbose: bool,
+    no_cache: bool,
 ) -> None:
     """Run MODEL, a bundle, on a camera, a video or a folder of pictures.
 
@@ -77,10 +82,13 @@ def command(
         logging.getLogger().setLevel(logging.INFO)
     if save is not None and save.exists() and not force:
         raise click.UsageError(f"{save} exists already; replace it with --force")
+    choices = cache_folder(cache, unused=no_cache)
     quiet_opencv()
     with ExitStack() as stack:
         with quiet_engines():
-            opened = stack.enter_context(open_model(model, backend=backend, labels=labels, threads=threads, top=top))
+            opened = stack.enter_context(
+                open_model(model, backend=backend, labels=labels, threads=threads, top=top, cache=choices)
+            )
         window = stack.enter_context(Window(f"{model.stem} - q to quit")) if show else None
         camera = stack.enter_context(Camera(source))
         recorder = stack.enter_context(Recorder(save, fps=camera.fps or _FALLBACK_FPS)) if save else None
@@ -152,7 +160,9 @@ def _summary(model: Model, camera: Camera, seconds: float, *, as_json: bool) -> 
             "seconds": round(seconds, 3),
             "backend": model.choice.backend,
             "engine": model.choice.engine,
+            "threads": model.choice.threads,
             "reason": model.choice.reason,
+            "rejected": {one.backend: one.reason for one in model.choice.rejected},
         }
         click.echo(json.dumps({"totals": totals}))
         return

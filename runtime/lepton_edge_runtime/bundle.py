@@ -6,15 +6,14 @@ format byte by byte.
 """
 
 import hashlib
-import os
 import re
-import secrets
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
+from lepton_edge_runtime.atomic import replacing
 from lepton_edge_runtime.card import FORMAT_VERSION, Card, refuse_newer
 from lepton_edge_runtime.errors import BundleError
 from lepton_edge_runtime.wire import decode_json
@@ -149,20 +148,9 @@ def write_bundle(path: Path, manifest: Manifest, members: Mapping[str, bytes]) -
     """
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(members.items())}
     text = msgspec.json.encode(msgspec.structs.replace(manifest, members=hashes), order="deterministic")
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    # Not by tempfile, whose files only their owner reads: here the kernel applies the process's umask.
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                for name, content in [(MANIFEST, text), *sorted(members.items())]:
-                    archive.writestr(_entry(name), content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in [(MANIFEST, text), *sorted(members.items())]:
+            archive.writestr(_entry(name), content)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -10,7 +10,9 @@ LeptonError                     LEPTON                any error of ours
 │   └── GoldenMismatchError     GOLDEN_MISMATCH       the engine answers unlike the converter did
 ├── InputError                  INPUT                 an image or tensor that the model does not take
 ├── PreprocessError             PREPROCESS            a preprocessing that contradicts the model
+├── ProbeError                  PROBE                 a fresh process that looks at something failed or crashed
 ├── SinkError                   SINK                  a result that cannot be written or shown
+├── TuningError                 TUNING                a stored choice that cannot be read, written or trusted
 └── SourceError                 SOURCE                a camera, video or folder failed
     ├── SourceNotFoundError     SOURCE_NOT_FOUND      there is no such source
     ├── SourceFormatError       SOURCE_FORMAT         it is there, and holds no pictures
@@ -123,10 +125,22 @@ class PreprocessError(LeptonError):
     code = "PREPROCESS"
 
 
+class ProbeError(LeptonError):
+    """A fresh process that looks at something failed or crashed."""
+
+    code = "PROBE"
+
+
 class SinkError(LeptonError):
     """A result that cannot be written or shown."""
 
     code = "SINK"
+
+
+class TuningError(LeptonError):
+    """A stored choice of engine that cannot be read, written or trusted."""
+
+    code = "TUNING"
 
 
 class SourceError(LeptonError):

@@ -29,6 +29,7 @@ from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.results import Origin, Result, Timing
 from lepton_edge_runtime.tasks import make_decoder
 from lepton_edge_runtime.tensors import quantize
+from lepton_edge_runtime.tuned.store import look_up
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +43,9 @@ def open_model(
     backend: str = "auto",
     labels: Sequence[str] | str | Path | None = None,
     preprocess: Preprocess | None = None,
-    threads: int = 1,
+    threads: int | None = None,
     top: int = 5,
+    cache: str | Path | None = None,
 ) -> "Model":
     """Open a bundle, or a ``.tflite`` or ``.onnx`` file that carries our card.
 
@@ -53,8 +55,11 @@ def open_model(
         labels: Names of the classes, or a text file with one a line, instead of the card's.
         preprocess: Instead of the card's, for the inputs that take pictures; what it leaves open (``size``,
             ``color``, and ``range`` with ``mean`` and ``std``) stays the card's.
-        threads: Of the engine.
+        threads: Of the engine; 1 if not given, or what ``tune`` chose.
         top: How many classes a classifier's result holds.
+        cache: Folder that ``tune`` stored a choice in. It is used where ``backend`` is ``auto`` and ``threads`` is
+            not given; if it is stale, broken or fails the golden samples, ``choice.rejected`` says so, and the
+            first backend that passes serves.
 
     Raises:
         BundleError, ModelFileError: The file cannot be read or trusted.
@@ -69,7 +74,9 @@ def open_model(
     candidate = read_candidate(path)
     card = _overridden(candidate.card, labels, preprocess)
     decode = make_decoder(card, top=top)
-    runner, choice = choose(candidate, backend, threads)
+    asked = backend != "auto" or threads is not None
+    preferred = None if cache is None or asked else look_up(cache, path)
+    runner, choice = choose(candidate, backend, 1 if threads is None else threads, preferred)
     log.info("%s: %s", path, choice)
     return Model(card, runner, decode, choice)
 
@@ -168,6 +175,19 @@ class Model(Closing):
                 raise
             yield result
 
+    def tensors(
+        self, sample: Image | str | Path | NDArray[Any] | Mapping[str, NDArray[Any]]
+    ) -> tuple[NDArray[Any], ...]:
+        """Return what the engine is given for a sample: one array an input, in the card's order, as stored.
+
+        Raises:
+            InputError: The model takes no such thing, or is closed.
+        """
+        with self._lock:
+            runner = self._opened()
+            self._fill(runner, sample)
+            return tuple(runner.input_view(i).copy() for i in range(len(self.card.inputs)))
+
     def close(self) -> None:
         """Free the engine; a call afterwards raises InputError."""
         with self._lock:
@@ -176,15 +196,18 @@ class Model(Closing):
                 self._runner = None
 
     def _answer(self, sample: Any, frame: Frame | None) -> Result:
-        runner = self._runner
-        if runner is None:
-            raise InputError("this model is closed")
+        runner = self._opened()
         begin = perf_counter_ns()
         placement = self._fill(runner, sample)
         filled = perf_counter_ns()
         outputs = runner.run()
         timing = Timing((filled - begin) / 1e6, (perf_counter_ns() - filled) / 1e6)
         return self._decode(outputs, placement, Origin(self.choice.backend, timing, frame))  # type: ignore[no-any-return]  # a Decode
+
+    def _opened(self) -> Runner:
+        if self._runner is None:
+            raise InputError("this model is closed")
+        return self._runner
 
     def _compiled(self, index: int) -> Plan:
         end = self.card.inputs[index]

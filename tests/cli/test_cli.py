@@ -11,7 +11,7 @@ import keras_models
 import numpy as np
 import pytest
 
-from lepton_edge.cli import COMMANDS, run
+from lepton_edge.cli import COMMANDS
 from lepton_edge_runtime import camera as camera_module
 from lepton_edge_runtime import choice as choice_module
 from lepton_edge_runtime.bundle import Bundle
@@ -19,18 +19,6 @@ from lepton_edge_runtime.camera import Camera
 from lepton_edge_runtime.choice import Runner
 from lepton_edge_runtime.errors import SourceTimeoutError
 from lepton_edge_runtime.sources import Picture
-
-
-@pytest.fixture
-def command(capfd):
-    """Run a command line; return its exit status and what it printed."""
-
-    def call(*arguments):
-        status = run([str(argument) for argument in arguments])
-        printed = capfd.readouterr()
-        return status, printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture

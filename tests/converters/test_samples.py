@@ -322,7 +322,9 @@ def test_a_data_frame_of_numbers():
 
 
 def test_a_data_frame_that_names_pictures(classes):
-    frame = pd.DataFrame({"path": [str(classes / "ape" / "0.png"), str(classes / "bee" / "1.png")], "label": ["ape", "bee"]})
+    frame = pd.DataFrame(
+        {"path": [str(classes / "ape" / "0.png"), str(classes / "bee" / "1.png")], "label": ["ape", "bee"]}
+    )
     samples = read(frame)
     assert samples.targets.tolist() == [0, 1]
     assert samples.labels == ("ape", "bee")
