@@ -18,7 +18,7 @@ COMMANDS: Mapping[str, str] = {
     "convert": "Convert a Keras model into a bundle, proven to be still the same model.",
     "inspect": "Show what a bundle or a model file holds.",
     "verify": "Check a bundle's hashes, and its golden samples on every installed engine.",
-    "run": "Run a model on a camera, a video or a folder of pictures.",
+    "run": "Run a model on a camera, a stream, a video or a folder of pictures.",
     "demo": "Train, convert and run a small digit reader, start to end.",
 }
 """Each a module of this name, loaded when it is called; the words are its help."""

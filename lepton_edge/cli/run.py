@@ -4,13 +4,14 @@ import json
 import logging
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
 
 from lepton_edge.cli.quiet import quiet_engines, quiet_opencv
-from lepton_edge_runtime.camera import Camera
+from lepton_edge_runtime.camera import Camera, Counts, times
 from lepton_edge_runtime.draw import draw
 from lepton_edge_runtime.model import Model, open_model
 from lepton_edge_runtime.recorder import Recorder
@@ -27,7 +28,8 @@ _FALLBACK_FPS = 10.0
     "source",
     required=True,
     metavar="SOURCE",
-    help="A camera's number, a video file, or a folder of pictures.",
+    help="A camera's number, a stream (rtsp://…, http://…), csi:0 for a Raspberry Pi camera, a video file, or a folder "
+    "of pictures.",
 )
 @click.option(
     "--backend",
@@ -63,14 +65,15 @@ def command(
     force: bool,
     verbose: bool,
 ) -> None:
-    """Run MODEL, a bundle, on a camera, a video or a folder of pictures.
+    """Run MODEL, a bundle, on a camera, a stream, a video or a folder of pictures.
 
     Results go to standard output, one line a frame; at the end, standard error says where every frame went
-    and which engine answered.
+    and which engine answered. A camera or stream goes on until Ctrl-C; a stream that is lost is opened anew.
 
     \b
     Examples:
       lepton-edge run birds.lepton --camera 0
+      lepton-edge run birds.lepton --camera rtsp://USER:PASSWORD@10.0.0.7/stream1
       lepton-edge run birds.lepton --camera garden.mp4 --json --max-frames 100
     """
     if verbose:
@@ -84,11 +87,21 @@ def command(
         window = stack.enter_context(Window(f"{model.stem} - q to quit")) if show else None
         camera = stack.enter_context(Camera(source))
         recorder = stack.enter_context(Recorder(save, fps=camera.fps or _FALLBACK_FPS)) if save else None
-        begin = time.monotonic()
-        answered = _stream(opened, camera, window, recorder, max_frames, as_json=as_json)
-        seconds = time.monotonic() - begin
-        camera.close()
-        _summary(opened, camera, answered, seconds, as_json=as_json)
+        tally = _Tally()
+        try:
+            _stream(opened, camera, window, recorder, max_frames, tally, as_json=as_json)
+        finally:
+            seconds = time.monotonic() - tally.begin
+            camera.close()
+            # Also where the camera failed after hours: what came until then is worth knowing.
+            if camera.counts.captured:
+                _summary(opened, camera.counts, tally.answered, seconds, as_json=as_json)
+
+
+@dataclass(slots=True)
+class _Tally:
+    begin: float = field(default_factory=time.monotonic)
+    answered: int = 0
 
 
 def _stream(
@@ -97,13 +110,13 @@ def _stream(
     window: Window | None,
     recorder: Recorder | None,
     max_frames: int | None,
+    tally: _Tally,
     *,
     as_json: bool,
-) -> int:
-    answered = 0
+) -> None:
     try:
         for result in model.stream(camera):
-            answered += 1
+            tally.answered += 1
             click.echo(json.dumps(_as_dict(result)) if as_json else _line(result))
             frame = result.origin.frame
             if frame is not None and (recorder or window):
@@ -112,11 +125,10 @@ def _stream(
                     recorder.write(drawn)
                 if window and not window.show(drawn):
                     break
-            if answered == max_frames:
+            if tally.answered == max_frames:
                 break
     except KeyboardInterrupt:
         pass  # Ctrl-C is how a camera is stopped; the totals follow
-    return answered
 
 
 def _line(result: Result) -> str:
@@ -141,13 +153,16 @@ def _as_dict(result: Result) -> dict[str, Any]:
     }
 
 
-def _summary(model: Model, camera: Camera, answered: int, seconds: float, *, as_json: bool) -> None:
-    counts = camera.counts
+def _summary(model: Model, counts: Counts, answered: int, seconds: float, *, as_json: bool) -> None:
+    # Ctrl-C may come between a frame and its answer.
+    interrupted = counts.delivered - answered
+    drops = {**counts.dropped, **({"interrupted": interrupted} if interrupted else {})}
     if as_json:
         totals = {
             "captured": counts.captured,
             "answered": answered,
-            "dropped": dict(counts.dropped),
+            "dropped": drops,
+            "reopened": counts.reopened,
             "seconds": round(seconds, 3),
             "backend": model.choice.backend,
             "engine": model.choice.engine,
@@ -155,9 +170,10 @@ def _summary(model: Model, camera: Camera, answered: int, seconds: float, *, as_
         }
         click.echo(json.dumps({"totals": totals}))
         return
-    dropped = ", ".join(f"{count} {reason}" for reason, count in counts.dropped.items()) or "none"
+    dropped = ", ".join(f"{count} {reason}" for reason, count in drops.items()) or "none"
+    reopened = f"; reopened {times(counts.reopened)}" if counts.reopened else ""
     click.echo(
-        f"{counts.captured} frames in = {answered} answered + dropped: {dropped}; "
+        f"{counts.captured} frames in = {answered} answered + dropped: {dropped}{reopened}; "
         f"{answered / max(seconds, 1e-9):.1f} a second; {model.choice}",
         err=True,
     )

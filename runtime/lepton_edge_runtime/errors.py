@@ -10,8 +10,9 @@ LeptonError                     LEPTON                any error of ours
 ├── InputError                  INPUT                 an image or tensor that the model does not take
 ├── PreprocessError             PREPROCESS            a preprocessing that contradicts the model
 ├── SinkError                   SINK                  a result that cannot be written or shown
-└── SourceError                 SOURCE                a camera, video or folder failed
+└── SourceError                 SOURCE                a camera, stream, video or folder failed
     ├── SourceNotFoundError     SOURCE_NOT_FOUND      there is no such source
+    ├── SourceAuthError         SOURCE_AUTH           it wants another user or password
     ├── SourceFormatError       SOURCE_FORMAT         it is there, and holds no pictures
     └── SourceTimeoutError      SOURCE_TIMEOUT        it stopped answering
 """
@@ -88,15 +89,21 @@ class SinkError(LeptonError):
 
 
 class SourceError(LeptonError):
-    """A camera, video or folder failed."""
+    """A camera, stream, video or folder failed."""
 
     code = "SOURCE"
 
 
 class SourceNotFoundError(SourceError):
-    """There is no such camera, file or folder."""
+    """There is no such camera, stream, file or folder."""
 
     code = "SOURCE_NOT_FOUND"
+
+
+class SourceAuthError(SourceError):
+    """A stream whose server wants a user and password, or other ones."""
+
+    code = "SOURCE_AUTH"
 
 
 class SourceFormatError(SourceError):
