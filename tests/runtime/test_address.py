@@ -20,6 +20,8 @@ from lepton_edge_runtime.sources.address import CsiAddress, Url, parse_address
         ("http://u:s3cret?x#y@host/1", "http://***@host/1"),
         ("http://host/cam?user=u&password=s3cret&channel=2", "http://host/cam?user=u&password=***&channel=2"),
         ("http://host/cam?pwd=s3cret", "http://host/cam?pwd=***"),
+        ("http://host/cam?pwd=a/s3cret_channel=1&x=2", "http://host/cam?pwd=***&x=2"),
+        ("rtsp://host/Password=a_s3cret_channel=1.sdp", "rtsp://host/Password=***_channel=1.sdp"),
         ("http://host/cam?access_token=s3cret", "http://host/cam?access_token=***"),
         ("rtsp://host/user=u_password=s3cret_channel=1_stream=0.sdp", None),
         ("rtsp://host:8554/plain?channel=1", "rtsp://host:8554/plain?channel=1"),

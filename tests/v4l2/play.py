@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import threading
 import time
 
@@ -92,15 +91,19 @@ def missing():
     return {}
 
 
-cv2.VideoCapture = Counted
-scene("flows", flows)
-scene("missing", missing)
-scene("held", held)
-scene("silent", lambda: spoilt("percentage_of_dropped_buffers=100", timeout_seconds=3))
-fault("percentage_of_dropped_buffers=0")
-scene("flows again", flows)
-scene("stalls", lambda: spoilt("percentage_of_dropped_buffers=100"))
-fault("percentage_of_dropped_buffers=0")
-scene("unplugged", lambda: spoilt("disconnect=1"))
-scene("plugged in again", flows)
-sys.exit(0)
+def main():
+    cv2.VideoCapture = Counted
+    scene("flows", flows)
+    scene("missing", missing)
+    scene("held", held)
+    scene("silent", lambda: spoilt("percentage_of_dropped_buffers=100", timeout_seconds=3))
+    fault("percentage_of_dropped_buffers=0")
+    scene("flows again", flows)
+    scene("stalls", lambda: spoilt("percentage_of_dropped_buffers=100"))
+    fault("percentage_of_dropped_buffers=0")
+    scene("unplugged", lambda: spoilt("disconnect=1"))
+    scene("plugged in again", flows)
+
+
+if __name__ == "__main__":
+    main()

@@ -32,8 +32,8 @@ class Picture:
 class Patience:
     """How long one try may take: to open a source, and to get one frame from it."""
 
-    open_seconds: float = 10.0
-    read_seconds: float = 5.0
+    open_seconds: float
+    read_seconds: float
 
 
 class Source(Protocol):
@@ -99,7 +99,7 @@ SOURCES: Mapping[str, SourceKind] = {
 """In the order in which an address is tried."""
 
 
-def open_source(source: Address | str, patience: Patience | None = None) -> Source:
+def open_source(source: Address | str, patience: Patience) -> Source:
     """Open a camera's number (also as text), a stream, a video file, or a folder of pictures.
 
     Raises:
@@ -116,4 +116,4 @@ def open_source(source: Address | str, patience: Patience | None = None) -> Sour
         kinds = ", ".join(kind.what for kind in SOURCES.values())
         raise SourceNotFoundError(f"a source is {kinds}; {address} is none of them")
     module = cast("SourceModule", import_module(f"lepton_edge_runtime.sources.{kind.module}"))
-    return module.open_source(address, patience or Patience())
+    return module.open_source(address, patience)

@@ -8,8 +8,10 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from lepton_edge_runtime.errors import SourceError, SourceNotFoundError
 
 _DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
-# Some cameras take the password in the path or the query, such as /user=admin_password=x_channel=1.sdp.
-_SECRET = re.compile(r"(?i)((?:pass\w*|pwd|psw|token|key|secret|auth|sig\w*)=)[^&_;/#]*")
+# Some cameras take the password in the query, or in the path, such as /user=admin_password=x_channel=1.sdp.
+_HIDDEN_KEYS = r"(?i)((?:pass[a-z]*|pwd|psw|token|key|secret|auth|sig[a-z]*)=)"
+_HIDDEN_IN_PATH = re.compile(_HIDDEN_KEYS + r"(?:(?!_[a-z]+=)[^&;/#])*")
+_HIDDEN_IN_QUERY = re.compile(_HIDDEN_KEYS + r"[^&;#]*")
 _DEVICE_FILE = re.compile(r"/dev/video(\d+)")
 
 
@@ -45,8 +47,9 @@ class Url:
         scheme, _, rest = self._text.partition("://")
         # Up to the last "@": a password with "/" or "@" in it is no valid URL, and is hidden all the same.
         credentials, at, place = rest.rpartition("@")
-        shown = _SECRET.sub(r"\1***", place)
-        return f"{scheme}://{'***' if credentials else ''}{at}{shown}"
+        path, question, query = place.partition("?")
+        hidden = _HIDDEN_IN_PATH.sub(r"\1***", path) + question + _HIDDEN_IN_QUERY.sub(r"\1***", query)
+        return f"{scheme}://{'***' if credentials else ''}{at}{hidden}"
 
     def __repr__(self) -> str:
         return f"Url({str(self)!r})"

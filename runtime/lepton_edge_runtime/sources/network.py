@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from threading import Event
 from typing import Any, cast
 
-from lepton_edge_runtime.errors import SourceError, SourceTimeoutError
+from lepton_edge_runtime.errors import SourceError, SourceFormatError, SourceTimeoutError
 from lepton_edge_runtime.images import opencv
 from lepton_edge_runtime.sources import Patience, Picture, Source
 from lepton_edge_runtime.sources.address import Address, Url
@@ -97,8 +97,8 @@ class NetworkSource:
         if now - asked >= self._patience.read_seconds:
             if good:
                 self._ready.append(Picture(None, self._position(), flaw="stale"))
-            self._lose(f"gave no frame for {self._patience.read_seconds:g} s")
-            return self.live
+            self._lose(SourceTimeoutError(f"{self._url} gave no frame for {self._patience.read_seconds:g} s"))
+            return True
         if good:
             self._accept(image, now)
             return True
@@ -108,8 +108,10 @@ class NetworkSource:
             self._failing_since = asked
         self._failures += 1
         if self._failures >= _FAILURES_IN_A_ROW:
-            at_once = now - self._failing_since < _AT_ONCE_SECONDS
-            self._lose("gives no frames any more" if at_once else "gives only frames that cannot be decoded")
+            if now - self._failing_since < _AT_ONCE_SECONDS:
+                self._lose(SourceTimeoutError(f"{self._url} gives no frames any more"))
+            else:
+                self._lose(SourceFormatError(f"{self._url} gives only frames that cannot be decoded"))
         return True
 
     def _accept(self, image: Any, now: float) -> None:
@@ -131,12 +133,12 @@ class NetworkSource:
             return time.monotonic() - self._begin
         return self._frames / self.fps
 
-    def _lose(self, why: str) -> None:
-        self.trouble = SourceTimeoutError(f"{self._url} {why}")
+    def _lose(self, trouble: SourceError) -> None:
         if not self.live:
-            raise self.trouble
+            raise trouble
+        self.trouble = trouble
         if not self._stopped.is_set():
-            log.warning("%s; reopening it", self.trouble)
+            log.warning("%s; reopening it", trouble)
         self._lost = True
         self._failures = 0
         self._release()
