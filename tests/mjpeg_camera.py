@@ -1,13 +1,13 @@
 """An MJPEG camera on loopback: numbered JPEG pictures over HTTP, one after the other."""
 
-import threading
 from base64 import b64encode
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numbered
+from loopback import Loopback
 
 
-class MjpegCamera:
+class MjpegCamera(Loopback):
     """``fault`` is ``stall`` or ``garbage`` or None; ``silent`` takes requests and never answers them.
 
     With a ``film``, its bytes are sent instead of pictures: as a file, or, ``endless``, as the beginning of a stream
@@ -18,25 +18,7 @@ class MjpegCamera:
         self.fps, self.path, self.film, self.endless = fps, path, film, endless
         self.wanted = f"Basic {b64encode(password.encode()).decode()}" if password else None
         self.fault, self.silent, self.sent = None, False, 0
-        self.closed = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _Request)
-        self._server.camera, self._server.daemon_threads = self, False
-        self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}{path}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.close()
-
-    def close(self):
-        self.closed.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self.serve(ThreadingHTTPServer(("127.0.0.1", port), _Request), "http", path)
 
 
 class _Request(BaseHTTPRequestHandler):

@@ -6,10 +6,10 @@ import socketserver
 import struct
 import threading
 import time
-from collections import Counter
 from typing import NamedTuple
 
 import numbered
+from loopback import Loopback
 
 FAULTS = ("stall", "garbage", "truncated", "reset")
 _PACKET_BYTES = 1300
@@ -24,7 +24,7 @@ class Jpeg(NamedTuple):
     scan: bytes
 
 
-class RtspCamera:
+class RtspCamera(Loopback):
     """Numbered pictures at ``fps``, the same count for whoever connects.
 
     ``fault`` is one of FAULTS or None, and may be changed at any time; ``silent`` takes connections and never
@@ -34,22 +34,10 @@ class RtspCamera:
     def __init__(self, *, fps=25, port=0, path="/cam", password=None):
         self.fps, self.path, self.password = fps, path, password
         self.fault, self.silent, self.describe_seconds = None, False, 0.0
-        self.requests, self.sent = Counter(), 0
-        self._closed = threading.Event()
+        self.sent = 0
         self._connections = set()
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", port), _Session)
-        self._server.camera = self
-        self.port = self._server.server_address[1]
-        self.url = f"rtsp://127.0.0.1:{self.port}{path}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.close()
+        self.serve(_Server(("127.0.0.1", port), _Session), "rtsp", path)
 
     def next_number(self):
         with self._lock:
@@ -57,7 +45,7 @@ class RtspCamera:
             return self.sent - 1
 
     def pause(self, seconds):
-        return self._closed.wait(seconds)
+        return self.closed.wait(seconds)
 
     def joined(self, connection):
         self._connections.add(connection)
@@ -65,20 +53,14 @@ class RtspCamera:
     def left(self, connection):
         self._connections.discard(connection)
 
-    def close(self):
-        """Die as a camera without power does: every connection breaks."""
-        self._closed.set()
-        self._server.shutdown()
+    def break_connections(self):
         for connection in list(self._connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-        self._server.server_close()  # waits for the sessions' threads
-        self._thread.join()
 
 
 class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
-    daemon_threads = False
 
 
 class _Session(socketserver.StreamRequestHandler):
@@ -119,7 +101,6 @@ class _Session(socketserver.StreamRequestHandler):
 
     def _answer(self, method, url, headers):
         camera = self.camera
-        camera.requests[method] += 1
         status, extra, body = "200 OK", [], ""
         if method == "OPTIONS":
             extra = ["Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER"]

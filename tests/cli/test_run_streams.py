@@ -111,20 +111,6 @@ def test_ctrl_c_in_the_middle_of_a_stall_ends_with_the_totals(start, bundle):
     assert totals_of(run)["captured"] <= sent
 
 
-def test_a_second_ctrl_c_does_not_wait(start, bundle):
-    with MjpegCamera() as server:
-        run = start(bundle, "--camera", server.url)
-        run.wait_for_lines(5)
-        server.fault = "stall"
-        run.interrupt()
-        while run.process.poll() is None:
-            run.interrupt()
-            server.closed.wait(0.05)
-        status, said = run.end()
-    assert status in {0, 130}
-    assert "Traceback" not in said
-
-
 def test_a_stream_that_is_gone_for_good_ends_with_the_totals_and_the_error(bundle, capfd, monkeypatch):
     server = MjpegCamera()
     # By the module's full name: the package has a function called run, too.

@@ -187,6 +187,21 @@ def test_closing_stops_a_read_under_way(device):
     assert not camera._thread.is_alive()
 
 
+def test_a_second_close_does_not_wait_as_a_second_ctrl_c_would_not(device, monkeypatch):
+    monkeypatch.setattr(device, "stop", lambda: None)  # held by its driver
+    camera = Camera(0)
+    first = threading.Thread(target=camera.close)
+    first.start()
+    wait_for(lambda: camera._closed)
+    camera.close()
+    assert first.is_alive()
+    assert camera._thread.is_alive()
+    device.closed = True
+    device.wanted.release()
+    first.join()
+    assert not camera._thread.is_alive()
+
+
 def test_counts_say_in_words_where_frames_went():
     counts = Counts(9, 5, 1, {"superseded": 3}, 1)
     assert str(counts) == "9 frames in = 5 delivered + 1 waiting + dropped: 3 superseded; reopened once"
