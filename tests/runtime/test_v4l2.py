@@ -2,12 +2,9 @@
 
 import json
 import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "v4l2"))
-import machine
+from v4l2 import machine
 
 pytestmark = [
     pytest.mark.slow,

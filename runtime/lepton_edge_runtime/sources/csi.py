@@ -114,16 +114,16 @@ class CsiSource:
         output, errors = (pipe.fileno() for pipe in self._pipes())
         deadline = time.monotonic() + seconds
         skipped = self._splitter.skipped
-        watched = [output, errors]
+        watched = {output, errors}
         while not self._ready:
             left = deadline - time.monotonic()
-            readable = select.select(watched, (), (), max(0.0, left))[0]
+            readable = _readable(watched, left)
             if self._stopped.is_set():
                 return False
             if not readable:
                 raise self._silence(seconds, self._splitter.skipped - skipped)
             if errors in readable and not self._listen(errors):
-                watched.remove(errors)
+                watched = {output}
             if output in readable:
                 piece = os.read(output, _PIPE_BYTES)
                 if not piece:
@@ -151,7 +151,8 @@ class CsiSource:
             status = self._process.wait(_TERMINATION_SECONDS)
         except subprocess.TimeoutExpired:
             return SourceError(f"{self._program} closed its output{self._last_words()}")
-        while select.select([self._pipes()[1]], (), (), 0)[0] and self._listen(self._pipes()[1].fileno()):
+        errors = self._pipes()[1].fileno()
+        while _readable({errors}, 0.0) and self._listen(errors):
             pass
         how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
         return SourceError(f"{self._program} for {self._address} {how}{self._last_words()}")
@@ -161,6 +162,15 @@ class CsiSource:
         # It greets at length; what made it end stands in lines of this mark, where there are any.
         telling = [line for line in lines if "ERROR" in line] or lines
         return f"; it said: {' / '.join(telling[-_LAST_LINES:])}" if telling else ""
+
+
+def _readable(files: set[int], seconds: float) -> set[int]:
+    """Return which of these can be read without waiting, or have ended; wait for one at most so long."""
+    # Not select(), which takes no file above number 1,023.
+    poll = select.poll()
+    for file in files:
+        poll.register(file, select.POLLIN)
+    return {file for file, _ in poll.poll(max(0.0, seconds * 1000))}
 
 
 def _start(command: Sequence[str]) -> "subprocess.Popen[bytes]":
