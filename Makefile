@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test lint check bench docs clean
+.PHONY: demo test lint check bench docs v4l2 clean
 
 demo: $(READY)  ## train, convert and run a digit reader
 	$(BIN)/lepton-edge demo -o build/demo
@@ -22,6 +22,9 @@ check: lint test  ## what CI runs
 
 bench: $(READY)  ## speed, side by side with bare engines
 	$(BIN)/python -m benchmarks $(ARGS)
+
+v4l2:  ## Debian, as root: what the test of a real V4L2 camera needs
+	tests/v4l2/prepare build/v4l2
 
 docs: $(READY)  ## write docs/cli.md anew from the commands' own help
 	$(BIN)/python docs/write_cli.py

@@ -18,7 +18,7 @@ COMMANDS: Mapping[str, str] = {
     "convert": "Convert a Keras model into a bundle, proven to be still the same model.",
     "inspect": "Show what a bundle or a model file holds.",
     "verify": "Check a bundle's hashes, and its golden samples on every installed engine.",
-    "run": "Run a model on a camera, a video or a folder of pictures.",
+    "run": "Run a model on a camera, a stream, a video or a folder of pictures.",
     "bench": "Time a model here, beside the bare engine: percentiles, load time, memory.",
     "tune": "Find the fastest engine and number of threads here, and remember them.",
     "doctor": "Say what is installed, what is missing, and the command that mends it.",

@@ -11,7 +11,7 @@ import click
 
 from lepton_edge.cli.cache import cache_folder, cache_option, no_cache_option
 from lepton_edge.cli.quiet import quiet_engines, quiet_opencv
-from lepton_edge_runtime.camera import Camera
+from lepton_edge_runtime.camera import Camera, times
 from lepton_edge_runtime.draw import draw
 from lepton_edge_runtime.model import Model, open_model
 from lepton_edge_runtime.recorder import Recorder
@@ -28,7 +28,8 @@ _FALLBACK_FPS = 10.0
     "source",
     required=True,
     metavar="SOURCE",
-    help="A camera's number, a video file, or a folder of pictures.",
+    help="A camera's number, a stream (rtsp://…, http://…), csi:0 for a Raspberry Pi camera, a video file, or a folder "
+    "of pictures.",
 )
 @click.option(
     "--backend",
@@ -68,14 +69,16 @@ def command(
     verbose: bool,
     no_cache: bool,
 ) -> None:
-    """Run MODEL, a bundle, on a camera, a video or a folder of pictures.
+    """Run MODEL, a bundle, on a camera, a stream, a video or a folder of pictures.
 
     Results go to standard output, one line a frame; at the end, also of a run that fails or is stopped with
-    Ctrl-C, standard error says where every frame went and which engine answered.
+    Ctrl-C, standard error says where every frame went and which engine answered. A camera or stream goes on
+    until Ctrl-C; a stream that is lost is opened anew.
 
     \b
     Examples:
       lepton-edge run birds.lepton --camera 0
+      lepton-edge run birds.lepton --camera rtsp://USER:PASSWORD@10.0.0.7/stream1
       lepton-edge run birds.lepton --camera garden.mp4 --json --max-frames 100
     """
     if verbose:
@@ -157,6 +160,7 @@ def _summary(model: Model, camera: Camera, seconds: float, *, as_json: bool) -> 
             "captured": counts.captured,
             "answered": answered,
             "dropped": dict(counts.dropped),
+            "reopened": counts.reopened,
             "seconds": round(seconds, 3),
             "backend": model.choice.backend,
             "engine": model.choice.engine,
@@ -167,8 +171,9 @@ def _summary(model: Model, camera: Camera, seconds: float, *, as_json: bool) -> 
         click.echo(json.dumps({"totals": totals}))
         return
     dropped = ", ".join(f"{count} {reason}" for reason, count in counts.dropped.items()) or "none"
+    reopened = f"; reopened {times(counts.reopened)}" if counts.reopened else ""
     click.echo(
-        f"{counts.captured} frames in = {answered} answered + dropped: {dropped}; "
+        f"{counts.captured} frames in = {answered} answered + dropped: {dropped}{reopened}; "
         f"{answered / max(seconds, 1e-9):.1f} a second; {model.choice}",
         err=True,
     )

@@ -13,8 +13,9 @@ LeptonError                     LEPTON                any error of ours
 ├── ProbeError                  PROBE                 a fresh process that looks at something failed or crashed
 ├── SinkError                   SINK                  a result that cannot be written or shown
 ├── TuningError                 TUNING                a stored choice that cannot be read, written or trusted
-└── SourceError                 SOURCE                a camera, video or folder failed
+└── SourceError                 SOURCE                a camera, stream, video or folder failed
     ├── SourceNotFoundError     SOURCE_NOT_FOUND      there is no such source
+    ├── SourceAuthError         SOURCE_AUTH           it wants another user or password
     ├── SourceFormatError       SOURCE_FORMAT         it is there, and holds no pictures
     └── SourceTimeoutError      SOURCE_TIMEOUT        it stopped answering
 """
@@ -144,15 +145,21 @@ class TuningError(LeptonError):
 
 
 class SourceError(LeptonError):
-    """A camera, video or folder failed."""
+    """A camera, stream, video or folder failed."""
 
     code = "SOURCE"
 
 
 class SourceNotFoundError(SourceError):
-    """There is no such camera, file or folder."""
+    """There is no such camera, stream, file or folder."""
 
     code = "SOURCE_NOT_FOUND"
+
+
+class SourceAuthError(SourceError):
+    """A stream whose server wants a user and password, or other ones."""
+
+    code = "SOURCE_AUTH"
 
 
 class SourceFormatError(SourceError):

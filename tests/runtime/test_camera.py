@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lepton_edge_runtime import camera as camera_module
-from lepton_edge_runtime.camera import Camera
+from lepton_edge_runtime.camera import Camera, Counts
 from lepton_edge_runtime.errors import (
     InputError,
     SourceError,
@@ -25,6 +25,8 @@ class FakeDevice:
 
     live = True
     fps = 30.0
+    reopened = 0
+    trouble = None
 
     def __init__(self):
         self.wanted = threading.Semaphore(0)
@@ -44,6 +46,10 @@ class FakeDevice:
         self.given += 1
         return Picture(np.full((2, 2, 3), self.given % 256, np.uint8), 0.0)
 
+    def stop(self):
+        self.ended = True
+        self.wanted.release()
+
     def close(self):
         self.threads.add(threading.get_ident())
         self.closes += 1
@@ -52,7 +58,7 @@ class FakeDevice:
 @pytest.fixture
 def device(monkeypatch):
     fake = FakeDevice()
-    monkeypatch.setattr(camera_module, "open_source", lambda address: fake)
+    monkeypatch.setattr(camera_module, "open_source", lambda address, patience: fake)
     yield fake
     fake.ended = True
     fake.wanted.release(1000)
@@ -215,11 +221,79 @@ def test_a_failing_source_tells_whoever_iterates_after_its_last_frame(device):
     assert balanced(camera.counts)
 
 
+def test_a_silent_source_that_knows_its_trouble_says_it(device):
+    device.trouble = SourceNotFoundError("nothing listens at rtsp://***@host/1")
+    with (
+        Camera(0, timeout_seconds=0.05) as camera,
+        pytest.raises(SourceNotFoundError, match=r"no frame for 0.05 s: nothing listens at rtsp://\*\*\*@host/1"),
+    ):
+        next(iter(camera))
+
+
+def test_a_camera_that_was_silent_can_be_asked_again(device):
+    with Camera(0, timeout_seconds=0.05) as camera:
+        with pytest.raises(SourceTimeoutError):
+            next(iter(camera))
+        device.wanted.release(1)
+        wait_for(lambda: camera.counts.captured == 1)
+        assert next(iter(camera)).index == 0
+
+
+def test_a_picture_that_is_passed_over_is_counted_by_its_flaw(device, monkeypatch):
+    read = device.read
+    flaws = iter(["stale", "unreadable", "stale"])
+
+    def flawed():
+        picture = read()
+        flaw = next(flaws, None)
+        return Picture(None, 0.0, flaw=flaw) if picture and flaw else picture
+
+    monkeypatch.setattr(device, "read", flawed)
+    with Camera(0) as camera:
+        device.wanted.release(4)
+        assert next(iter(camera)).index == 3
+        assert dict(camera.counts.dropped) == {"stale": 2, "unreadable": 1}
+        assert balanced(camera.counts)
+
+
+def test_closing_stops_a_read_under_way(device):
+    camera = Camera(0)
+    camera.close()
+    assert not camera._thread.is_alive()
+
+
+def test_a_second_close_does_not_wait_as_a_second_ctrl_c_would_not(device, monkeypatch):
+    monkeypatch.setattr(device, "stop", lambda: None)  # held by its driver
+    camera = Camera(0)
+    first = threading.Thread(target=camera.close)
+    first.start()
+    wait_for(lambda: camera._closed)
+    camera.close()
+    assert first.is_alive()
+    assert camera._thread.is_alive()
+    device.closed = True
+    device.wanted.release()
+    first.join()
+    assert not camera._thread.is_alive()
+
+
+def test_counts_say_in_words_where_frames_went():
+    counts = Counts(9, 5, 1, {"superseded": 3}, 1)
+    assert str(counts) == "9 frames in = 5 delivered + 1 waiting + dropped: 3 superseded; reopened once"
+    assert str(Counts(reopened=2)) == "0 frames in = 0 delivered + dropped: none; reopened 2 times"
+
+
+@pytest.mark.parametrize("name", ["timeout_seconds", "open_timeout_seconds", "read_timeout_seconds"])
+def test_a_time_that_is_not_positive_is_refused(name):
+    with pytest.raises(ValueError, match="a time-out is more than 0 seconds"):
+        Camera(0, **{name: 0})
+
+
 @pytest.mark.parametrize(
     ("source", "error", "message"),
     [
         ("none.mp4", SourceNotFoundError, "there is no file or folder none.mp4"),
-        ("rtsp://user:secret@host/1", SourceNotFoundError, "network streams"),
+        ("srt://user:secret@host/1", SourceNotFoundError, r"a source is .*; srt://\*\*\*@host/1 is none of them"),
         (93, SourceNotFoundError, "there is no camera 93"),
         ("93", SourceNotFoundError, "there is no camera 93"),
     ],

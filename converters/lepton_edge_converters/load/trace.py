@@ -34,7 +34,9 @@ def trace(loaded: LoadedModel, facts: ModelFacts, folder: Path, *, unroll: bool 
 
     holder = tf.Module()
     holder.call = tf.function(named_call, input_signature=signature)
-    tf.saved_model.save(holder, str(folder), signatures=holder.call.get_concrete_function())
+    # The gradients of swish refer to tensors that freezing has taken away, and nobody trains this graph.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(holder, str(folder), signatures=holder.call.get_concrete_function(), options=options)
     return any(operation.type in _LOOPS for operation in frozen.graph.get_operations())
 
 

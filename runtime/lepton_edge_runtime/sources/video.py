@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from lepton_edge_runtime.errors import SourceFormatError
+from lepton_edge_runtime.errors import SourceError, SourceFormatError
 from lepton_edge_runtime.images import opencv
-from lepton_edge_runtime.sources import Picture, Source
+from lepton_edge_runtime.sources import Patience, Picture, Source
+from lepton_edge_runtime.sources.address import Address
 
 
 class VideoSource:
@@ -16,6 +17,8 @@ class VideoSource:
     """
 
     live = False
+    reopened = 0
+    trouble: SourceError | None = None
 
     def __init__(self, capture: Any, path: Path, declared: int) -> None:
         cv2 = opencv()
@@ -40,17 +43,21 @@ class VideoSource:
             return Picture(None, position, what, missing)
         return None
 
+    def stop(self) -> None:
+        """No frame takes long to read."""
+
     def close(self) -> None:
         """Close the file."""
         self._capture.release()
 
 
-def open_source(address: int | Path) -> Source:
+def open_source(address: Address, patience: Patience) -> Source:
     """Open a video file.
 
     Raises:
         SourceFormatError: OpenCV cannot read it as a video.
     """
+    del patience  # a file is there or is not
     cv2 = opencv()
     path = Path(str(address))
     # Named, because OpenCV would otherwise take "frame_001" for the first of a series of pictures.
