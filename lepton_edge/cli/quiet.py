@@ -15,6 +15,8 @@ _GREETINGS = (
     "WARNING: All log messages before absl::InitializeLog()",
 )
 
+_OPENCV_ERRORS = 2  # LOG_LEVEL_ERROR, which OpenCV 4 does not name in Python
+
 
 @contextmanager
 def quiet_engines() -> Iterator[None]:
@@ -45,5 +47,7 @@ def quiet_engines() -> Iterator[None]:
 
 def quiet_opencv() -> None:
     """Let OpenCV print errors only: what it warns of, a source raises as an error of ours."""
-    logging = opencv().utils.logging
-    logging.setLogLevel(logging.LOG_LEVEL_ERROR)
+    cv2 = opencv()
+    # OpenCV 4 has it at the top, OpenCV 5 in a module of its own.
+    set_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel
+    set_level(_OPENCV_ERRORS)

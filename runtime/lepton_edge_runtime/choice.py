@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lepton_edge_runtime.backends import BACKENDS, Backend, find_engine, open_backend
 from lepton_edge_runtime.card import Card, InputCard, OutputCard
-from lepton_edge_runtime.errors import BackendError, GoldenMismatchError, LeptonError
+from lepton_edge_runtime.errors import BackendError, GoldenMismatchError, LeptonError, install_command
 from lepton_edge_runtime.golden import Golden, worst_differences
 from lepton_edge_runtime.tensors import TensorSpec
 
@@ -134,10 +134,8 @@ def choose(candidate: Candidate, backend: str, threads: int) -> tuple[Runner, Ch
             reason = f"first installed backend in table order; {proof}"
             return runner, Choice(name, engine_version(name), reason, tuple(rejected), runner.backend.notes)
     reasons = "; ".join(f"{one.backend}: {one.reason}" for one in rejected)
-    extras = " or ".join(
-        f"'lepton-edge[{BACKENDS[one.backend].extra}]'" for one in rejected if one.reason.endswith("not installed")
-    )
-    advice = f". Try: pip install {extras}" if extras else ""
+    absent = [BACKENDS[one.backend] for one in rejected if one.reason.endswith("not installed")]
+    advice = f". Try: {' or '.join(install_command(engine.extra) for engine in absent)}" if absent else ""
     raise BackendError(f"no backend can run this model: {reasons}{advice}")
 
 

@@ -16,6 +16,7 @@ LeptonError                     LEPTON                any error of ours
     └── SourceTimeoutError      SOURCE_TIMEOUT        it stopped answering
 """
 
+from importlib.util import find_spec
 from typing import ClassVar
 
 
@@ -36,7 +37,14 @@ class MissingExtraError(LeptonError):
         self.extra = extra
 
     def __str__(self) -> str:
-        return f"{self.what} is not installed. Try: pip install 'lepton-edge[{self.extra}]'"
+        return f"{self.what} is not installed. Try: {install_command(self.extra)}"
+
+
+def install_command(extra: str) -> str:
+    """Return the command that brings an extra of the distribution that this is: the full or the runtime-only one."""
+    # Both hold this package: naming the other one would write over it.
+    distribution = "lepton-edge" if find_spec("lepton_edge") else "lepton-edge-runtime"
+    return f"pip install '{distribution}[{extra}]'"
 
 
 class BundleError(LeptonError):

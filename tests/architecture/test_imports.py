@@ -84,7 +84,9 @@ def test_extras_named_in_errors_exist():
     named = {
         extra
         for path in SOURCES
-        for extra in re.findall(r"lepton-edge\[(\w+)\]|extra=\"(\w+)\"", path.read_text(encoding="utf-8"))
+        for extra in re.findall(
+            r"""lepton-edge\[(\w+)\]|extra="(\w+)"|install_command\(['"](\w+)""", path.read_text(encoding="utf-8")
+        )
         for extra in extra
         if extra
     }

@@ -37,6 +37,11 @@ def test_a_missing_part_names_the_extra_that_brings_it():
     )
 
 
+def test_beside_the_runtime_only_wheel_the_other_is_never_advised(monkeypatch):
+    monkeypatch.setattr("lepton_edge_runtime.errors.find_spec", lambda name: None)
+    assert "pip install 'lepton-edge-runtime[camera]'" in str(MissingExtraError("OpenCV (cv2)", extra="camera"))
+
+
 def test_a_missing_part_crosses_a_process_unchanged():
     import pickle
 
