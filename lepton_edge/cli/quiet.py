@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,7 +30,8 @@ def quiet_engines() -> Iterator[None]:
     except OSError:  # standard error is closed
         yield
         return
-    with tempfile.TemporaryFile() as buffer:
+    # In memory: a device's file system may be read-only, temporary folder and all.
+    with os.fdopen(os.memfd_create("standard error"), "w+b") as buffer:
         os.dup2(buffer.fileno(), 2)
         try:
             yield

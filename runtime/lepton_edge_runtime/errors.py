@@ -2,6 +2,7 @@
 
 LeptonError                     LEPTON                any error of ours
 ├── MissingExtraError           MISSING_EXTRA         an optional part is not installed
+├── BrokenInstallError          BROKEN_INSTALL        an optional part is installed and cannot be imported
 ├── BundleError                 BUNDLE_INVALID        a bundle that cannot be read or trusted
 │   └── BundleVersionError      BUNDLE_VERSION        written by a newer Lepton Edge
 ├── ModelFileError              MODEL_FILE            a .tflite or .onnx file that cannot be read
@@ -45,6 +46,12 @@ def install_command(extra: str) -> str:
     # Both hold this package: naming the other one would write over it.
     distribution = "lepton-edge" if find_spec("lepton_edge") else "lepton-edge-runtime"
     return f"pip install '{distribution}[{extra}]'"
+
+
+class BrokenInstallError(LeptonError):
+    """An optional part is installed and cannot be imported."""
+
+    code = "BROKEN_INSTALL"
 
 
 class BundleError(LeptonError):

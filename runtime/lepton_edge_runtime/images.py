@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lepton_edge_runtime.errors import InputError, MissingExtraError
+from lepton_edge_runtime.errors import BrokenInstallError, InputError, MissingExtraError
 
 Image = NDArray[np.uint8]
 """Height × width × 3, BGR, or height × width, grey; ``uint8``."""
@@ -18,11 +18,21 @@ IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".t
 
 @cache
 def opencv() -> ModuleType:
-    """Return ``cv2``, any version from 4.8, wheel or the system's own; raise if there is none."""
+    """Return ``cv2``, any version from 4.6, wheel or the system's own.
+
+    Raises:
+        MissingExtraError: There is none.
+        BrokenInstallError: It is there and cannot be imported.
+    """
     try:
         import cv2  # noqa: PLC0415 - imported where a picture is first touched
-    except ImportError as missing:
+    except ModuleNotFoundError as missing:
         raise MissingExtraError("OpenCV (cv2)", extra="camera") from missing
+    except ImportError as broken:
+        raise BrokenInstallError(
+            f"OpenCV (cv2) is installed and cannot be imported: {broken}; opencv-python wants the libraries of a "
+            "desktop, opencv-python-headless does not, and one built for numpy 1 wants 'numpy<2'"
+        ) from broken
     module: ModuleType = cv2
     return module
 

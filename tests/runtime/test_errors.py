@@ -1,11 +1,13 @@
 import inspect
 import re
+import sys
 
 import pytest
 
 from lepton_edge_converters import errors as converter_errors
 from lepton_edge_runtime import errors
-from lepton_edge_runtime.errors import LeptonError, MissingExtraError
+from lepton_edge_runtime.errors import BrokenInstallError, LeptonError, MissingExtraError
+from lepton_edge_runtime.images import opencv
 
 
 @pytest.mark.parametrize("module", [errors, converter_errors])
@@ -40,6 +42,15 @@ def test_a_missing_part_names_the_extra_that_brings_it():
 def test_beside_the_runtime_only_wheel_the_other_is_never_advised(monkeypatch):
     monkeypatch.setattr("lepton_edge_runtime.errors.find_spec", lambda name: None)
     assert "pip install 'lepton-edge-runtime[camera]'" in str(MissingExtraError("OpenCV (cv2)", extra="camera"))
+
+
+def test_an_opencv_that_cannot_be_imported_is_not_called_missing(tmp_path, monkeypatch):
+    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "cv2", raising=False)
+    # Around the cache, which holds the real one.
+    with pytest.raises(BrokenInstallError, match=r"installed and cannot be imported: libGL\.so\.1"):
+        opencv.__wrapped__()
 
 
 def test_a_missing_part_crosses_a_process_unchanged():

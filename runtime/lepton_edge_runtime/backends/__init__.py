@@ -96,12 +96,15 @@ def open_backend(name: str, content: bytes, *, threads: int = 1) -> Backend:
 
     Raises:
         MissingExtraError: The engine is not installed.
-        BackendError: There is no such backend, or the engine refuses the model.
+        BackendError: There is no such backend, its engine cannot be imported, or it refuses the model.
     """
     engine = find_engine(name)
     if threads < 1:
         raise ValueError(f"threads is 1 or more, not {threads}")
     if not engine.installed:
         raise MissingExtraError(f"backend {name!r}", extra=engine.extra)
-    module = cast("Opener", import_module(f"lepton_edge_runtime.backends.{engine.module}"))
+    try:
+        module = cast("Opener", import_module(f"lepton_edge_runtime.backends.{engine.module}"))
+    except ImportError as broken:
+        raise BackendError(f"{engine.distribution} is installed and cannot be imported: {broken}") from broken
     return module.open_backend(content, threads=threads)
