@@ -1,5 +1,6 @@
 """The check of what users install must itself be able to fail."""
 
+import sys
 import tomllib
 import zipfile
 
@@ -8,6 +9,7 @@ from dist_check.checks import Installed, light_import, no_training_framework, wi
 from dist_check.contents import check_both_routes, check_wheel_files
 from dist_check.finding import Finding, finding
 from dist_check.kits import KITS, RUNTIME
+from dist_check.processes import must_run
 from dist_check.report import problems
 
 PI = next(kit for kit in KITS if kit.name == "pi")
@@ -59,6 +61,16 @@ def test_only_what_comes_on_top_of_the_engine_stack_counts():
     stack = {"numpy": 60_000_000, "opencv-python-headless": 160_000_000, "ai-edge-litert": 60_000_000}
     assert list(within_budget(installed(stack | {"lepton-edge": 10_000_000}))) == []
     assert list(within_budget(installed(stack | {"lepton-edge": 10_000_001}))) == ["it is 10,000,001 bytes over"]
+
+
+def test_a_command_that_fails_is_a_problem(tmp_path):
+    def it_runs():
+        """It runs."""
+        must_run([sys.executable, "-c", "raise SystemExit('no')"], cwd=tmp_path)
+        yield from ()
+
+    (problem,) = finding("here", it_runs, it_runs()).problems
+    assert "ended with 1:\nno" in problem
 
 
 def test_a_problem_is_told_with_its_place_and_its_check():

@@ -46,8 +46,7 @@ def test_pins_name_exact_versions_and_nothing_else(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_pins_are_versions_that_are_allowed(path):
     versions = pinned(path)
-    # The lowest of a device are below what the converter asks for.
-    extras = DEVICE if path.stem.startswith(("lowest-device", "raspberry-pi")) else (*DEVICE, "convert", "demo")
+    extras = DEVICE if path in PI else (*DEVICE, "convert", "demo")
     wrong = [
         f"{one} but {versions[canonicalize_name(one.name)]}"
         for one in asked_for(*extras)
@@ -66,14 +65,9 @@ def test_both_raspberry_pi_systems_have_their_pins():
     assert [path.stem for path in PI] == ["raspberry-pi-bookworm", "raspberry-pi-trixie"]
 
 
-@pytest.mark.parametrize(
-    ("name", "bounded"),
-    [("lowest-device", asked_for(*DEVICE)), ("lowest-convert", asked_for("convert", "demo")[3:])],
-    ids=["device", "convert"],
-)
-def test_the_lowest_versions_tried_are_the_lowest_allowed(name, bounded):
-    versions = pinned(ROOT / "constraints" / f"{name}.txt")
-    for one in bounded:
+def test_the_lowest_versions_tried_are_the_lowest_allowed():
+    versions = pinned(ROOT / "constraints" / "lowest.txt")
+    for one in asked_for(*DEVICE, "desktop", "convert", "demo"):
         bound, tried = lower_bound(one).release, versions[canonicalize_name(one.name)].release
         assert tried[: len(bound)] == bound, f"{one} but {tried} is tried"
 

@@ -1,6 +1,7 @@
 """``python -m dist_check``: every kit, or the ones named; exits with 1 where something does not hold."""
 
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import click
 from dist_check.builds import ROOT, Built, build_all
 from dist_check.contents import check_contents
 from dist_check.kits import KITS, Kit
+from dist_check.processes import ProcessFailedError
 from dist_check.report import as_values, problems, tables
 from dist_check.subject import make_subject
 from dist_check.trial import Ground, Trial, try_kit
@@ -37,15 +39,15 @@ def main(
     only: tuple[str, ...], python: str, constraint: Path, keep: Path | None, *, quick: bool, as_json: bool
 ) -> None:
     """Build both distributions, look inside, install them into clean environments and run a bundle in each."""
+    if shutil.which(python) is None:
+        raise click.UsageError(f"there is no interpreter {python}")
     kits = [kit for kit in KITS if (kit.name in only if only else kit.quick or not quick)]
     pinned = python == sys.executable and constraint == _CONSTRAINT
     with _folder(keep) as folder, ThreadPoolExecutor(_AT_ONCE) as pool:
-        click.echo("building both distributions, and converting a small model …", err=True)
-        making = pool.submit(make_subject, folder / "subject")
-        distributions = build_all(folder / "built", pool)
-        environments = folder / "environments"
-        environments.mkdir()
-        ground = Ground(environments, python, constraint.resolve(), pinned, keep is not None, making.result())
+        try:
+            distributions, ground = _prepare(folder, python, constraint.resolve(), pool, pinned=pinned, keep=bool(keep))
+        except ProcessFailedError as failed:
+            raise click.ClickException(str(failed)) from failed
         trials = _try_all(kits, distributions, ground, pool)
         findings = [*check_contents(distributions), *(one for trial in trials for one in trial.findings)]
         if as_json:
@@ -57,6 +59,18 @@ def main(
         click.echo(one, err=True)
     click.echo(f"{len(kits)} kits, {len(findings)} checks, {len(wrong)} problems", err=True)
     sys.exit(1 if wrong else 0)
+
+
+def _prepare(
+    folder: Path, python: str, constraint: Path, pool: ThreadPoolExecutor, *, pinned: bool, keep: bool
+) -> tuple[dict[str, Built], Ground]:
+    """Build both distributions, and make what every environment is asked to run."""
+    click.echo("building both distributions, and converting a small model …", err=True)
+    making = pool.submit(make_subject, folder / "subject")
+    distributions = build_all(folder / "built", pool)
+    environments = folder / "environments"
+    environments.mkdir()
+    return distributions, Ground(environments, python, constraint, pinned, keep, making.result())
 
 
 def _try_all(kits: list[Kit], distributions: dict[str, Built], ground: Ground, pool: ThreadPoolExecutor) -> list[Trial]:

@@ -29,9 +29,9 @@ class Environment:
         options = ["--quiet", "--disable-pip-version-check", "--only-binary=:all:", "--constraint", str(constraint)]
         must_run([*self._pip, "install", *options, requirement], cwd=self.folder)
 
-    def conflicts(self) -> str:
-        """Return what ``pip check`` says against it."""
-        return must_run([*self._pip, "check"], cwd=self.folder).strip()
+    def check(self) -> None:
+        """Let pip check it; raise ProcessFailedError where it finds a conflict."""
+        must_run([*self._pip, "check"], cwd=self.folder)
 
     def sizes(self) -> dict[str, int]:
         """Return the size of each distribution in bytes, compiled Python left out."""

@@ -4,6 +4,8 @@ import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from dist_check.processes import ProcessFailedError
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -21,6 +23,11 @@ class Finding:
 
 
 def finding(where: str, check: Callable[..., Iterable[str]], problems: Iterable[str]) -> Finding:
-    """Return what a check found; its sentence is the first line of its docstring."""
+    """Return what a check found, a command that failed included; its sentence is the first line of its docstring."""
     sentence = (inspect.getdoc(check) or check.__name__).splitlines()[0]
-    return Finding(where, sentence, tuple(problems))
+    found: list[str] = []
+    try:
+        found.extend(problems)
+    except ProcessFailedError as failed:
+        found.append(str(failed))
+    return Finding(where, sentence, tuple(found))
