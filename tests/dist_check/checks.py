@@ -52,7 +52,7 @@ class Installed:
 def no_conflicts(installed: Installed) -> Iterator[str]:
     """pip check finds no conflict."""
     installed.environment.check()
-    yield from ()
+    yield from ()  # a generator, so that what fails is caught where its findings are collected
 
 
 def no_training_framework(installed: Installed) -> Iterator[str]:

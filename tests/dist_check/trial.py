@@ -60,13 +60,13 @@ def try_kit(kit: Kit, wheel: Path, ground: Ground) -> Trial:
     def installs() -> Iterator[str]:
         """It installs, from wheels alone."""
         installed.append(_install(kit, wheel, folder, ground))
-        yield from ()
+        yield from ()  # a generator, so that what fails is caught where its findings are collected
 
     findings = [finding(kit.name, installs, installs())]
     for one in installed:
         findings += [finding(kit.name, check, check(one)) for check in checks_of(kit)]
     if not ground.keep:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # there is none where the installation failed at once
     return Trial(kit, installed[0] if installed else None, tuple(findings), monotonic() - begin)
 
 
