@@ -1,7 +1,5 @@
 """What every row of BACKENDS must do. A new row is tested the day it is added."""
 
-import sys
-
 import numpy as np
 import pytest
 
@@ -87,16 +85,6 @@ def test_it_names_its_engine(name):
 def test_without_its_package_the_extra_is_named(name, monkeypatch):
     monkeypatch.setattr("lepton_edge_runtime.backends.find_spec", lambda package: None)
     with pytest.raises(MissingExtraError, match=rf"lepton-edge\[{BACKENDS[name].extra}\]"):
-        open_backend(name, b"")
-
-
-def test_a_package_that_cannot_be_imported_says_why(name, monkeypatch):
-    monkeypatch.delitem(sys.modules, f"lepton_edge_runtime.backends.{BACKENDS[name].module}", raising=False)
-    for module in [one for one in sys.modules if one.split(".")[0] == BACKENDS[name].package]:
-        monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.setitem(sys.modules, BACKENDS[name].package, None)
-    monkeypatch.setattr("lepton_edge_runtime.backends.find_spec", lambda package: True)
-    with pytest.raises(BackendError, match=rf"{BACKENDS[name].distribution} is installed and cannot be imported: "):
         open_backend(name, b"")
 
 

@@ -1,13 +1,13 @@
 import inspect
 import re
-import sys
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 
 from lepton_edge_converters import errors as converter_errors
 from lepton_edge_runtime import errors
-from lepton_edge_runtime.errors import BrokenInstallError, LeptonError, MissingExtraError
-from lepton_edge_runtime.images import opencv
+from lepton_edge_runtime.errors import LeptonError, MissingExtraError, requirement
 
 
 @pytest.mark.parametrize("module", [errors, converter_errors])
@@ -39,18 +39,29 @@ def test_a_missing_part_names_the_extra_that_brings_it():
     )
 
 
-def test_beside_the_runtime_only_wheel_the_other_is_never_advised(monkeypatch):
-    monkeypatch.setattr("lepton_edge_runtime.errors.find_spec", lambda name: None)
-    assert "pip install 'lepton-edge-runtime[camera]'" in str(MissingExtraError("OpenCV (cv2)", extra="camera"))
+@pytest.mark.parametrize(
+    ("installed", "advised"),
+    [
+        ({"lepton-edge"}, "lepton-edge"),
+        ({"lepton-edge-runtime"}, "lepton-edge-runtime"),
+        ({"lepton-edge", "lepton-edge-runtime"}, "lepton-edge"),
+        (set(), "lepton-edge"),
+    ],
+)
+def test_advice_names_the_distribution_that_is_installed(monkeypatch, installed, advised):
+    # The two hold the same package, and must not sit beside each other.
+    def distribution(name):
+        if name not in installed:
+            raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "distribution", distribution)
+    assert requirement(extra="tflite") == f"'{advised}[tflite]'"
+    assert str(MissingExtraError("x", extra="tflite")).endswith(f"pip install '{advised}[tflite]'")
 
 
-def test_an_opencv_that_cannot_be_imported_is_not_called_missing(tmp_path, monkeypatch):
-    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "cv2", raising=False)
-    # Around the cache, which holds the real one.
-    with pytest.raises(BrokenInstallError, match=r"installed and cannot be imported: libGL\.so\.1"):
-        opencv.__wrapped__()
+def test_all_advice_asks_which_distribution_is_installed():
+    for path in Path(errors.__file__).parent.rglob("*.py"):
+        assert path.name == "errors.py" or "lepton-edge[" not in path.read_text(), path
 
 
 def test_a_missing_part_crosses_a_process_unchanged():

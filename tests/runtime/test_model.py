@@ -164,7 +164,7 @@ def test_a_named_backend_that_answers_wrongly_raises(bundle, monkeypatch):
 
 def test_nothing_installed_names_the_extras(bundle, monkeypatch):
     monkeypatch.setattr("lepton_edge_runtime.backends.find_spec", lambda package: None)
-    with pytest.raises(BackendError, match=r"pip install 'lepton-edge\[tflite\]' or pip install 'lepton-edge\[onnx\]'"):
+    with pytest.raises(BackendError, match=r"pip install 'lepton-edge\[tflite\]' or 'lepton-edge\[onnx\]'"):
         le.open_model(bundle)
 
 
