@@ -51,7 +51,7 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     default="int8",
     show_default=True,
     metavar="NAME|FILE",
-    help="float32, float16, int8, or a .toml file.",
+    help="float32, float16, dynamic, int8, or a .toml file.",
 )
 @click.option("--size", callback=_size, metavar="WxH", help="Picture size of the input [default: the model's].")
 @click.option(
