@@ -14,7 +14,7 @@ from benchmarks.clock import time_warm
 from benchmarks.table import Cell, Table, at_most, side_by_side
 from benchmarks.workshop import Workshop
 from lepton_edge_runtime.choice import check_golden, engine_version, open_proved
-from lepton_edge_runtime.model import read_candidate
+from lepton_edge_runtime.opening import read_candidate
 
 _RUNS = 7
 _LOADS_MAX = 200

@@ -15,8 +15,10 @@ from lepton_edge_runtime.card import Activation, Card, InputCard, OutputCard
 from lepton_edge_runtime.errors import PreprocessError
 from lepton_edge_runtime.formats import ModelFile
 from lepton_edge_runtime.preprocess import Preprocess, picture_shape
-from lepton_edge_runtime.tasks import TASKS
 from lepton_edge_runtime.tensors import TensorSpec
+
+_TASKS = ("classify", "raw")
+"""What the converter can judge; others need a head that only their author knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,8 @@ def class_count(facts: ModelFacts, labels: tuple[str, ...], task: str | None) ->
     Raises:
         SamplesError: There are more or fewer labels, or no such task.
     """
-    if task is not None and task not in TASKS:
-        raise SamplesError(f"no task {task!r}; there are: {', '.join(TASKS)}")
+    if task not in (None, *_TASKS):
+        raise SamplesError(f"no task {task!r} for a converted model; there are: {', '.join(_TASKS)}")
     output = facts.outputs[0]
     if task == "raw" or len(facts.outputs) != 1 or len(output.shape) != 1 or output.shape[0] is None:
         if task == "classify" or labels:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.quiet import quiet_engines, quiet_opencv
 from lepton_edge_runtime.camera import Camera
 from lepton_edge_runtime.draw import draw
@@ -36,11 +37,7 @@ _FALLBACK_FPS = 10.0
     help="tflite, onnx, or auto: the first that passes the golden samples.",
 )
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads of the engine.")
-@click.option(
-    "--labels",
-    type=click.Path(path_type=Path),
-    help="Text file with the classes' names, one a line, instead of the model's own.",
-)
+@model_options
 @click.option("--top", default=3, show_default=True, type=click.IntRange(1), help="How many classes to show.")
 @click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write an annotated video: .mp4, .avi or .mkv.")
@@ -53,7 +50,7 @@ def command(
     source: str,
     backend: str,
     threads: int,
-    labels: Path | None,
+    said: Said,
     top: int,
     max_frames: int | None,
     save: Path | None,
@@ -63,15 +60,17 @@ def command(
     force: bool,
     verbose: bool,
 ) -> None:
-    """Run MODEL, a bundle, on a camera, a video or a folder of pictures.
+    """Run MODEL, a bundle, .tflite or .onnx, on a camera, a video or a folder of pictures.
 
     Results go to standard output, one line a frame; at the end, standard error says where every frame went
-    and which engine answered.
+    and which engine answered. What had to be assumed of a file without our card is said there first; --labels to
+    --task say more, and go before what a card says.
 
     \b
     Examples:
       lepton-edge run birds.lepton --camera 0
       lepton-edge run birds.lepton --camera garden.mp4 --json --max-frames 100
+      lepton-edge run detector.tflite --camera street.mp4 --save boxes.mp4
     """
     if verbose:
         logging.getLogger().setLevel(logging.INFO)
@@ -80,7 +79,19 @@ def command(
     quiet_opencv()
     with ExitStack() as stack:
         with quiet_engines():
-            opened = stack.enter_context(open_model(model, backend=backend, labels=labels, threads=threads, top=top))
+            opened = stack.enter_context(
+                open_model(
+                    model,
+                    backend=backend,
+                    labels=said.labels,
+                    preprocess=said.preprocess,
+                    task=said.task,
+                    threads=threads,
+                    top=top,
+                )
+            )
+        for assumption in opened.assumptions:
+            click.echo(f"lepton-edge: assumed: {assumption}", err=True)
         window = stack.enter_context(Window(f"{model.stem} - q to quit")) if show else None
         camera = stack.enter_context(Camera(source))
         recorder = stack.enter_context(Recorder(save, fps=camera.fps or _FALLBACK_FPS)) if save else None
@@ -152,6 +163,7 @@ def _summary(model: Model, camera: Camera, answered: int, seconds: float, *, as_
             "backend": model.choice.backend,
             "engine": model.choice.engine,
             "reason": model.choice.reason,
+            "assumptions": list(model.assumptions),
         }
         click.echo(json.dumps({"totals": totals}))
         return

@@ -7,25 +7,25 @@ from pathlib import Path
 import click
 
 from lepton_edge.cli import EXIT_REFUSED
-from lepton_edge.cli.quiet import quiet_engines
 from lepton_edge_runtime.verification import verify
 
 
 @click.command(name="verify")
-@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads of each engine.")
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
-def command(bundle: Path, threads: int, *, as_json: bool) -> int:
-    """Check the hashes of BUNDLE, and that every installed engine answers its golden samples as it should.
+def command(file: Path, threads: int, *, as_json: bool) -> int:
+    """Check the hashes of FILE, a bundle, and that every installed engine answers its golden samples as it should.
 
-    Exit status 3 if an engine answers otherwise than the converter saw.
+    Of a .tflite or .onnx: that it can be served, and that its engine runs it. Engines run in a process of their
+    own, so a file that crashes one is reported, not suffered. Exit status 3 if an engine fails, or answers
+    otherwise than recorded.
 
     \b
     Example:
       lepton-edge verify birds.lepton
     """
-    with quiet_engines():
-        checks = verify(bundle, threads=threads)
+    checks = verify(file, threads=threads)
     if as_json:
         click.echo(json.dumps([asdict(check) for check in checks], indent=2))
     else:

@@ -6,6 +6,7 @@ is no sandbox against code that means harm.
 """
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -33,6 +34,7 @@ class ChildProcess(Closing):
         crashed: Raised when a job kills the process, or takes too long.
         verbose: Let jobs print to standard error instead of the log.
         environment: Of the process; the parent's where it is ``None``.
+        memory_bytes: Most address space that it may take; 0 for no limit. With one, it leaves no core dump either.
     """
 
     def __init__(
@@ -42,11 +44,13 @@ class ChildProcess(Closing):
         crashed: type[LeptonError],
         verbose: bool = False,
         environment: Mapping[str, str] | None = None,
+        memory_bytes: int = 0,
     ) -> None:
         self._failed = failed
         self._crashed = crashed
         self._verbose = verbose
         self._environment = environment
+        self._memory_bytes = memory_bytes
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this object
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
@@ -85,6 +89,9 @@ class ChildProcess(Closing):
                     return value
         except (EOFError, ConnectionError, BrokenPipeError) as gone:
             raise self._crashed(self._obituary(name)) from gone
+        except (KeyboardInterrupt, SystemExit):
+            self._end_process()  # its answer to this job must not be taken for one to the next
+            raise
 
     def close(self) -> None:
         """End the process and drop its log."""
@@ -108,8 +115,9 @@ class ChildProcess(Closing):
         sink = None if self._verbose else self._log
         # What the parent can import, the child can: paths that a script added by hand included.
         paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+        numbers = (theirs.fileno(), os.getpid(), self._memory_bytes)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "lepton_edge_runtime.process", str(theirs.fileno()), str(os.getpid())],
+            [sys.executable, "-m", "lepton_edge_runtime.process", *map(str, numbers)],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=sink if sink is not None else sys.stderr.fileno() if _has_fileno(sys.stderr) else None,
@@ -186,11 +194,19 @@ def _end_with_parent(parent: int) -> None:
     os._exit(1)
 
 
+def _limit_memory(memory_bytes: int) -> None:
+    for what, most in ((resource.RLIMIT_AS, memory_bytes), (resource.RLIMIT_CORE, 0)):
+        _, hard = resource.getrlimit(what)
+        resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
 def main() -> None:
     """Serve the parent named on the command line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C ends
     pipe = Connection(int(sys.argv[1]))
     Thread(target=_end_with_parent, args=(int(sys.argv[2]),), daemon=True).start()
+    if memory_bytes := int(sys.argv[3]):
+        _limit_memory(memory_bytes)
     # ``python -m`` runs this file as __main__; jobs import it under its own name.
     import_module("lepton_edge_runtime.process")._child_pipe.append(pipe)  # noqa: SLF001 - the same module
     serve(pipe)

@@ -1,4 +1,4 @@
-"""Whether a bundle is whole, and every installed engine answers it as the converter saw it answer."""
+"""Whether a file is whole, and every installed engine answers it as it should."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +7,9 @@ from typing import Literal
 from lepton_edge_runtime.backends import BACKENDS
 from lepton_edge_runtime.bundle import Bundle
 from lepton_edge_runtime.choice import check_golden, engine_version, open_proved
-from lepton_edge_runtime.errors import BackendError
-from lepton_edge_runtime.model import read_candidate
+from lepton_edge_runtime.errors import BackendError, ModelCrashesError
+from lepton_edge_runtime.opening import READERS, draft_card, read_candidate, read_model_file
+from lepton_edge_runtime.probe import Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +24,51 @@ class Check:
 def verify(path: str | Path, *, threads: int = 1) -> list[Check]:
     """Return a check of every member's hash, and of the golden samples on every installed backend.
 
+    Of a bare ``.tflite`` or ``.onnx`` file: whether it can be served, and whether its engine runs it. Engines run in a
+    process of their own, so a model that crashes one is a failed check.
+
     Raises:
         BundleError: The file is no bundle, or was changed.
+        ModelFileError, PreprocessError: The bare file cannot be read or served.
     """
     path = Path(path)
-    bundle = Bundle(path)
-    for name in bundle.manifest.members:
-        bundle.member(name)
-    checks = [Check("hashes", "passed", f"{len(bundle.manifest.members)} members are as the manifest says")]
-    return checks + [_check_backend(name, path, threads) for name in BACKENDS]
+    with Probe() as probe:
+        if path.suffix.lower() in READERS:
+            return _check_bare(path, probe)
+        bundle = Bundle(path)
+        for name in bundle.manifest.members:
+            bundle.member(name)
+        checks = [Check("hashes", "passed", f"{len(bundle.manifest.members)} members are as the manifest says")]
+        return checks + [_guarded(name, path, threads, probe) for name in BACKENDS]
 
 
-def _check_backend(name: str, path: Path, threads: int) -> Check:
+def _check_bare(path: Path, probe: Probe) -> list[Check]:
+    member, read = READERS[path.suffix.lower()]
+    content = read_model_file(path)
+    file = read(content)
+    card = draft_card(path, file).card
+    name = next(name for name, engine in BACKENDS.items() if engine.member == member)
+    checks = [Check("file", "passed", f"{len(file.operators)} operators, task {card.task}")]
+    what = f"first run, {name}"
+    if not BACKENDS[name].installed:
+        return [*checks, Check(what, "skipped", f"{BACKENDS[name].distribution} is not installed")]
+    try:
+        probed = probe.run(name, content, {end.tensor.name: end.tensor.shape for end in card.inputs})
+    except BackendError as refused:
+        return [*checks, Check(what, "failed", str(refused))]
+    return [*checks, Check(what, "passed", f"answers zeros, {probed.engine}; there are no golden samples")]
+
+
+def _guarded(name: str, path: Path, threads: int, probe: Probe) -> Check:
+    try:
+        check: Check = probe.call("lepton_edge_runtime.verification:check_backend", name, path, threads)
+    except ModelCrashesError as crash:
+        return Check(f"golden samples, {name}", "failed", str(crash))
+    return check
+
+
+def check_backend(name: str, path: Path, threads: int) -> Check:
+    """Return whether a backend answers a bundle's golden samples; runs in the child."""
     candidate = read_candidate(path)
     engine = BACKENDS[name]
     what = f"golden samples, {name}"
@@ -47,11 +81,10 @@ def _check_backend(name: str, path: Path, threads: int) -> Check:
     try:
         runner = open_proved(candidate, name, threads)
         differences = check_golden(runner, candidate, engine.member)
+        runner.backend.close()
     except BackendError as refused:
         return Check(what, "failed", str(refused))
-    runner.backend.close()
-    worst = ", ".join(
-        f"{d:g} of {limit:g}" for d, limit in zip(differences, (candidate.tolerance or {})[engine.member], strict=True)
-    )
+    limits = (candidate.tolerance or {}).get(engine.member, (0.0,) * len(differences))
+    worst = ", ".join(f"{difference:.3g} of {limit:.3g}" for difference, limit in zip(differences, limits, strict=True))
     detail = f"{len(candidate.golden())} samples, {engine_version(name)}, largest difference {worst}"
     return Check(what, "passed", detail + "".join(f"; {note}" for note in runner.backend.notes))

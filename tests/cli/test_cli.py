@@ -8,9 +8,11 @@ import sys
 import keras_models
 import numpy as np
 import pytest
+import small_models
 
 from lepton_edge.cli import COMMANDS, run
-from lepton_edge_runtime.bundle import Bundle
+from lepton_edge_runtime.bundle import Bundle, write_bundle
+from lepton_edge_runtime.golden import Golden, decode_golden, encode_golden
 
 
 @pytest.fixture
@@ -133,15 +135,79 @@ def test_inspect_reads_bare_files(command, bundle, tmp_path, member):
     assert "task classify" in out
 
 
+@pytest.fixture
+def stranger(tmp_path):
+    """A classifier of someone else's, and a file of its labels."""
+    path = tmp_path / "stranger.tflite"
+    path.write_bytes(small_models.picture_classifier(dtype="uint8", quant=(1 / 128, 128)).build())
+    (tmp_path / "labels.txt").write_text("ant\nbee\ncat\n")
+    return path
+
+
+def test_inspect_says_what_a_strangers_file_is_taken_for(command, stranger, tmp_path):
+    status, out, _ = command("inspect", stranger)
+    assert status == 0
+    assert "task classify" in out
+    assert "  assumed  colours are taken to be in the order rgb (--color)" in out
+    status, out, _ = command("inspect", stranger, "--labels", tmp_path / "labels.txt", "--color", "bgr", "--json")
+    found = json.loads(out)
+    assert found["card"]["labels"] == ["ant", "bee", "cat"]
+    assert found["card"]["inputs"][0]["preprocess"]["color"] == "bgr"
+    assert not any("--color" in one for one in found["assumptions"])
+
+
+def test_run_says_what_it_assumed_before_anything_else(command, stranger, video, tmp_path):
+    status, out, err = command("run", stranger, "--camera", video, "--max-frames", "2")
+    assert (status, len(out.splitlines())) == (0, 2)
+    said = err.splitlines()
+    assert said[0] == "lepton-edge: assumed: pictures are stretched to the input's size (--resize)"
+    assert "2 answered" in said[-1]
+    status, out, err = command(
+        "run", stranger, "--camera", video, "--max-frames", "2", "--labels", tmp_path / "labels.txt",
+        "--resize", "crop", "--color", "rgb", "--range", "-1..1", "--task", "classify",
+    )  # fmt: skip
+    assert status == 0
+    assert "assumed" not in err
+    assert any(label in out for label in ("ant", "bee", "cat"))
+
+
+def test_adopt_makes_a_bundle_that_verifies(command, stranger, tmp_path):
+    arguments = ("adopt", stranger, "-o", tmp_path / "m.lepton", "--labels", tmp_path / "labels.txt")
+    status, out, err = command(*arguments)
+    assert status == 0
+    assert "labels   3: ant, bee, cat" in out
+    assert err.startswith(f"wrote {tmp_path / 'm.lepton'}")
+    assert command("verify", tmp_path / "m.lepton")[0] == 0
+    assert "adopted, not converted" in command("inspect", tmp_path / "m.lepton")[1]
+    assert command(*arguments)[0] == 1
+    status, out, err = command(*arguments, "--force", "--json")
+    assert (status, err) == (0, "")
+    assert json.loads(out)["card"]["task"] == "classify"
+
+
+def test_adopt_refuses_with_the_reason(command, tmp_path):
+    content = small_models.TfliteFile(operators=[("FlexErf", ["x"], ["y"])]).build()
+    (tmp_path / "m.tflite").write_bytes(content)
+    status, out, err = command("adopt", tmp_path / "m.tflite", "-o", tmp_path / "m.lepton")
+    assert (status, out) == (1, "")
+    assert "the operator 'FlexErf' is TensorFlow's own" in err
+    assert command("inspect", tmp_path / "m.tflite")[1].count("refused") == 1
+    assert not (tmp_path / "m.lepton").exists()
+
+
 def test_verify_passes_a_good_bundle_quietly(command, bundle):
     status, out, err = command("verify", bundle)
     assert (status, err) == (0, "")
     assert [line.split()[0] for line in out.splitlines()] == ["passed"] * 3
 
 
-def test_verify_exits_with_3_on_a_mismatch(command, bundle, monkeypatch):
-    monkeypatch.setattr("lepton_edge_runtime.choice.worst_differences", lambda golden, run: (99.0,))
-    status, out, _ = command("verify", bundle, "--json")
+def test_verify_exits_with_3_on_a_mismatch(command, bundle, tmp_path):
+    whole = Bundle(bundle)
+    members = {name: whole.member(name) for name in whole.manifest.members}
+    golden = decode_golden(members["golden.npz"], whole.card)
+    other = Golden(golden.inputs, (255 - golden.outputs[0],))
+    write_bundle(tmp_path / "m.lepton", whole.manifest, {**members, "golden.npz": encode_golden(other)})
+    status, out, _ = command("verify", tmp_path / "m.lepton", "--json")
     assert status == 3
     assert [check["outcome"] for check in json.loads(out)] == ["passed", "failed", "failed"]
 

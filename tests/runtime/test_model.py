@@ -178,17 +178,6 @@ def test_each_file_is_enough_by_itself(bundle, tmp_path, member, suffix, frame):
         assert bare.choice.rejected or suffix == ".tflite"
 
 
-def test_a_bare_file_without_a_card_is_refused_plainly(tmp_path):
-    import onnx
-    from onnx import TensorProto, helper
-
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
-    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", ends[:1], ends[1:])
-    onnx.save(helper.make_model(graph), tmp_path / "bare.onnx")
-    with pytest.raises(ModelFileError, match="carries no Lepton Edge card"):
-        le.open_model(tmp_path / "bare.onnx")
-
-
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx", ".lepton", ""])
 def test_a_file_that_is_none_is_refused_plainly(tmp_path, suffix):
     path = tmp_path / f"model{suffix}"

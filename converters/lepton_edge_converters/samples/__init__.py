@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_converters.facts import EndFacts
+from lepton_edge_runtime.golden import noise_picture
 from lepton_edge_runtime.preprocess import Preprocess
 
 
@@ -135,20 +136,7 @@ def _synthetic(end: EndFacts, preprocess: Preprocess | None, rng: np.random.Gene
     shape = tuple(size or 1 for size in end.shape)
     if preprocess is not None and preprocess.size is not None:
         width, height = preprocess.size
-        return _noise_picture(height, width, preprocess.channels, rng)
+        return noise_picture(height, width, preprocess.channels, rng)
     if np.dtype(end.dtype).kind in "iu":
         return rng.integers(0, 2, shape).astype(end.dtype)  # small, so that they are in any vocabulary
     return rng.standard_normal(shape).astype(np.float32)
-
-
-def _noise_picture(height: int, width: int, channels: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return noise whose coarse parts are stronger than its fine ones, from 0 to 255."""
-    total = np.zeros((height, width, channels))
-    cells = 2
-    while cells <= max(height, width):
-        rows = np.arange(height) * cells // height
-        columns = np.arange(width) * cells // width
-        total += rng.standard_normal((cells, cells, channels))[np.ix_(rows, columns)] / np.sqrt(cells)
-        cells *= 2
-    low, high = total.min(), total.max()
-    return np.asarray(np.rint((total - low) / max(high - low, 1e-9) * 255), np.uint8)
