@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test lint check bench docs clean
+.PHONY: demo test lint check fuzz bench docs clean
 
 demo: $(READY)  ## train, convert and run a digit reader
 	$(BIN)/lepton-edge demo -o build/demo
@@ -19,6 +19,9 @@ lint: $(READY)  ## style, types, and which way imports point
 	$(BIN)/lint-imports --no-cache
 
 check: lint test  ## what CI runs
+
+fuzz: $(READY)  ## break files by the thousand; ARGS="--seconds 600 --group models", also --group engines
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
 
 bench: $(READY)  ## speed, side by side with bare engines
 	$(BIN)/python -m benchmarks $(ARGS)
