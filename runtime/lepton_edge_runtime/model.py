@@ -48,7 +48,8 @@ def open_model(
         path: The file.
         backend: ``tflite``, ``onnx``, or ``auto``: the first installed one that passes the golden samples.
         labels: Names of the classes, or a text file with one a line, instead of the card's.
-        preprocess: Instead of the card's, for the inputs that take pictures.
+        preprocess: Instead of the card's, for the inputs that take pictures; colour and range stay the card's where it
+            says none.
         task: ``classify``, ``detect`` or ``raw``, instead of the card's.
         threads: Of the engine.
         top: How many classes a classifier's result holds.
@@ -79,7 +80,8 @@ class Model(Closing):
     Attributes:
         card: What it takes and answers.
         choice: Which engine runs it, and why.
-        assumptions: What neither its file nor the caller says, one sentence each; empty with a card of ours.
+        assumptions: What neither its file nor the caller says, one sentence each; with a card of ours, only how
+            pictures are made to fit if that is not as the card says.
     """
 
     def __init__(

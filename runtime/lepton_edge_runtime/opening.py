@@ -9,7 +9,7 @@ import msgspec
 from lepton_edge_runtime.backends import BACKENDS, open_backend
 from lepton_edge_runtime.bare import Bare, Given, describe_bare
 from lepton_edge_runtime.bundle import GOLDEN, Bundle
-from lepton_edge_runtime.card import Card, check_card, decode_card
+from lepton_edge_runtime.card import Card, InputCard, check_card, decode_card
 from lepton_edge_runtime.choice import Candidate
 from lepton_edge_runtime.errors import BackendError, InputError, ModelFileError, PreprocessError
 from lepton_edge_runtime.formats import ModelFile
@@ -39,7 +39,8 @@ def read_candidate(path: Path, given: Given = _NOTHING_GIVEN) -> Candidate:
         card = bundle.card
         members = {name: _member_reader(bundle, name) for name, _ in READERS.values() if name in bundle}
         golden = (lambda: decode_golden(bundle.member(GOLDEN), card)) if GOLDEN in bundle else None
-        return Candidate(_overridden(card, given), members, golden, bundle.manifest.tolerance)
+        taken = _overridden(card, given)
+        return Candidate(taken.card, members, golden, bundle.manifest.tolerance, taken.assumptions)
     member, read = READERS[path.suffix.lower()]
     content = read_model_file(path)
     draft = draft_card(path, read(content), given)
@@ -56,7 +57,7 @@ def draft_card(path: Path, file: ModelFile, given: Given = _NOTHING_GIVEN) -> Ba
         ModelFileError, PreprocessError: It cannot be served, or not with what was given; the message has its name.
     """
     if file.card is not None:
-        return Bare(_overridden(decode_card(file.card), given), ())
+        return _overridden(decode_card(file.card), given)
     try:
         return describe_bare(file, path.stem, given)
     except ModelFileError as refused:
@@ -119,7 +120,9 @@ def _member_reader(bundle: Bundle, name: str) -> Any:
     return lambda: bundle.member(name)
 
 
-def _overridden(card: Card, given: Given) -> Card:
+def _overridden(card: Card, given: Given) -> Bare:
+    """Return the card with what the user says instead; what their preprocessing leaves open stays the card's."""
+    said: list[str] = []
     if given.task is not None:
         card = msgspec.structs.replace(card, task=given.task)
     if given.labels is not None:
@@ -127,9 +130,18 @@ def _overridden(card: Card, given: Given) -> Card:
     if given.preprocess is not None:
         if not any(end.preprocess for end in card.inputs):
             raise PreprocessError("a preprocess was given, and this model takes no pictures")
-        ends = tuple(
-            msgspec.structs.replace(end, preprocess=given.preprocess.completed(end.tensor)) if end.preprocess else end
-            for end in card.inputs
-        )
+        ends = tuple(_prepared_otherwise(end, given.preprocess, said) for end in card.inputs)
         card = msgspec.structs.replace(card, inputs=ends)
-    return card
+    return Bare(card, tuple(said))
+
+
+def _prepared_otherwise(end: InputCard, given: Preprocess, said: list[str]) -> InputCard:
+    own = end.preprocess
+    if own is None:
+        return end
+    if given.resize != own.resize:
+        said.append(f"pictures are made to fit by {given.resize!r} instead of the card's {own.resize!r} (--resize)")
+    merged = msgspec.structs.replace(given, layout=own.layout, color=given.color or own.color)
+    if given.range is None and not given.mean and not given.std:
+        merged = msgspec.structs.replace(merged, range=own.range, mean=own.mean, std=own.std)
+    return msgspec.structs.replace(end, preprocess=merged.completed(end.tensor))

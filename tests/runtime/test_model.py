@@ -134,6 +134,16 @@ def test_the_preprocessing_can_be_replaced_but_not_contradict_the_model(bundle, 
         le.open_model(bundle, preprocess=le.Preprocess(color="gray"))
 
 
+def test_what_a_preprocessing_leaves_open_stays_the_cards(bundle):
+    with le.open_model(bundle) as model:
+        own = model.card.inputs[0].preprocess
+    with le.open_model(bundle, preprocess=le.Preprocess(color="bgr", resize="crop")) as other:
+        changed = other.card.inputs[0].preprocess
+        assert (changed.color, changed.resize) == ("bgr", "crop")
+        assert (changed.range, changed.mean, changed.size) == (own.range, own.mean, own.size)
+        assert other.assumptions == ("pictures are made to fit by 'crop' instead of the card's 'stretch' (--resize)",)
+
+
 def test_auto_takes_the_first_backend_that_passes_and_says_why(bundle):
     with le.open_model(bundle) as model:
         assert model.choice.backend == "tflite"
