@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test lint check fuzz bench docs clean
+.PHONY: demo test lint check fuzz bench docs v4l2 clean
 
 demo: $(READY)  ## train, convert and run a digit reader
 	$(BIN)/lepton-edge demo -o build/demo
@@ -25,6 +25,9 @@ fuzz: $(READY)  ## break files by the thousand; ARGS="--seconds 600 --group mode
 
 bench: $(READY)  ## speed, side by side with bare engines
 	$(BIN)/python -m benchmarks $(ARGS)
+
+v4l2:  ## Debian, as root: what the test of a real V4L2 camera needs
+	tests/v4l2/prepare build/v4l2
 
 docs: $(READY)  ## write docs/cli.md anew from the commands' own help
 	$(BIN)/python docs/write_cli.py

@@ -10,11 +10,11 @@ from ai_edge_litert.interpreter import Interpreter
 
 import lepton_edge as le
 from benchmarks.children import run_child
-from benchmarks.clock import time_warm
 from benchmarks.table import Cell, Table, at_most, side_by_side
 from benchmarks.workshop import Workshop
 from lepton_edge_runtime.choice import check_golden, engine_version, open_proved
 from lepton_edge_runtime.opening import read_candidate
+from lepton_edge_runtime.timing import time_interleaved
 
 _RUNS = 7
 _LOADS_MAX = 200
@@ -87,7 +87,7 @@ def _memory(bundle: Path, tflite: Path) -> Table:
 def _load(bundle: Path, tflite: Path, seconds: float) -> Table:
     candidate = read_candidate(bundle)
     runner = open_proved(candidate, "tflite", 1)
-    latencies = time_warm(
+    latencies = time_interleaved(
         {
             "bare Interpreter, first run included": lambda: _bare(tflite),
             "open_model(bundle)": lambda: le.open_model(bundle, backend="tflite").close(),
@@ -95,6 +95,7 @@ def _load(bundle: Path, tflite: Path, seconds: float) -> Table:
         },
         seconds=seconds,
         runs_max=_LOADS_MAX,
+        warm=True,
     )
     runner.backend.close()
     bare, ours, golden = latencies.values()

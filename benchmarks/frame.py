@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
 from time import monotonic
 
 from benchmarks.children import Child
 from benchmarks.table import Table, at_least, at_most, side_by_side
 from benchmarks.workshop import Workshop
 from lepton_edge_runtime.choice import engine_version
-from lepton_edge_runtime.timing import Latency
+from lepton_edge_runtime.timing import Latency, latency_of
 
 _MORE_MS = 0.4
 _FASTER = 1.4
@@ -42,7 +41,7 @@ def _time_routes(model: Path, seconds: float) -> dict[str, Latency]:
         while not taken["bare"] or monotonic() - begin < seconds:
             for route, child in children.items():
                 taken[route].append(int(child.ask()))
-    return {route: Latency(min(times) / 1e6, median(times) / 1e6, len(times)) for route, times in taken.items()}
+    return {route: latency_of(times) for route, times in taken.items()}
 
 
 def _table(latencies: Mapping[str, Latency]) -> Table:

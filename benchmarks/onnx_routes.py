@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 import lepton_edge as le
 from benchmarks.children import run_child
-from benchmarks.clock import time_warm
 from benchmarks.table import Table, at_most, side_by_side
 from benchmarks.workshop import Subject, Workshop
 from lepton_edge_converters.artefacts import stored_inputs
@@ -21,7 +20,7 @@ from lepton_edge_runtime.backends import open_backend
 from lepton_edge_runtime.backends.onnx import saturating_processor
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.choice import engine_version
-from lepton_edge_runtime.timing import Latency
+from lepton_edge_runtime.timing import Latency, time_interleaved
 
 _SAMPLES = 100
 _BUDGET = 1.05
@@ -47,7 +46,7 @@ def measure(workshop: Workshop, seconds: float) -> tuple[Table, ...]:
     routes = {_TFLITE: _litert(bundle, stored)}
     routes |= {name: _session(path, real, stored) for name, path in _files(workshop, subject, real).items()}
     calls = {name: partial(answer, 0) for name, answer in routes.items()}
-    latencies = time_warm(calls, seconds=seconds * 2, runs_max=_RUNS_MAX)
+    latencies = time_interleaved(calls, seconds=seconds * 2, runs_max=_RUNS_MAX, warm=True)
     alike = _decides_alike(routes, len(samples)) if subject.trained else {}
     return (_table(subject, latencies, alike),)
 

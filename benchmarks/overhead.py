@@ -10,11 +10,10 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 import lepton_edge as le
-from benchmarks.clock import time_warm
 from benchmarks.table import Table, at_most, side_by_side
 from benchmarks.workshop import Workshop
 from lepton_edge_runtime.choice import engine_version
-from lepton_edge_runtime.timing import Latency
+from lepton_edge_runtime.timing import Latency, time_interleaved
 
 _BUDGET_US = 20.0
 _RUNS_MAX = 100_000
@@ -35,7 +34,7 @@ def measure(workshop: Workshop, seconds: float) -> tuple[Table, ...]:
                 "Model(float32 tensor)": partial(model, tensor),
                 "Model(picture)": partial(model, picture),
             }
-            latencies = time_warm(calls, seconds=seconds, runs_max=_RUNS_MAX)
+            latencies = time_interleaved(calls, seconds=seconds, runs_max=_RUNS_MAX, warm=True)
         tables.append(_table(backend, latencies))
     return tuple(tables)
 

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 import lepton_edge as le
 from benchmarks import tutorial
-from benchmarks.clock import time_warm
 from benchmarks.table import Cell, Table
 from benchmarks.workshop import Workshop
 from lepton_edge_runtime.plan import Plan
 from lepton_edge_runtime.tensors import Quant, TensorSpec
-from lepton_edge_runtime.timing import Latency
+from lepton_edge_runtime.timing import Latency, time_interleaved
 
 _SOURCES = {"480p": (640, 480), "720p": (1280, 720), "1080p": (1920, 1080)}
 _SIZES = (224, 320, 640)
@@ -72,7 +71,7 @@ def _cells(frame: NDArray[np.uint8], size: int, resize: Literal["stretch", "lett
         _check_same_work(out, theirs(), quant)
         calls[f"{dtype} ours"] = partial(plan, frame, out)
         calls[f"{dtype} tutorial"] = theirs
-    latencies = time_warm(calls, seconds=seconds, runs_max=_RUNS_MAX)
+    latencies = time_interleaved(calls, seconds=seconds, runs_max=_RUNS_MAX, warm=True)
     return [cell for dtype in _QUANTS for cell in _faster(latencies, dtype)]
 
 

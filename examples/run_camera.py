@@ -1,6 +1,6 @@
 """Say what a camera sees, once a change.
 
-python examples/run_camera.py MODEL.lepton [CAMERA]      CAMERA is a number, a video or a folder; 0 if not given
+python examples/run_camera.py MODEL.lepton [CAMERA]      CAMERA is a number, a stream, a video or a folder; else 0
 """
 
 import sys

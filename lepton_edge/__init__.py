@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from lepton_edge_converters.recipe import Recipe as Recipe
     from lepton_edge_converters.report import Report as Report
     from lepton_edge_runtime.adoption import adopt as adopt
+    from lepton_edge_runtime.benchmark.bench import bench as bench
     from lepton_edge_runtime.bundle import Bundle as Bundle
     from lepton_edge_runtime.camera import Camera as Camera
+    from lepton_edge_runtime.diagnosis import doctor as doctor
     from lepton_edge_runtime.errors import LeptonError as LeptonError
     from lepton_edge_runtime.frame import Frame as Frame
     from lepton_edge_runtime.inspection import inspect as inspect
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.results import Classes as Classes
     from lepton_edge_runtime.results import Detections as Detections
     from lepton_edge_runtime.results import Tensors as Tensors
+    from lepton_edge_runtime.tuning import tune as tune
     from lepton_edge_runtime.verification import verify as verify
 
 __version__ = "0.1.0"
@@ -49,9 +52,12 @@ _HOMES = {
     "Report": "lepton_edge_converters.report",
     "Tensors": "lepton_edge_runtime.results",
     "adopt": "lepton_edge_runtime.adoption",
+    "bench": "lepton_edge_runtime.benchmark.bench",
     "convert": "lepton_edge_converters.pipeline",
+    "doctor": "lepton_edge_runtime.diagnosis",
     "inspect": "lepton_edge_runtime.inspection",
     "open_model": "lepton_edge_runtime.model",
+    "tune": "lepton_edge_runtime.tuning",
     "verify": "lepton_edge_runtime.verification",
 }
 

@@ -23,7 +23,7 @@ from lepton_edge_runtime.recorder import Recorder
 from lepton_edge_runtime.results import Classes
 
 SIZE = 28
-_UNSEEN_SHARE = 0.3
+_UNSEEN_SHARE = 0.4
 _EPOCHS = 15
 _VIDEO_DIGITS = 120
 _VIDEO_FPS = 10.0
@@ -61,7 +61,8 @@ def run_demo(folder: Path, *, progress: Progress, verbose: bool = False) -> Demo
     folder.mkdir(parents=True, exist_ok=True)
     pictures, digits = load_digits()
     shuffled = np.random.default_rng(0).permutation(len(digits))
-    unseen, seen = np.split(shuffled, [round(_UNSEEN_SHARE * len(digits))])
+    # Three parts that share nothing: to film, to calibrate and judge, to train.
+    filmed, unseen, seen = np.split(shuffled, [_VIDEO_DIGITS, round(_UNSEEN_SHARE * len(digits))])
     training = folder / "training.npz"
     np.savez(training, x=pictures[seen], y=digits[seen])
     keras_file = folder / "digits.keras"
@@ -79,7 +80,6 @@ def run_demo(folder: Path, *, progress: Progress, verbose: bool = False) -> Demo
         progress=progress,
     )
     video = folder / "digits.avi"
-    filmed = unseen[:_VIDEO_DIGITS]
     _film(video, pictures[filmed])
     progress("reading the video", 0, 1)
     with open_model(folder / "digits.lepton") as model, Camera(video) as camera:

@@ -11,7 +11,10 @@ from lepton_edge_converters.worker import Worker
 
 
 def pytest_addoption(parser):
-    parser.addoption("--real-data", type=Path, help="folder of real models and pictures [../shared/data]")
+    # With "=": pytest looks for this file before it knows the option, and would take a DIR of its own for tests.
+    parser.addoption(
+        "--real-data", type=Path, metavar="DIR", help="--real-data=DIR: real models and pictures [../shared/data]"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -19,8 +22,16 @@ def real_data(request):
     """The folder of real models, pictures and videos; the test is skipped where it is absent."""
     folder = request.config.getoption("--real-data") or request.config.rootpath.parent / "shared" / "data"
     if not folder.is_dir():
-        pytest.skip(f"the real data is not at {folder} (--real-data)")
+        pytest.skip(f"the real data is not at {folder}; say where with --real-data=DIR, written with the =")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path_factory):
+    """The command line never finds the choices of whoever runs the tests."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    return folder / "lepton-edge"
 
 
 @pytest.fixture(scope="session")

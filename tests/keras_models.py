@@ -195,3 +195,146 @@ def _wide(keras, layers):
     numbers = keras.Input((64,), name="numbers")
     hidden = layers.Dense(512, activation="relu")(numbers)
     return keras.Model(numbers, layers.Dense(64)(layers.Dense(256, activation="relu")(hidden)), name="wide")
+
+
+def _one_score(keras, layers):
+    model = keras.Sequential([keras.Input((16,), name="numbers"), layers.Dense(8, activation="relu"), layers.Dense(1)])
+    numbers, targets = clusters(256)
+    chosen = targets < 2
+    model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
+    model.fit(numbers[chosen], targets[chosen], epochs=30, batch_size=16, verbose=0)
+    return model
+
+
+def rising(count):
+    """Return n × 8 numbers whose level rises from sample to sample, the last ones a hundred times the first."""
+    return (np.geomspace(0.01, 1, count)[:, np.newaxis] * np.ones(8)).astype(np.float32)
+
+
+def _one_number(keras, layers):
+    # 90 for the smallest of the samples that rise, 91 for the largest: what tells them apart is small.
+    numbers = keras.Input((8,), name="numbers")
+    dense = layers.Dense(1, name="level")
+    model = keras.Model(numbers, dense(numbers), name="one_number")
+    dense.set_weights([np.full((8, 1), 1 / 8), np.array([90.0])])
+    return model
+
+
+def _square_root(keras, layers):
+    numbers = keras.Input((8,), name="numbers")
+    return keras.Model(numbers, layers.Dense(3, name="sums")(keras.ops.sqrt(numbers)), name="square_root")
+
+
+def _pooled(keras, layers):
+    picture = keras.Input((SIZE, SIZE, 3), name="picture")
+    x = layers.Conv2D(8, 3, strides=2, activation="relu")(layers.Rescaling(1 / 255)(picture))
+    x = layers.Flatten()(layers.AveragePooling2D(11)(x))
+    dense = layers.Dense(CLASSES, activation="softmax", name="classes", bias_initializer="random_normal")
+    return _train(keras.Model(picture, dense(x), name="pooled"))
+
+
+def _mixed(keras, layers):
+    half = {"dtype": "mixed_float16"}
+    model = keras.Sequential(
+        [
+            keras.Input((SIZE, SIZE, 3), name="picture"),
+            layers.Rescaling(1 / 255, **half),
+            layers.Conv2D(8, 3, strides=2, activation="relu", **half),
+            layers.Flatten(**half),
+            layers.Dense(CLASSES, activation="softmax"),
+        ],
+        name="mixed",
+    )
+    return _train(model, epochs=2)
+
+
+def _recurrent(kind):
+    def make(keras, layers):
+        tokens = keras.Input((STEPS if kind != "open" else None,), dtype="int32", name="tokens")
+        x = layers.Embedding(WORDS, 16)(tokens)
+        if kind == "bidirectional":
+            x = layers.GlobalAveragePooling1D()(layers.Bidirectional(layers.LSTM(8, return_sequences=True))(x))
+        elif kind == "stacked":
+            x = layers.GRU(12)(layers.LSTM(12, return_sequences=True)(x))
+        else:
+            x = {"lstm": layers.LSTM, "gru": layers.GRU, "open": layers.LSTM}[kind](16)(x)
+        model = keras.Model(tokens, layers.Dense(CLASSES, activation="softmax")(x), name=kind)
+        sentences, topics = texts(400)
+        model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+        model.fit(sentences, topics, epochs=6, batch_size=32, verbose=0)
+        return model
+
+    return make
+
+
+STEPS, WORDS = 16, 60
+for _kind in ("lstm", "gru", "bidirectional", "stacked", "open"):
+    globals()[f"_{_kind}"] = _recurrent(_kind)
+
+
+def texts(count, *, steps=STEPS, seed=0):
+    """Return n × steps tokens, ``int32``, and their topic: which of four groups of words they use most."""
+    rng = np.random.default_rng(seed)
+    topics = rng.integers(0, CLASSES, count)
+    sentences = rng.integers(0, 20, (count, steps))
+    spoken = rng.random((count, steps)) < 0.4
+    words = 20 + 10 * topics[:, np.newaxis] + rng.integers(0, 10, (count, steps))
+    return np.where(spoken, words, sentences).astype(np.int32), topics
+
+
+def save_keras2(path):
+    """Save a Keras 2 model as HDF5, a Sequential of Sequentials as Teachable Machine's are; runs in the worker."""
+    import tf_keras
+
+    tf_keras.utils.set_random_seed(1)
+    layers = tf_keras.layers
+    seeing = tf_keras.Sequential(
+        [
+            layers.InputLayer((SIZE, SIZE, 3)),
+            layers.Conv2D(8, 3, strides=2, activation="relu"),
+            layers.DepthwiseConv2D(3),  # its config says groups, which Keras 3 refuses
+            layers.GlobalAveragePooling2D(),
+        ]
+    )
+    deciding = tf_keras.Sequential([layers.InputLayer((8,)), layers.Dense(CLASSES, activation="softmax")])
+    model = tf_keras.Sequential([seeing, deciding])
+    pictures, targets = patterns(256)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(pictures / np.float32(127.5) - 1, targets, epochs=12, batch_size=16, verbose=0)
+    model.save(path, save_format="h5")
+
+
+def save_signatures(path, names):
+    """Save a SavedModel with these signatures, each scaling by another factor; runs in the worker."""
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.weight = tf.Variable(tf.eye(4), name="weight")
+
+    def scaled(factor):
+        return tf.function(
+            lambda x: {"scaled": tf.matmul(x, module.weight) * factor, "chance": tf.nn.softmax(x)},
+            input_signature=[tf.TensorSpec((None, 4), tf.float32, name="x")],
+        )
+
+    functions = {name: scaled(float(i + 2)) for i, name in enumerate(names)}
+    module.functions = list(functions.values())
+    signatures = {name: function.get_concrete_function() for name, function in functions.items()}
+    tf.saved_model.save(module, str(path), signatures=signatures)
+
+
+def save_export(kind, path):
+    """Save a model as Keras 3 exports it for serving; runs in the worker."""
+    build(kind).export(str(path), verbose=False)
+
+
+def save_custom(path):
+    """Save a model with a layer of its own, and one with a Lambda layer beside it; runs in the worker."""
+    import keras
+    from custom_layers import Double
+
+    numbers = keras.Input((4,), name="numbers")
+    keras.Model(numbers, Double()(numbers), name="custom").save(path / "custom.keras")
+    halved = keras.layers.Lambda(lambda x: x / 2, name="half", output_shape=(4,))(numbers)
+    keras.Model(numbers, halved, name="lambda").save(path / "lambda.keras")
+    keras.Model(numbers, keras.layers.Dense(2)(numbers)).save_weights(path / "some.weights.h5")

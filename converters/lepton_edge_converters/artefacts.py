@@ -81,6 +81,22 @@ def time_artefacts(artefacts: list[Artefact], samples: StoredSamples, seconds: f
     return latencies
 
 
+def prove_bundle(path: Path) -> None:
+    """Open a bundle as a device does, with each engine that it has a file for.
+
+    Raises:
+        BackendError: An engine cannot run it, or answers its golden samples otherwise.
+        BundleError: It cannot be read.
+    """
+    from lepton_edge_runtime.bundle import Bundle  # noqa: PLC0415 - the last step only
+    from lepton_edge_runtime.model import open_model  # noqa: PLC0415 - the last step only
+
+    bundle = Bundle(path)
+    for name, engine in BACKENDS.items():
+        if engine.member in bundle:
+            open_model(path, backend=name).close()
+
+
 def engine_versions(artefacts: list[Artefact]) -> Mapping[str, str]:
     """Return the engines that run the artefacts, by backend."""
     from lepton_edge_runtime.choice import engine_version  # noqa: PLC0415 - imports the engines

@@ -1,8 +1,9 @@
 """What the card will say: size and colour of pictures, the task, the labels, what the outputs are."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
@@ -16,6 +17,10 @@ from lepton_edge_runtime.errors import PreprocessError
 from lepton_edge_runtime.formats import ModelFile
 from lepton_edge_runtime.preprocess import Preprocess, picture_shape
 from lepton_edge_runtime.tensors import TensorSpec
+
+_UNIT_RANGE_MAX = 1.5  # samples that reach further are bytes in floats
+_RANGE_SLACK = 0.05  # resizing with a cubic filter, or noise, overshoots a little
+_RANGE_USED_MIN = 0.02  # the darkest of real pictures use more of their range; 0..1 in 0..255 uses 0.004
 
 _TASKS = ("classify", "raw")
 """What the converter can judge; others need a head that only their author knows."""
@@ -43,30 +48,37 @@ class Draft:
 
 
 def complete_preprocess(
-    facts: ModelFacts, given: Preprocess | None, data: Any
+    facts: ModelFacts, given: Preprocess | None, extremes: Sequence[tuple[float, float] | None]
 ) -> tuple[tuple[Preprocess | None, ...], list[str]]:
     """Return one ``Preprocess`` an input, filled in from the model, and what was assumed for it.
 
+    Args:
+        facts: Of the model.
+        given: What the user says of pictures.
+        extremes: Least and largest value of the samples for each input, where they are model-ready numbers.
+
     Raises:
-        PreprocessError: One was given, and contradicts the model or the model takes no pictures.
+        PreprocessError: One was given, and contradicts the model, the samples, or the model takes no pictures.
     """
     completed: list[Preprocess | None] = []
     warnings: list[str] = []
-    for end in facts.inputs:
+    for end, seen in zip_longest(facts.inputs, extremes[: len(facts.inputs)]):
         spec = _spec(end)
         if not _takes_pictures(end):
             completed.append(None)
             continue
         wanted = given or Preprocess()
         if wanted.range is None and not wanted.mean and not wanted.std:
-            low_high, reason = _assumed_range(facts, data)
+            low_high, reason = _assumed_range(facts, seen)
             wanted = msgspec.structs.replace(wanted, range=low_high)
             if reason:
                 low, high = low_high
                 warnings.append(
                     f"the range of {end.name!r} was not given; {low:g}..{high:g} is assumed, {reason} (--range)"
                 )
-        completed.append(wanted.completed(spec))
+        full = wanted.completed(spec)
+        _refuse_other_range(end, full, seen)
+        completed.append(full)
     if given is not None and not any(completed):
         shapes = ", ".join(str(end.shape) for end in facts.inputs)
         raise PreprocessError(f"a preprocess was given, and the model takes no pictures: its inputs are {shapes}")
@@ -87,10 +99,14 @@ def class_count(facts: ModelFacts, labels: tuple[str, ...], task: str | None) ->
             shapes = ", ".join(str(one.shape) for one in facts.outputs)
             raise SamplesError(f"a classifier has one output, a row of scores; this model's are {shapes}")
         return Classes(None, certain=False)
-    binary = output.shape[0] == 1 and output.activation == "sigmoid"
-    count = 2 if binary else output.shape[0]
-    if count == 1:
-        return Classes(None, certain=False)
+    if output.shape[0] == 1:
+        # A single number decides between two classes if it is a sigmoid's, or if the user says it is a score.
+        binary = output.activation == "sigmoid" or bool(labels) or task == "classify"
+        count = 2
+        if not binary:
+            return Classes(None, certain=False)
+    else:
+        binary, count = False, output.shape[0]
     if labels and len(labels) != count:
         extra = len(labels) == count + 1 and labels[0].strip().lower() in ("background", "???", "dummy")
         hint = f"; the first, {labels[0]!r}, is one class more than it knows" if extra else ""
@@ -168,28 +184,34 @@ def _takes_pictures(end: EndFacts) -> bool:
     return True
 
 
-def _assumed_range(facts: ModelFacts, data: Any) -> tuple[tuple[float, float], str]:
-    """Return the range that the model probably expects, and why if that is a guess."""
-    if facts.rescales:
-        return (0.0, 255.0), ""
-    extremes = _float_extremes(data)
-    if extremes is None:
+def _assumed_range(facts: ModelFacts, seen: tuple[float, float] | None) -> tuple[tuple[float, float], str]:
+    """Return the range that the model probably expects, and why if that is a guess.
+
+    Samples that are model-ready numbers are what the user knows to be right: they come first.
+    """
+    if seen is None:
+        if facts.picture_range is not None:
+            return facts.picture_range, ""
         return (0.0, 1.0), "the usual one for a model without a Rescaling layer"
-    low, high = extremes
+    low, high = seen
     found = f"since the samples go from {low:g} to {high:g}"
-    if high > 1.5:
-        return (0.0, 255.0), found
-    return ((-1.0, 1.0) if low < 0 else (0.0, 1.0)), found
+    guess = (0.0, 255.0) if high > _UNIT_RANGE_MAX else (-1.0, 1.0) if low < 0 else (0.0, 1.0)
+    return guess, "" if guess == facts.picture_range else found
 
 
-def _float_extremes(data: Any) -> tuple[float, float] | None:
-    """Return the least and largest value of samples that are model-ready numbers, where they are at hand."""
-    array = data[0] if isinstance(data, tuple) else data
-    if isinstance(array, str | Path) and Path(array).suffix == ".npy" and Path(array).is_file():
-        array = np.load(array, mmap_mode="r", allow_pickle=False)
-    if isinstance(array, np.ndarray) and array.dtype.kind == "f" and array.size:
-        return float(array.min()), float(array.max())
-    return None
+def _refuse_other_range(end: EndFacts, preprocess: Preprocess, seen: tuple[float, float] | None) -> None:
+    """Refuse model-ready samples of another range: calibrated on them, the device would feed other numbers."""
+    if seen is None:
+        return
+    levels = preprocess.levels()
+    low, high = float(levels.min()), float(levels.max())
+    slack = _RANGE_SLACK * (high - low)
+    outside = seen[0] < low - slack or seen[1] > high + slack
+    if outside or seen[1] - seen[0] < _RANGE_USED_MIN * (high - low):
+        raise PreprocessError(
+            f"the samples for {end.name!r} go from {seen[0]:g} to {seen[1]:g}, and pictures on the device would go "
+            f"from {low:g} to {high:g}; say what bytes become (--range), or give the samples as uint8 pictures"
+        )
 
 
 def _seen_activation(answers: NDArray[Any]) -> Activation:

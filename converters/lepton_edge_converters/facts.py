@@ -32,8 +32,10 @@ class ModelFacts:
         inputs, outputs: In the order in which the model takes and gives them.
         parameters: Weights, trainable or not.
         layers: Nested ones counted.
-        rescales: Whether it starts with a Rescaling or Normalization layer, and so takes bytes.
+        picture_range: Numbers that the bytes 0 and 255 of its pictures become, where the model or its files tell.
         batch: The batch size it is fixed to, if it is.
+        labels: Names of its classes, where its files tell.
+        notes: What a user should know of how it was loaded, one sentence each.
     """
 
     name: str
@@ -42,5 +44,7 @@ class ModelFacts:
     outputs: tuple[EndFacts, ...]
     parameters: int
     layers: int
-    rescales: bool
+    picture_range: tuple[float, float] | None = None
     batch: int | None = None
+    labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

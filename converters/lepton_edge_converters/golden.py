@@ -1,6 +1,6 @@
 """Golden samples for a bundle: seeded synthetic inputs, and what the finished files answer to them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_converters.artefacts import Artefact, stored_inputs
+from lepton_edge_converters.errors import ConversionError
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.samples import SyntheticSamples, store
 from lepton_edge_runtime.card import OutputCard
@@ -25,15 +26,23 @@ def make_golden(
     call: Callable[..., Any],
     *,
     seed: int,
+    extremes: Sequence[tuple[float, float]],
 ) -> tuple[bytes, dict[str, tuple[float, ...]]]:
     """Return the golden samples, and for each model file how far its outputs may lie from them.
 
-    The first artefact's answers are the expected ones. LiteRT's 8-bit kernels give the same integers on
-    every processor, so an int8 TFLite file must answer exactly.
+    ``extremes`` are those of the judged samples, so that numbers which are no pictures lie where the model is
+    known to answer. The first artefact's answers are the expected ones. LiteRT's 8-bit kernels give the same
+    integers on every processor, so an int8 TFLite file must answer exactly.
+
+    Raises:
+        ConversionError: An artefact answers NaN or infinite values, which nothing could be compared with.
     """
-    synthetic = SyntheticSamples(facts.inputs, preprocess, count=_SAMPLES, seed=seed)
+    synthetic = SyntheticSamples(facts.inputs, preprocess, count=_SAMPLES, seed=seed, extremes=extremes)
     samples = store(synthetic, np.arange(_SAMPLES), preprocess, folder, "golden")
     answers = {one.member: call("artefacts:answer_samples", one, samples) for one in artefacts}
+    for one in artefacts:
+        if not all(np.isfinite(answer).all() for answer in answers[one.member]):
+            raise ConversionError(f"{one.title} answers NaN or infinite values to samples like the judged ones")
     first = artefacts[0]
     expected = answers[first.member]
     inputs = stored_inputs(samples, first.card, 0, _SAMPLES)

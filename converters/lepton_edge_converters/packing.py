@@ -15,9 +15,20 @@ from lepton_edge_runtime.bundle import GOLDEN, Manifest, Measured, Provenance, w
 
 
 def write(output: Path, model: Any, plan: Plan, judgements: list[Judgement], job: Job) -> None:
-    """Write the bundle: model files, golden samples, manifest."""
+    """Write the bundle: model files, golden samples, manifest.
+
+    It is opened as a device opens it before it gets its name.
+    """
     artefacts = [judgement.artefact for judgement in judgements]
-    golden, tolerance = make_golden(artefacts, plan.facts, plan.preprocess, job.folder, job.call, seed=job.recipe.seed)
+    golden, tolerance = make_golden(
+        artefacts,
+        plan.facts,
+        plan.preprocess,
+        job.folder,
+        job.call,
+        seed=job.recipe.seed,
+        extremes=plan.judged.extremes(),
+    )
     members = {artefact.member: artefact.path.read_bytes() for artefact in artefacts}
     members[GOLDEN] = golden
     fingerprint = "" if plan.counts.origin == SyntheticSamples.origin else plan.judged.fingerprint()
@@ -37,6 +48,9 @@ def write(output: Path, model: Any, plan: Plan, judgements: list[Judgement], job
         tolerance=tolerance,
         members={},
     )
+    proof = job.folder / output.name
+    write_bundle(proof, manifest, members)
+    job.call("artefacts:prove_bundle", proof)
     write_bundle(output, manifest, members)
 
 

@@ -5,7 +5,7 @@ a process runs in the worker; nothing is written before every gate has passed.
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from importlib.util import find_spec
@@ -16,18 +16,19 @@ from typing import Any
 from lepton_edge_converters import cards
 from lepton_edge_converters.artefacts import Artefact
 from lepton_edge_converters.errors import GateRefusedError
-from lepton_edge_converters.exporters import DERIVED
 from lepton_edge_converters.gates.judge import judge
-from lepton_edge_converters.load.opened import OpenedModel, open_for_conversion
+from lepton_edge_converters.load.loaded import LoadOptions
+from lepton_edge_converters.load.opened import open_for_conversion
 from lepton_edge_converters.packing import write
 from lepton_edge_converters.preparation import Job, Plan, prepare
 from lepton_edge_converters.recipe import Format, Io, Recipe, load_recipe
 from lepton_edge_converters.report import Report
 from lepton_edge_converters.summary import summarize, write_report
+from lepton_edge_converters.tracing import Tracing, trace
 from lepton_edge_converters.worker import Progress, Worker
 from lepton_edge_runtime.bundle import check_output
 from lepton_edge_runtime.card import encode_card
-from lepton_edge_runtime.errors import MissingExtraError
+from lepton_edge_runtime.errors import MissingExtraError, OutputError
 from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.opening import read_labels
 from lepton_edge_runtime.preprocess import Preprocess
@@ -49,6 +50,10 @@ def convert(
     holdout: float | None = None,
     calibration: int | None = None,
     max_drop: float | None = None,
+    custom: Sequence[str] = (),
+    custom_objects: Mapping[str, Any] | None = None,
+    trust: bool = False,
+    signature: str = "",
     force: bool = False,
     verbose: bool = False,
     progress: Progress | None = None,
@@ -56,7 +61,8 @@ def convert(
     """Convert a trained Keras model into a bundle, proven to be still the same model.
 
     Args:
-        model: A ``.keras`` file, or a Keras 3 model in memory.
+        model: A ``.keras`` or ``.h5`` file of Keras 3 or Keras 2, a SavedModel folder, a Teachable Machine export,
+            or a Keras model in memory.
         output: The bundle, ``NAME.lepton``; ``NAME.report.json`` is written beside it.
         data: What calibrates and judges: a folder of pictures (class subfolders are labels), a ``.csv``
             with ``path`` and ``label`` or ``class_index``, ``.npz``, ``.npy``, arrays, or an iterable of
@@ -70,6 +76,10 @@ def convert(
         holdout: Share of the samples that judges, instead of the recipe's.
         calibration: How many of the others calibrate, instead of the recipe's.
         max_drop: Most points of accuracy to lose, instead of the recipe's.
+        custom: ``module:Name`` of each class or function of your own that the file is made of.
+        custom_objects: The same as objects, by name; the file is then loaded in this process.
+        trust: Whether Python code inside the file (``Lambda`` layers) may run.
+        signature: Which signature of a SavedModel to convert; by default the only one, or ``serving_default``.
         force: Replace an existing bundle.
         verbose: Let the converter libraries print.
         progress: Called with what is being done, how much is done, and how much there is.
@@ -104,9 +114,12 @@ def convert(
         worker = stack.enter_context(Worker(verbose=verbose))
         job = Job(folder, worker, recipe, progress or _silent)
         job.progress("loading the model", 0, 1)
-        opened = open_for_conversion(model, worker)
+        options = LoadOptions(tuple(custom), trust, signature)
+        opened = open_for_conversion(model, worker, options, custom_objects or {})
         plan = prepare(opened, data, names, preprocess, task, job)
-        artefacts, compared = _export(opened, plan, job)
+        tracing = trace(opened, plan, job)
+        plan, job = tracing.plan, tracing.job
+        artefacts, compared = _export(tracing)
         judgements = [
             judge(
                 artefact,
@@ -120,29 +133,29 @@ def convert(
         report = summarize(plan, judgements, compared, latencies, output, job, monotonic() - begin)
         if not report.passed:
             raise GateRefusedError(report)
-        write(output, model, plan, judgements, job)
-        report = replace(report, size_bytes=output.stat().st_size, seconds=monotonic() - begin)
-        write_report(report)
+        try:
+            write(output, model, plan, judgements, job)
+            report = replace(report, size_bytes=output.stat().st_size, seconds=monotonic() - begin)
+            write_report(report)
+        except OSError as problem:
+            raise OutputError(f"cannot write {output} and its report: {problem.strerror or problem}") from problem
         return report
 
 
-def _export(opened: OpenedModel, plan: Plan, job: Job) -> tuple[list[Artefact], list[Artefact]]:
+def _export(tracing: Tracing) -> tuple[list[Artefact], list[Artefact]]:
     """Return the artefacts to ship, and the float ones to compare their speed with."""
-    recipe, facts = job.recipe, plan.facts
-    job.progress("tracing the model", 0, 1)
-    traced = job.folder / "traced"
-    opened.trace(facts, traced)
-    scheme = recipe.scheme
+    plan, job, traced = tracing.plan, tracing.job, tracing.shipped
+    recipe, scheme = job.recipe, job.recipe.scheme
     canonical = _export_tflite(plan, scheme, traced, job)
     made = [canonical]
     if "onnx" in recipe.formats:
         made.append(_export_onnx(plan, scheme, canonical, traced, job))
-    if scheme == "float32":
-        return [one for one in made if one.backend in recipe.formats], []
-    compared = [_export_tflite(plan, "float32", traced, job)]
-    if "onnx" in recipe.formats and DERIVED in made[-1].route:
-        compared.append(_export_onnx(plan, "float32", compared[0], traced, job))
     shipped = [one for one in made if one.backend in recipe.formats]
+    if scheme == "float32":
+        return shipped, []
+    compared = [_export_tflite(plan, "float32", tracing.compared, job)]
+    if "onnx" in recipe.formats:
+        compared.append(_export_onnx(plan, "float32", compared[0], tracing.compared, job))
     return shipped, [replace(one, shipped=False) for one in compared]
 
 

@@ -14,7 +14,7 @@ from lepton_edge_converters.load.opened import OpenedModel
 from lepton_edge_converters.recipe import Recipe
 from lepton_edge_converters.report import SampleCounts
 from lepton_edge_converters.samples import SampleSet, StoredSamples, SyntheticSamples, store
-from lepton_edge_converters.samples.read import peek_shapes, read_samples
+from lepton_edge_converters.samples.read import Gathered, open_samples, peek_shapes, read_samples
 from lepton_edge_converters.split import split
 from lepton_edge_converters.worker import Progress, Worker
 from lepton_edge_runtime.preprocess import Preprocess
@@ -78,15 +78,19 @@ def prepare(
     data = list(data) if hasattr(data, "__next__") else data  # a generator is read once
     size = preprocess.size if preprocess else None
     facts = opened.describe(size, peek_shapes(data))
-    completed, warnings = cards.complete_preprocess(facts, preprocess, data)
+    opened_samples = None if data is None else open_samples(data, facts.inputs)
+    extremes = opened_samples.extremes() if isinstance(opened_samples, Gathered) else []
+    completed, assumed = cards.complete_preprocess(facts, preprocess, extremes)
+    warnings = [*facts.notes, *assumed]
+    labels = labels or facts.labels
     classes = cards.class_count(facts, labels, task)
     calibrating: NDArray[np.int64] | None
-    if data is None:
+    if opened_samples is None:
         samples: SampleSet = SyntheticSamples(facts.inputs, completed, count=_SYNTHETIC_SAMPLES, seed=recipe.seed)
         warnings.append("no samples were given: outputs were compared on synthetic ones, and accuracy was not judged")
         calibrating, judging = None, np.arange(samples.count)
     else:
-        samples = read_samples(data, facts.inputs, completed, labels, classes.count, certain=classes.certain)
+        samples = read_samples(opened_samples, facts.inputs, completed, labels, classes.count, certain=classes.certain)
         parts = split(
             samples.count,
             samples.targets,
@@ -95,11 +99,10 @@ def prepare(
             seed=recipe.seed,
         )
         calibrating, judging = (parts.calibration if recipe.scheme == "int8" else None), parts.judged
-    job.progress("reading the samples", 0, 1)
-    judged = store(samples, judging, completed, job.folder, "judged")
+    judged = store(samples, judging, completed, job.folder, "judged", job.progress)
     calibration = None
     if calibrating is not None:
-        calibration = store(samples, calibrating, completed, job.folder, "calibration")
+        calibration = store(samples, calibrating, completed, job.folder, "calibration", job.progress)
     reference = opened.predict(facts, judged, job.progress)
     draft, more = cards.draft(facts, completed, labels or samples.labels, reference, task, classes, samples.targets)
     if draft.task != "classify":

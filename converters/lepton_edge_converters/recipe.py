@@ -10,11 +10,11 @@ import msgspec
 from lepton_edge_converters.errors import RecipeError
 from lepton_edge_runtime.wire import nearest
 
-Scheme = Literal["float32", "float16", "int8"]
+Scheme = Literal["float32", "float16", "dynamic", "int8"]
 Format = Literal["tflite", "onnx"]
 Io = Literal["uint8", "int8", "float32"]
 
-SHIPPED = ("float32", "float16", "int8")
+SHIPPED = ("float32", "float16", "dynamic", "int8")
 
 
 class Gates(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -23,13 +23,18 @@ class Gates(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     Attributes:
         min_agreement: Least share of samples decided as the original model decides, each format.
         min_cosine: Least cosine between the outputs of the original model and of each format.
+        min_sqnr_db: Least ratio of the original's outputs to their error, in decibels; where nothing is decided, of
+            the outputs' spread over the samples too: numbers around 90 that are all answered 91 have none.
         min_parity: Least share of samples that ONNX decides as TFLite does.
+        min_parity_db: Least ratio of TFLite's outputs to ONNX's distance from them, where ONNX is derived from it.
         max_drop: Most points of accuracy (0 to 100) that each format may lose; ``None`` for no bound.
     """
 
     min_agreement: float = 0.9
     min_cosine: float = 0.95
+    min_sqnr_db: float = 10.0
     min_parity: float = 0.98
+    min_parity_db: float = 30.0
     max_drop: float | None = None
 
     def __post_init__(self) -> None:
@@ -45,7 +50,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """What to do with a model.
 
     Attributes:
-        scheme: How numbers are stored: ``float32``; ``float16`` weights; or ``int8`` weights and activations.
+        scheme: How numbers are stored: ``float32``; ``float16`` weights; ``dynamic``, weights of 8 bits and real
+            activations; or ``int8`` weights and activations.
         formats: Files to write.
         io: Type of the inputs and outputs of an int8 model; real-numbered schemes keep ``float32``.
         holdout: Share of the samples that judges the result and is not calibrated with, 0 to 1.

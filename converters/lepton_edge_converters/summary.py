@@ -10,9 +10,10 @@ from lepton_edge_converters.gates.likeness import decisions
 from lepton_edge_converters.gates.statistics import share
 from lepton_edge_converters.preparation import Job, Plan
 from lepton_edge_converters.report import Report, Row, Share
-from lepton_edge_converters.report.machine import describe_machine
+from lepton_edge_runtime.atomic import replacing
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.formats.tflite import read_tflite
+from lepton_edge_runtime.machine import describe_machine
 from lepton_edge_runtime.timing import Latency
 
 _PACKAGES = (
@@ -50,12 +51,12 @@ def summarize(
         task=plan.draft.task,
         preprocess=tuple(one.describe() for one in plan.preprocess if one is not None),
         parameters=plan.facts.parameters,
-        macs=read_tflite(tflite.read_bytes()).macs,
+        macs=_macs(tflite),
         size_bytes=0,
         samples=plan.counts,
         rows=(
             Row(
-                "Keras",
+                "original",
                 shipped=False,
                 accuracy=original_accuracy(plan, judgements[0].artefact.card),
                 route="the original",
@@ -69,6 +70,12 @@ def summarize(
         versions=package_versions(),
         seconds=seconds,
     )
+
+
+def _macs(tflite: Path) -> int | None:
+    """Return the multiply-accumulates of one run; ``None`` where a loop hides how many there are."""
+    file = read_tflite(tflite.read_bytes())
+    return None if "WHILE" in file.counts() else file.macs
 
 
 def original_accuracy(plan: Plan, card: Card) -> Share | None:
@@ -110,9 +117,14 @@ def _speed_warnings(judgements: list[Judgement], compared: list[Artefact], laten
         artefact = judgement.artefact
         for other in compared:
             mine, theirs = latencies[artefact.title].minimum_ms, latencies[other.title].minimum_ms
-            if other.backend == artefact.backend and artefact.title.endswith("int8") and mine > 1.1 * theirs + 0.005:
+            if other.backend == artefact.backend and mine > 1.1 * theirs + 0.005:
                 warnings.append(
                     f"{artefact.title} is slower than {other.title} here: {mine / theirs:.1f} times its time"
+                )
+            sizes = artefact.path.stat().st_size, other.path.stat().st_size
+            if other.backend == artefact.backend and sizes[0] > sizes[1]:
+                warnings.append(
+                    f"{artefact.title} is larger than {other.title}: {sizes[0] / sizes[1]:.1f} times its size"
                 )
     warnings.extend(
         f"{judgement.artefact.title}: {judgement.artefact.route}"
@@ -125,6 +137,6 @@ def _speed_warnings(judgements: list[Judgement], compared: list[Artefact], laten
 def write_report(report: Report) -> None:
     """Write the report beside its bundle, as ``NAME.report.json``."""
     path = report.output.with_suffix(".report.json")
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    part.replace(path)
+    text = json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n"
+    with replacing(path) as file:
+        file.write(text.encode())

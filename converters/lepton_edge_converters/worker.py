@@ -28,6 +28,10 @@ def _environment() -> dict[str, str]:
     environment = dict(os.environ)
     # Conversion is on the CPU: a GPU would only change the last digits and fill the log.
     environment["CUDA_VISIBLE_DEVICES"] = "-1"
+    # The exporters trace TensorFlow graphs, whatever the user trains with.
+    environment["KERAS_BACKEND"] = "tensorflow"
     # Set by whoever imported tensorflow-model-optimization; it would turn Keras 3 into Keras 2.
     environment.pop("TF_USE_LEGACY_KERAS", None)
+    # Sets of names come in the same order in each run: the same input shall give the same bytes.
+    environment["PYTHONHASHSEED"] = "0"
     return environment

@@ -20,7 +20,10 @@ COMMANDS: Mapping[str, str] = {
     "adopt": "Make a bundle of a .tflite or .onnx file of others.",
     "inspect": "Show what a bundle or a model file holds.",
     "verify": "Check a bundle's hashes, and its golden samples on every installed engine.",
-    "run": "Run a model on a camera, a video or a folder of pictures.",
+    "run": "Run a model on a camera, a stream, a video or a folder of pictures.",
+    "bench": "Time a model here, beside the bare engine: percentiles, load time, memory.",
+    "tune": "Find the fastest engine and number of threads here, and remember them.",
+    "doctor": "Say what is installed, what is missing, and the command that mends it.",
     "demo": "Train, convert and run a small digit reader, start to end.",
 }
 """Each a module of this name, loaded when it is called; the words are its help."""
@@ -54,7 +57,8 @@ class _Commands(click.Group):
 def group() -> None:
     """Lepton Edge: from a trained Keras model to a camera on a small computer.
 
-    Exit status: 0 done, 1 an error in one line, 2 wrong usage, 3 a gate refused the model.
+    Exit status: 0 done, 1 an error in one line, 2 wrong usage, 3 a gate refused the model, a bundle
+    is not what it says, or doctor found a fault.
     """
 
 

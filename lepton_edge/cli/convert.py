@@ -67,6 +67,14 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     metavar="POINTS",
     help="Refuse the result if it loses more accuracy than this (exit 3).",
 )
+@click.option(
+    "--custom",
+    multiple=True,
+    metavar="MODULE:NAME",
+    help="A class or function of your own that the model is made of; looked for in the current folder too. Repeatable.",
+)
+@click.option("--trust", is_flag=True, help="Let Python code inside the model file (Lambda layers) run.")
+@click.option("--signature", default="", help="Which signature of a SavedModel [default: the only or default one].")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--force", is_flag=True, help="Replace an existing bundle.")
 @click.option("--verbose", is_flag=True, help="Show what the converter libraries print.")
@@ -81,13 +89,17 @@ def command(
     holdout: float | None,
     calibration: int | None,
     max_drop: float | None,
+    custom: tuple[str, ...],
+    signature: str,
     *,
+    trust: bool,
     as_json: bool,
     force: bool,
     verbose: bool,
 ) -> int:
-    """Convert the Keras model MODEL (.keras) into a bundle, proven to be still the same model.
+    """Convert the Keras model MODEL into a bundle, proven to be still the same model.
 
+    MODEL is a .keras or .h5 file of Keras 3 or Keras 2, a SavedModel folder, or a Teachable Machine export.
     The report goes to standard output, and as NAME.report.json beside the bundle. If a gate refuses the
     result, nothing is written, an older bundle stays as it is, and the exit status is 3.
 
@@ -98,6 +110,8 @@ def command(
     from lepton_edge_converters.errors import GateRefusedError  # noqa: PLC0415 - only for this command
     from lepton_edge_converters.pipeline import convert  # noqa: PLC0415 - only for this command
 
+    if custom:
+        sys.path.append(str(Path.cwd()))  # last, so that nothing there hides an installed package
     with progress_bar(shown=not verbose) as progress:
         try:
             report = convert(
@@ -113,6 +127,9 @@ def command(
                 holdout=holdout,
                 calibration=calibration,
                 max_drop=max_drop,
+                custom=custom,
+                trust=trust,
+                signature=signature,
                 force=force,
                 verbose=verbose,
                 progress=progress,

@@ -44,6 +44,8 @@ def command(
         _print_manifest(found)
     for name, model in found.files.items():
         _print_model(name, model, found.sizes[name], with_ends=found.card is None)
+    for name, reason in found.not_read.items():
+        click.echo(f"  {name}  {found.sizes[name]:,} bytes, not read: {reason}")
 
 
 def _print_manifest(found: Inspection) -> None:

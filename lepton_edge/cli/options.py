@@ -19,7 +19,10 @@ def _size(context: click.Context, parameter: click.Parameter, value: str | None)
     width, cross, height = value.lower().partition("x")
     if not cross or not width.isdecimal() or not height.isdecimal():
         raise click.BadParameter(f"{value!r} is no size; write WIDTHxHEIGHT, such as 224x224")
-    return int(width), int(height)
+    try:
+        return Preprocess(size=(int(width), int(height))).size
+    except ValueError as problem:
+        raise click.BadParameter(str(problem)) from problem
 
 
 _OPTIONS = (

@@ -44,6 +44,10 @@ def quiet_engines() -> Iterator[None]:
 
 
 def quiet_opencv() -> None:
-    """Let OpenCV print errors only: what it warns of, a source raises as an error of ours."""
+    """Let OpenCV print errors only, and FFmpeg none: what they tell of, a source counts or raises as an error of ours.
+
+    Before a video or stream is first opened; FFmpeg's level is set for a process, and only in this way.
+    """
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
     logging = opencv().utils.logging
     logging.setLogLevel(logging.LOG_LEVEL_ERROR)

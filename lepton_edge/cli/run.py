@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
+from lepton_edge.cli.cache import cache_folder, cache_option, no_cache_option
 from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.quiet import quiet_engines, quiet_opencv
-from lepton_edge_runtime.camera import Camera
+from lepton_edge_runtime.camera import Camera, times
 from lepton_edge_runtime.draw import draw
 from lepton_edge_runtime.model import Model, open_model
 from lepton_edge_runtime.recorder import Recorder
@@ -28,15 +29,18 @@ _FALLBACK_FPS = 10.0
     "source",
     required=True,
     metavar="SOURCE",
-    help="A camera's number, a video file, or a folder of pictures.",
+    help="A camera's number, a stream (rtsp://…, http://…), csi:0 for a Raspberry Pi camera, a video file, or a folder "
+    "of pictures.",
 )
 @click.option(
     "--backend",
     default="auto",
     show_default=True,
-    help="tflite, onnx, or auto: the first that passes the golden samples.",
+    help="tflite, onnx, or auto: what tune chose, else the first that passes the golden samples.",
 )
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads of the engine.")
+@click.option("--threads", type=click.IntRange(1), help="Threads of the engine.  [default: 1, or what tune chose]")
+@cache_option
+@no_cache_option
 @model_options
 @click.option("--top", default=3, show_default=True, type=click.IntRange(1), help="How many classes to show.")
 @click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames.")
@@ -49,7 +53,8 @@ def command(
     model: Path,
     source: str,
     backend: str,
-    threads: int,
+    threads: int | None,
+    cache: Path | None,
     said: Said,
     top: int,
     max_frames: int | None,
@@ -59,16 +64,19 @@ def command(
     as_json: bool,
     force: bool,
     verbose: bool,
+    no_cache: bool,
 ) -> None:
-    """Run MODEL, a bundle, .tflite or .onnx, on a camera, a video or a folder of pictures.
+    """Run MODEL, a bundle, .tflite or .onnx, on a camera, a stream, a video or a folder of pictures.
 
-    Results go to standard output, one line a frame; at the end, standard error says where every frame went
-    and which engine answered. What had to be assumed of a file without our card is said there first; --labels to
-    --task say more, and go before what a card says.
+    Results go to standard output, one line a frame; at the end, also of a run that fails or is stopped with
+    Ctrl-C, standard error says where every frame went and which engine answered. A camera or stream goes on
+    until Ctrl-C; a stream that is lost is opened anew. What had to be assumed of a file without our card is
+    said there first; --labels to --task say more, and go before what a card says.
 
     \b
     Examples:
       lepton-edge run birds.lepton --camera 0
+      lepton-edge run birds.lepton --camera rtsp://USER:PASSWORD@10.0.0.7/stream1
       lepton-edge run birds.lepton --camera garden.mp4 --json --max-frames 100
       lepton-edge run detector.tflite --camera street.mp4 --save boxes.mp4
     """
@@ -76,6 +84,7 @@ def command(
         logging.getLogger().setLevel(logging.INFO)
     if save is not None and save.exists() and not force:
         raise click.UsageError(f"{save} exists already; replace it with --force")
+    choices = cache_folder(cache, unused=no_cache)
     quiet_opencv()
     with ExitStack() as stack:
         with quiet_engines():
@@ -88,6 +97,7 @@ def command(
                     task=said.task,
                     threads=threads,
                     top=top,
+                    cache=choices,
                 )
             )
         for assumption in opened.assumptions:
@@ -96,10 +106,12 @@ def command(
         camera = stack.enter_context(Camera(source))
         recorder = stack.enter_context(Recorder(save, fps=camera.fps or _FALLBACK_FPS)) if save else None
         begin = time.monotonic()
-        answered = _stream(opened, camera, window, recorder, max_frames, as_json=as_json)
-        seconds = time.monotonic() - begin
-        camera.close()
-        _summary(opened, camera, answered, seconds, as_json=as_json)
+        try:
+            _stream(opened, camera, window, recorder, max_frames, as_json=as_json)
+        finally:
+            seconds = time.monotonic() - begin
+            camera.close()
+            _summary(opened, camera, seconds, as_json=as_json)
 
 
 def _stream(
@@ -110,24 +122,22 @@ def _stream(
     max_frames: int | None,
     *,
     as_json: bool,
-) -> int:
-    answered = 0
+) -> None:
     try:
-        for result in model.stream(camera):
-            answered += 1
+        for answered, result in enumerate(model.stream(camera), start=1):
             click.echo(json.dumps(_as_dict(result)) if as_json else _line(result))
             frame = result.origin.frame
             if frame is not None and (recorder or window):
                 drawn = draw(result, frame.image)
                 if recorder:
-                    recorder.write(drawn)
+                    # Files are answered frame by frame; of a live camera some frames are passed over.
+                    recorder.write(drawn, at_seconds=frame.captured_seconds if camera.live else None)
                 if window and not window.show(drawn):
                     break
             if answered == max_frames:
                 break
     except KeyboardInterrupt:
         pass  # Ctrl-C is how a camera is stopped; the totals follow
-    return answered
 
 
 def _line(result: Result) -> str:
@@ -152,24 +162,29 @@ def _as_dict(result: Result) -> dict[str, Any]:
     }
 
 
-def _summary(model: Model, camera: Camera, answered: int, seconds: float, *, as_json: bool) -> None:
+def _summary(model: Model, camera: Camera, seconds: float, *, as_json: bool) -> None:
     counts = camera.counts
+    answered = counts.delivered  # a stream delivers what is answered
     if as_json:
         totals = {
             "captured": counts.captured,
             "answered": answered,
             "dropped": dict(counts.dropped),
+            "reopened": counts.reopened,
             "seconds": round(seconds, 3),
             "backend": model.choice.backend,
             "engine": model.choice.engine,
+            "threads": model.choice.threads,
             "reason": model.choice.reason,
+            "rejected": {one.backend: one.reason for one in model.choice.rejected},
             "assumptions": list(model.assumptions),
         }
         click.echo(json.dumps({"totals": totals}))
         return
     dropped = ", ".join(f"{count} {reason}" for reason, count in counts.dropped.items()) or "none"
+    reopened = f"; reopened {times(counts.reopened)}" if counts.reopened else ""
     click.echo(
-        f"{counts.captured} frames in = {answered} answered + dropped: {dropped}; "
+        f"{counts.captured} frames in = {answered} answered + dropped: {dropped}{reopened}; "
         f"{answered / max(seconds, 1e-9):.1f} a second; {model.choice}",
         err=True,
     )

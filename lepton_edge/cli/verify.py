@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from lepton_edge.cli import EXIT_REFUSED
-from lepton_edge_runtime.verification import verify
+from lepton_edge.cli import EXIT_ERROR, EXIT_REFUSED
+from lepton_edge_runtime.verification import READINGS, verify
 
 
 @click.command(name="verify")
@@ -18,8 +18,9 @@ def command(file: Path, threads: int, *, as_json: bool) -> int:
     """Check the hashes of FILE, a bundle, and that every installed engine answers its golden samples as it should.
 
     Of a .tflite or .onnx: that it can be served, and that its engine runs it. Engines run in a process of their
-    own, so a file that crashes one is reported, not suffered. Exit status 3 if an engine fails, or answers
-    otherwise than recorded.
+    own, so a file that crashes one is reported, not suffered. Exit status 3 if a member is not what the manifest
+    says, or an engine fails, or answers otherwise than recorded; 1 if FILE cannot be read or served, or no engine
+    has answered, so that nothing is proved.
 
     \b
     Example:
@@ -31,4 +32,9 @@ def command(file: Path, threads: int, *, as_json: bool) -> int:
     else:
         for check in checks:
             click.echo(f"{check.outcome:8} {check.what}: {check.detail}")
-    return EXIT_REFUSED if any(check.outcome == "failed" for check in checks) else 0
+    if any(check.outcome == "failed" for check in checks):
+        return EXIT_REFUSED
+    if all(check.outcome == "skipped" for check in checks if check.what not in READINGS):
+        click.echo("lepton-edge: no engine has answered, so nothing is proved of the model", err=True)
+        return EXIT_ERROR
+    return 0

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lepton_edge_runtime.adoption import adopt as adopt
+    from lepton_edge_runtime.benchmark.bench import bench as bench
     from lepton_edge_runtime.bundle import Bundle as Bundle
     from lepton_edge_runtime.camera import Camera as Camera
     from lepton_edge_runtime.camera import Counts as Counts
     from lepton_edge_runtime.card import Card as Card
     from lepton_edge_runtime.choice import Choice as Choice
+    from lepton_edge_runtime.diagnosis import doctor as doctor
     from lepton_edge_runtime.errors import LeptonError as LeptonError
     from lepton_edge_runtime.frame import Frame as Frame
     from lepton_edge_runtime.model import Model as Model
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.results import ClassScore as ClassScore
     from lepton_edge_runtime.results import Detections as Detections
     from lepton_edge_runtime.results import Tensors as Tensors
+    from lepton_edge_runtime.tuning import tune as tune
 
 _HOMES = {
     "Bundle": "bundle",
@@ -38,7 +41,10 @@ _HOMES = {
     "Preprocess": "preprocess",
     "Tensors": "results",
     "adopt": "adoption",
+    "bench": "benchmark.bench",
+    "doctor": "diagnosis",
     "open_model": "model",
+    "tune": "tuning",
 }
 
 __all__ = [  # noqa: PLE0604 - a list of the keys above, which a test compares with the types above

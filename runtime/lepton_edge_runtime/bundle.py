@@ -6,7 +6,6 @@ format byte by byte.
 """
 
 import hashlib
-import os
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from lepton_edge_runtime.archive import StoredZip
+from lepton_edge_runtime.atomic import replacing
 from lepton_edge_runtime.card import FORMAT_VERSION, Card, check_card, refuse_newer
 from lepton_edge_runtime.errors import BundleError, OutputError
 from lepton_edge_runtime.wire import decode_json
@@ -156,6 +156,13 @@ def check_output(output: Path, *, force: bool) -> Path:
         raise OutputError(f"a bundle is called NAME.lepton, not {output.name}")
     if not output.parent.is_dir():
         raise OutputError(f"there is no folder {output.parent} to write {output.name} into")
+    if output.is_dir():
+        raise OutputError(f"{output} is a folder; a bundle is one file")
+    try:
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass  # now rather than after the whole work
+    except OSError as problem:
+        raise OutputError(f"cannot write into {output.parent}: {problem.strerror}") from problem
     if output.exists() and not force:
         raise OutputError(f"{output} exists already; replace it with --force (force=True)")
     return output
@@ -168,19 +175,9 @@ def write_bundle(path: Path, manifest: Manifest, members: Mapping[str, bytes]) -
     """
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(members.items())}
     text = msgspec.json.encode(msgspec.structs.replace(manifest, members=hashes), order="deterministic")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                for name, content in [(MANIFEST, text), *sorted(members.items())]:
-                    archive.writestr(_entry(name), content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner reads
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in [(MANIFEST, text), *sorted(members.items())]:
+            archive.writestr(_entry(name), content)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
@@ -188,9 +185,3 @@ def _entry(name: str) -> zipfile.ZipInfo:
     entry.create_system = 3  # Unix, whatever machine writes it
     entry.external_attr = 0o644 << 16
     return entry
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -10,18 +10,30 @@ from numpy.typing import NDArray
 
 from lepton_edge_runtime.backends import BACKENDS, Backend, find_engine, open_backend
 from lepton_edge_runtime.card import Card, InputCard, OutputCard
-from lepton_edge_runtime.errors import BackendError, GoldenMismatchError, LeptonError
+from lepton_edge_runtime.errors import BackendError, GoldenMismatchError, LeptonError, MissingExtraError, requirement
 from lepton_edge_runtime.golden import Golden, worst_differences
 from lepton_edge_runtime.tensors import TensorSpec
 
 log = logging.getLogger(__name__)
 
+TUNED = "tuned"
+"""Stands where a backend's name does, for the choice that ``tune`` stored."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A backend that was considered and not taken, and the reason."""
+    """A backend that was considered and not taken, and the reason; ``tuned`` stands for a stored choice."""
 
     backend: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preferred:
+    """What ``tune`` found the fastest on this machine: to be tried first, and proved like any other."""
+
+    backend: str
+    threads: int
     reason: str
 
 
@@ -35,6 +47,7 @@ class Choice:
         reason: One sentence.
         rejected: What was considered before it.
         notes: How the engine was set up, where that is worth saying.
+        threads: Of the engine.
     """
 
     backend: str
@@ -42,11 +55,13 @@ class Choice:
     reason: str
     rejected: tuple[Rejected, ...] = ()
     notes: tuple[str, ...] = ()
+    threads: int = 1
 
     def __str__(self) -> str:
         others = "".join(f"; not {one.backend}: {one.reason}" for one in self.rejected)
         notes = "".join(f"; {note}" for note in self.notes)
-        return f"{self.backend} ({self.engine}): {self.reason}{notes}{others}"
+        threads = f", {self.threads} threads" if self.threads > 1 else ""
+        return f"{self.backend} ({self.engine}{threads}): {self.reason}{notes}{others}"
 
 
 class Runner:
@@ -86,6 +101,9 @@ def _order(name: str, ends: tuple[InputCard, ...] | tuple[OutputCard, ...], spec
         found = specs[index]
         if (found.dtype, found.shape) != (end.tensor.dtype, end.tensor.shape):
             raise BackendError(f"the {name} file has {found} where the card says {end.tensor}")
+        # A format that hides its scaling, as ONNX does, tells none to compare.
+        if found.quant is not None and found.quant != end.tensor.quant:
+            raise BackendError(f"the {name} file has {found} where the card says {end.tensor}")
         order.append(index)
     return order
 
@@ -109,38 +127,55 @@ class Candidate:
     assumptions: tuple[str, ...] = ()
 
 
-def choose(candidate: Candidate, backend: str, threads: int) -> tuple[Runner, Choice]:
+def choose(
+    candidate: Candidate, backend: str, threads: int, preferred: Preferred | Rejected | None = None
+) -> tuple[Runner, Choice]:
     """Return the engine to use and why.
 
-    A named backend that cannot serve raises; ``"auto"`` takes the first installed one, in table
-    order, that has a file to run and passes the golden samples.
+    A named backend that cannot serve raises; ``"auto"`` takes the preferred one if it proves itself, else the
+    first installed one, in table order, that has a file to run and passes the golden samples.
     """
     if backend != "auto":
-        find_engine(backend)
-        runner = open_proved(candidate, backend, threads)
-        return runner, Choice(backend, engine_version(backend), "named by the caller", (), runner.backend.notes)
+        return _take(candidate, backend, threads, "named by the caller", [])
     rejected: list[Rejected] = []
+    if isinstance(preferred, Preferred):
+        try:
+            return _take(candidate, preferred.backend, preferred.threads, preferred.reason, rejected)
+        except (BackendError, MissingExtraError) as refused:
+            preferred = Rejected(TUNED, f"the entry names {preferred.backend}, which cannot serve: {refused}")
+    if preferred is not None:
+        log.warning("the stored choice is not used: %s", preferred.reason)
+        rejected.append(preferred)
     for name, engine in BACKENDS.items():
         if engine.member not in candidate.members:
             rejected.append(Rejected(name, f"there is no {engine.member}"))
         elif not engine.installed:
             rejected.append(Rejected(name, f"{engine.distribution} is not installed"))
         else:
+            proof = "passes the golden samples" if candidate.golden else "there are no golden samples to check"
             try:
-                runner = open_proved(candidate, name, threads)
+                return _take(candidate, name, threads, f"first installed backend in table order; {proof}", rejected)
             except BackendError as refused:
                 log.warning("backend %s cannot serve: %s", name, refused)
                 rejected.append(Rejected(name, str(refused)))
-                continue
-            proof = "passes the golden samples" if candidate.golden else "there are no golden samples to check"
-            reason = f"first installed backend in table order; {proof}"
-            return runner, Choice(name, engine_version(name), reason, tuple(rejected), runner.backend.notes)
-    reasons = "; ".join(f"{one.backend}: {one.reason}" for one in rejected)
+    raise BackendError(f"no backend can run this model: {_reasons(rejected)}")
+
+
+def _take(
+    candidate: Candidate, name: str, threads: int, reason: str, rejected: list[Rejected]
+) -> tuple[Runner, Choice]:
+    runner = open_proved(candidate, name, threads)
+    return runner, Choice(name, engine_version(name), reason, tuple(rejected), runner.backend.notes, threads)
+
+
+def _reasons(rejected: list[Rejected]) -> str:
     extras = " or ".join(
-        f"'lepton-edge[{BACKENDS[one.backend].extra}]'" for one in rejected if one.reason.endswith("not installed")
+        requirement(BACKENDS[one.backend].extra)
+        for one in rejected
+        if one.backend in BACKENDS and one.reason.endswith("not installed")
     )
     advice = f". Try: pip install {extras}" if extras else ""
-    raise BackendError(f"no backend can run this model: {reasons}{advice}")
+    return "; ".join(f"{one.backend}: {one.reason}" for one in rejected) + advice
 
 
 def open_proved(candidate: Candidate, name: str, threads: int) -> Runner:

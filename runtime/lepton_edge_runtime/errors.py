@@ -2,6 +2,7 @@
 
 LeptonError                     LEPTON                any error of ours
 ├── MissingExtraError           MISSING_EXTRA         an optional part is not installed
+├── BrokenExtraError            BROKEN_EXTRA          an optional part is installed and cannot be imported
 ├── BundleError                 BUNDLE_INVALID        a bundle that cannot be read or trusted
 │   └── BundleVersionError      BUNDLE_VERSION        written by a newer Lepton Edge
 ├── ModelFileError              MODEL_FILE            a .tflite or .onnx file that cannot be read
@@ -11,13 +12,17 @@ LeptonError                     LEPTON                any error of ours
 ├── InputError                  INPUT                 an image or tensor that the model does not take
 ├── PreprocessError             PREPROCESS            a preprocessing that contradicts the model
 ├── OutputError                 OUTPUT                a bundle cannot be written where it was asked for
+├── ProbeError                  PROBE                 a fresh process that looks at something failed or crashed
 ├── SinkError                   SINK                  a result that cannot be written or shown
-└── SourceError                 SOURCE                a camera, video or folder failed
+├── TuningError                 TUNING                a stored choice that cannot be read, written or trusted
+└── SourceError                 SOURCE                a camera, stream, video or folder failed
     ├── SourceNotFoundError     SOURCE_NOT_FOUND      there is no such source
+    ├── SourceAuthError         SOURCE_AUTH           it wants another user or password
     ├── SourceFormatError       SOURCE_FORMAT         it is there, and holds no pictures
     └── SourceTimeoutError      SOURCE_TIMEOUT        it stopped answering
 """
 
+from contextlib import suppress
 from typing import ClassVar
 
 
@@ -38,7 +43,47 @@ class MissingExtraError(LeptonError):
         self.extra = extra
 
     def __str__(self) -> str:
-        return f"{self.what} is not installed. Try: pip install 'lepton-edge[{self.extra}]'"
+        return f"{self.what} is not installed. Try: pip install {requirement(self.extra)}"
+
+
+def requirement(extra: str) -> str:
+    """Return what to install for an extra, in quotes: of the runtime-only distribution where that is here."""
+    from importlib import metadata  # noqa: PLC0415 - slow to import, and only an error needs it
+
+    for name in ("lepton-edge", "lepton-edge-runtime"):
+        with suppress(metadata.PackageNotFoundError):
+            metadata.distribution(name)
+            return f"'{name}[{extra}]'"
+    return f"'lepton-edge[{extra}]'"
+
+
+class BrokenExtraError(LeptonError):
+    """An optional part is installed and cannot be imported: something that it needs is missing or too old."""
+
+    code = "BROKEN_EXTRA"
+
+
+BROKEN = "is installed and cannot be imported"
+
+
+def not_imported(problem: ImportError, what: str, *, package: str, extra: str, remedy: str) -> LeptonError:
+    """Return the error for an optional part whose import failed: it is not installed, or it is broken.
+
+    Args:
+        problem: What the import raised.
+        what: The part, for people.
+        package: Its import name.
+        extra: The extra that brings it.
+        remedy: What to try where it is broken.
+    """
+    if isinstance(problem, ModuleNotFoundError) and problem.name == package:
+        return MissingExtraError(what, extra)
+    return BrokenExtraError(f"{what} {BROKEN}: {first_line(problem)}; {remedy}")
+
+
+def first_line(problem: Exception) -> str:
+    """Return the first line of a foreign error's words; some fill a page."""
+    return next((line.strip() for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
 
 
 class BundleError(LeptonError):
@@ -95,22 +140,40 @@ class OutputError(LeptonError):
     code = "OUTPUT"
 
 
+class ProbeError(LeptonError):
+    """A fresh process that looks at something failed or crashed."""
+
+    code = "PROBE"
+
+
 class SinkError(LeptonError):
     """A result that cannot be written or shown."""
 
     code = "SINK"
 
 
+class TuningError(LeptonError):
+    """A stored choice of engine that cannot be read, written or trusted."""
+
+    code = "TUNING"
+
+
 class SourceError(LeptonError):
-    """A camera, video or folder failed."""
+    """A camera, stream, video or folder failed."""
 
     code = "SOURCE"
 
 
 class SourceNotFoundError(SourceError):
-    """There is no such camera, file or folder."""
+    """There is no such camera, stream, file or folder."""
 
     code = "SOURCE_NOT_FOUND"
+
+
+class SourceAuthError(SourceError):
+    """A stream whose server wants a user and password, or other ones."""
+
+    code = "SOURCE_AUTH"
 
 
 class SourceFormatError(SourceError):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lepton_edge_runtime.errors import InputError, MissingExtraError
+from lepton_edge_runtime.errors import InputError, not_imported
 
 Image = NDArray[np.uint8]
 """Height × width × 3, BGR, or height × width, grey; ``uint8``."""
@@ -18,11 +18,22 @@ IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".t
 
 @cache
 def opencv() -> ModuleType:
-    """Return ``cv2``, any version from 4.8, wheel or the system's own; raise if there is none."""
+    """Return ``cv2``, any version from 4.8, wheel or the system's own.
+
+    Raises:
+        MissingExtraError: There is none.
+        BrokenExtraError: It cannot be imported.
+    """
     try:
         import cv2  # noqa: PLC0415 - imported where a picture is first touched
-    except ImportError as missing:
-        raise MissingExtraError("OpenCV (cv2)", extra="camera") from missing
+    except ImportError as problem:
+        raise not_imported(
+            problem,
+            "OpenCV (cv2)",
+            package="cv2",
+            extra="camera",
+            remedy="where there is no screen, opencv-python-headless needs less of the system",
+        ) from problem
     module: ModuleType = cv2
     return module
 
@@ -39,7 +50,10 @@ def read_image(path: str | Path) -> Image:
         encoded = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as problem:
         raise InputError(f"cannot read the picture {path}: {problem.strerror}") from problem
-    image: Any = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    try:
+        image: Any = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    except cv2.error as refused:  # most give None; a picture of more pixels than it allows is an error
+        raise InputError(f"{path} is no picture that OpenCV can read: {refused.err}") from refused
     if image is None:
         raise InputError(f"{path} is no picture that OpenCV can read")
     return image  # type: ignore[no-any-return]  # cv2 ships no types

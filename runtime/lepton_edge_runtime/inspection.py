@@ -1,7 +1,7 @@
 """What a bundle or a model file holds, read without running it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import msgspec
 from lepton_edge_runtime.bare import Given
 from lepton_edge_runtime.bundle import Bundle, Manifest
 from lepton_edge_runtime.card import Card
-from lepton_edge_runtime.errors import ModelFileError, PreprocessError
+from lepton_edge_runtime.errors import BrokenExtraError, MissingExtraError, ModelFileError, PreprocessError
 from lepton_edge_runtime.formats import ModelFile
 from lepton_edge_runtime.opening import READERS, draft_card, given_by_user, read_model_file
 from lepton_edge_runtime.preprocess import Preprocess
@@ -29,6 +29,7 @@ class Inspection:
         sizes: Bytes of each member.
         assumptions: What neither a bare file nor the user says of it, one sentence each.
         obstacle: Why a bare file cannot be served, in one sentence.
+        not_read: Why a model file is not among ``files``, by member name.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class Inspection:
     sizes: Mapping[str, int]
     assumptions: tuple[str, ...] = ()
     obstacle: str = ""
+    not_read: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
@@ -63,6 +65,7 @@ class Inspection:
                 }
                 for name, file in self.files.items()
             },
+            "not_read": dict(self.not_read),
         }
 
 
@@ -83,15 +86,16 @@ def inspect(
 
     Raises:
         BundleError, ModelFileError: It cannot be read.
+        MissingExtraError, BrokenExtraError: A bare ``.tflite`` file without LiteRT, whose schema reads it.
     """
     path = Path(path)
     if path.suffix.lower() in READERS:
         return _inspect_bare(path, given_by_user(labels, preprocess, task))
     bundle = Bundle(path)
     contents = {name: bundle.member(name) for name in bundle.manifest.members}
-    files = {member: read(contents[member]) for member, read in READERS.values() if member in contents}
+    files, not_read = _read_files(contents)
     sizes = {name: len(content) for name, content in contents.items()}
-    return Inspection(path, path.stat().st_size, bundle.card, bundle.manifest, files, sizes)
+    return Inspection(path, path.stat().st_size, bundle.card, bundle.manifest, files, sizes, not_read=not_read)
 
 
 def _inspect_bare(path: Path, given: Given) -> Inspection:
@@ -104,3 +108,16 @@ def _inspect_bare(path: Path, given: Given) -> Inspection:
     except (ModelFileError, PreprocessError) as refused:
         return replace(found, obstacle=str(refused))
     return replace(found, card=bare.card, assumptions=bare.assumptions)
+
+
+def _read_files(contents: Mapping[str, bytes]) -> tuple[dict[str, ModelFile], dict[str, str]]:
+    """Return what each model file of a bundle says of itself, and why others cannot be read here."""
+    files: dict[str, ModelFile] = {}
+    not_read: dict[str, str] = {}
+    for member, read in READERS.values():
+        if member in contents:
+            try:
+                files[member] = read(contents[member])
+            except (MissingExtraError, BrokenExtraError) as reason:
+                not_read[member] = str(reason)
+    return files, not_read

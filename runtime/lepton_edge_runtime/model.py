@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from time import perf_counter_ns
@@ -15,7 +15,7 @@ from lepton_edge_runtime.camera import Camera
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.choice import Choice, Runner, choose
 from lepton_edge_runtime.closing import Closing
-from lepton_edge_runtime.errors import InputError
+from lepton_edge_runtime.errors import BrokenExtraError, InputError, MissingExtraError
 from lepton_edge_runtime.frame import Frame
 from lepton_edge_runtime.images import Image, read_image
 from lepton_edge_runtime.opening import given_by_user, read_candidate
@@ -24,6 +24,7 @@ from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.results import Origin, Result, Timing
 from lepton_edge_runtime.tasks import make_decoder
 from lepton_edge_runtime.tensors import quantize
+from lepton_edge_runtime.tuned.store import look_up
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +36,9 @@ def open_model(
     labels: Sequence[str] | str | Path | None = None,
     preprocess: Preprocess | None = None,
     task: str | None = None,
-    threads: int = 1,
+    threads: int | None = None,
     top: int = 5,
+    cache: str | Path | None = None,
 ) -> "Model":
     """Open a bundle, or a ``.tflite`` or ``.onnx`` file.
 
@@ -48,11 +50,14 @@ def open_model(
         path: The file.
         backend: ``tflite``, ``onnx``, or ``auto``: the first installed one that passes the golden samples.
         labels: Names of the classes, or a text file with one a line, instead of the card's.
-        preprocess: Instead of the card's, for the inputs that take pictures; colour and range stay the card's where it
-            says none.
+        preprocess: Instead of the card's, for the inputs that take pictures; what it leaves open (``size``,
+            ``color``, and ``range`` with ``mean`` and ``std``) stays the card's.
         task: ``classify``, ``detect`` or ``raw``, instead of the card's.
-        threads: Of the engine.
+        threads: Of the engine; 1 if not given, or what ``tune`` chose.
         top: How many classes a classifier's result holds.
+        cache: Folder that ``tune`` stored a choice in. It is used where ``backend`` is ``auto`` and ``threads`` is
+            not given; if it is stale, broken or fails the golden samples, ``choice.rejected`` says so, and the
+            first backend that passes serves.
 
     Raises:
         BundleError, ModelFileError: The file cannot be read, trusted or served.
@@ -67,7 +72,9 @@ def open_model(
     path = Path(path)
     candidate = read_candidate(path, given_by_user(labels, preprocess, task))
     decode = make_decoder(candidate.card, top=top)
-    runner, choice = choose(candidate, backend, threads)
+    asked = backend != "auto" or threads is not None
+    preferred = None if cache is None or asked else look_up(cache, path)
+    runner, choice = choose(candidate, backend, 1 if threads is None else threads, preferred)
     log.info("%s: %s", path, choice)
     for assumption in candidate.assumptions:
         log.info("%s: assumed: %s", path, assumption)
@@ -93,9 +100,10 @@ class Model(Closing):
         self._runner: Runner | None = runner
         self._decode = decode
         self._lock = Lock()
-        # Compiled at load where OpenCV is there; a device that only takes tensors needs none.
-        pictures = (i for i, end in enumerate(card.inputs) if end.preprocess and find_spec("cv2"))
-        self._plans = {i: self._compiled(i) for i in pictures}
+        self._plans: dict[int, Plan] = {}
+        # Compiled at load; a device that only takes tensors needs no OpenCV, and the first picture says so.
+        with suppress(MissingExtraError, BrokenExtraError):
+            self._plans = {i: self._compiled(i) for i, end in enumerate(card.inputs) if end.preprocess}
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -117,11 +125,32 @@ class Model(Closing):
             return self._answer(sample, None)
 
     def stream(self, camera: Camera) -> Iterator[Result]:
-        """Yield the answer to each frame of ``camera``; ``result.origin.frame`` is the frame."""
+        """Yield the answer to each frame of ``camera``; ``result.origin.frame`` is the frame.
+
+        Frames that the camera counts as delivered are those answered: one whose answer fails, or is
+        interrupted by Ctrl-C, is counted there as dropped.
+        """
         for frame in camera:
-            with self._lock:
-                result = self._answer(frame.image, frame)
+            try:
+                with self._lock:
+                    result = self._answer(frame.image, frame)
+            except BaseException as problem:
+                camera.take_back("interrupted" if isinstance(problem, KeyboardInterrupt) else "failed")
+                raise
             yield result
+
+    def tensors(
+        self, sample: Image | str | Path | NDArray[Any] | Mapping[str, NDArray[Any]]
+    ) -> tuple[NDArray[Any], ...]:
+        """Return what the engine is given for a sample: one array an input, in the card's order, as stored.
+
+        Raises:
+            InputError: The model takes no such thing, or is closed.
+        """
+        with self._lock:
+            runner = self._opened()
+            self._fill(runner, sample)
+            return tuple(runner.input_view(i).copy() for i in range(len(self.card.inputs)))
 
     def close(self) -> None:
         """Free the engine; a call afterwards raises InputError."""
@@ -131,15 +160,18 @@ class Model(Closing):
                 self._runner = None
 
     def _answer(self, sample: Any, frame: Frame | None) -> Result:
-        runner = self._runner
-        if runner is None:
-            raise InputError("this model is closed")
+        runner = self._opened()
         begin = perf_counter_ns()
         placement = self._fill(runner, sample)
         filled = perf_counter_ns()
         outputs = runner.run()
         timing = Timing((filled - begin) / 1e6, (perf_counter_ns() - filled) / 1e6)
         return self._decode(outputs, placement, Origin(self.choice.backend, timing, frame))  # type: ignore[no-any-return]  # a Decode
+
+    def _opened(self) -> Runner:
+        if self._runner is None:
+            raise InputError("this model is closed")
+        return self._runner
 
     def _compiled(self, index: int) -> Plan:
         end = self.card.inputs[index]
@@ -170,7 +202,10 @@ class Model(Closing):
         end = self.card.inputs[index]
         if end.preprocess is not None and isinstance(array, np.ndarray) and array.dtype == np.uint8:
             plan = self._plans.get(index) or self._compiled(index)
-            return plan(array, runner.input_view(index))
+            # Whatever is refused is refused here: the traceback of an error would keep the engine's memory.
+            resized, placement = plan.resized(array)
+            plan.write(resized, runner.input_view(index))
+            return placement
         tensor = np.asarray(array)
         if tensor.shape == end.tensor.shape[1:]:
             tensor = tensor[np.newaxis]
@@ -180,5 +215,6 @@ class Model(Closing):
                 f"the input {end.tensor.name!r} takes {takes} of shape {end.tensor.shape}; "
                 f"got {tensor.dtype} {tensor.shape}"
             )
-        runner.input_view(index)[...] = quantize(tensor, end.tensor)
+        stored = quantize(tensor, end.tensor)
+        runner.input_view(index)[...] = stored
         return None

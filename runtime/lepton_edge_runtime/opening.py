@@ -11,7 +11,7 @@ from lepton_edge_runtime.bare import Bare, Given, describe_bare
 from lepton_edge_runtime.bundle import GOLDEN, Bundle
 from lepton_edge_runtime.card import Card, InputCard, check_card, decode_card
 from lepton_edge_runtime.choice import Candidate
-from lepton_edge_runtime.errors import BackendError, InputError, ModelFileError, PreprocessError
+from lepton_edge_runtime.errors import BackendError, InputError, ModelFileError, PreprocessError, requirement
 from lepton_edge_runtime.formats import ModelFile
 from lepton_edge_runtime.formats.onnx import read_onnx
 from lepton_edge_runtime.formats.tflite import read_tflite
@@ -74,7 +74,7 @@ def _with_shown_outputs(card: Card, member: str, content: bytes) -> Card:
     if not BACKENDS[name].installed:
         raise BackendError(
             f"only {BACKENDS[name].distribution} can tell the shapes of this model's outputs. Try: pip install "
-            f"'lepton-edge[{BACKENDS[name].extra}]'"
+            f"{requirement(BACKENDS[name].extra)}"
         )
     backend = open_backend(name, content, shapes={end.tensor.name: end.tensor.shape for end in card.inputs})
     shown = with_shapes(card, backend.outputs)
@@ -106,14 +106,20 @@ def read_model_file(path: Path) -> bytes:
 
 
 def read_labels(path: str | Path) -> tuple[str, ...]:
-    """Return the labels in a text file, one a line, in class order; blank lines at the end are dropped."""
+    """Return the labels in a text file, one a line, in class order; blank lines at the end are dropped.
+
+    Numbers before the labels, as Teachable Machine writes them, are dropped if they count from 0 through all lines.
+    """
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
         raise InputError(f"cannot read the labels in {path}: {problem}") from problem
     while lines and not lines[-1].strip():
         lines.pop()
-    return tuple(printable(line.strip()) for line in lines)
+    labels = [line.strip() for line in lines]
+    if len(labels) > 1 and all(label.startswith(f"{i} ") for i, label in enumerate(labels)):
+        labels = [label.partition(" ")[2].strip() for label in labels]
+    return tuple(map(printable, labels))
 
 
 def _member_reader(bundle: Bundle, name: str) -> Any:
@@ -141,7 +147,4 @@ def _prepared_otherwise(end: InputCard, given: Preprocess, said: list[str]) -> I
         return end
     if given.resize != own.resize:
         said.append(f"pictures are made to fit by {given.resize!r} instead of the card's {own.resize!r} (--resize)")
-    merged = msgspec.structs.replace(given, layout=own.layout, color=given.color or own.color)
-    if given.range is None and not given.mean and not given.std:
-        merged = msgspec.structs.replace(merged, range=own.range, mean=own.mean, std=own.std)
-    return msgspec.structs.replace(end, preprocess=merged.completed(end.tensor))
+    return msgspec.structs.replace(end, preprocess=given.over(own).completed(end.tensor))

@@ -70,13 +70,24 @@ class Plan:
         Raises:
             InputError: The image is not ``uint8``, or has another number of channels.
         """
-        image = _checked(image)
-        resized, placement = self._resized(image)
-        self._fill(resized, out[0])
+        resized, placement = self.resized(image)
+        self.write(resized, out)
         return placement
 
-    def _resized(self, image: Image) -> tuple[Image, Placement]:
-        """Return the picture at the model's size, still in the source's colours."""
+    def write(self, resized: Image, out: NDArray[Any]) -> None:
+        """Write what ``resized`` returned into ``out``, the tensor."""
+        self._fill(resized, out[0])
+
+    def resized(self, image: Image) -> tuple[Image, Placement]:
+        """Return the picture at the model's size, still in the source's colours, and where it lies in it.
+
+        The first half of a call, which may refuse the picture: whoever writes into an engine's own memory
+        asks for that memory afterwards, so that no traceback keeps hold of it. The next call reuses the array.
+
+        Raises:
+            InputError: As for a call.
+        """
+        image = _checked(image)
         height, width = image.shape[:2]
         if self.preprocess.resize == "letterbox":
             return self._letterboxed(image)

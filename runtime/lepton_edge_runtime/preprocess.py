@@ -86,11 +86,30 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         scaling = f", mean {self.mean}, std {self.std}" if self.mean or self.std else ""
         return f"{size} {self.color or 'color from the model'}, {self.resize}{crop}, range {low_high}{scaling}"
 
+    def over(self, card: "Preprocess") -> "Preprocess":
+        """Return this with what it leaves open taken from the card's: size, color, range, layout.
+
+        ``mean`` and ``std`` are the card's where none of ``range``, ``mean`` and ``std`` is given: they are
+        in units of a range, and do not go with another one.
+        """
+        scaled = self.range is not None or bool(self.mean or self.std)
+        return msgspec.structs.replace(
+            self,
+            size=self.size or card.size,
+            color=self.color or card.color,
+            range=self.range or card.range,
+            mean=self.mean if scaled else card.mean,
+            std=self.std if scaled else card.std,
+            # The order of a tensor's axes is no wish: it is as the model has it.
+            layout=card.layout if self.layout == "nhwc" else self.layout,
+        )
+
     def completed(self, spec: TensorSpec) -> "Preprocess":
         """Return this with size, color and range filled in from the tensor it feeds.
 
         Raises:
-            PreprocessError: The tensor takes no pictures, or other ones than asked for.
+            PreprocessError: The tensor takes no pictures, or other ones than asked for, or does not tell
+                what numbers it takes.
         """
         height, width, channels = picture_shape(spec, self.layout)
         size = self.size or (width, height)
@@ -98,6 +117,11 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             asked = "{}×{}".format(*self.size or ())
             raise PreprocessError(f"size {asked} was asked for; the model's input {spec.name!r} is {width}×{height}")
         color = self.color or ("gray" if channels == 1 else "rgb")
+        if self.range is None and spec.quant is None and spec.dtype.startswith(("int", "uint")):
+            raise PreprocessError(
+                f"the input {spec.name!r} is {spec.dtype} without a scale, which does not tell what bytes become; "
+                "give a range, such as range=(0, 255)"
+            )
         full = msgspec.structs.replace(self, size=size, color=color, range=self.range or (0.0, 1.0))
         if full.channels != channels:
             raise PreprocessError(

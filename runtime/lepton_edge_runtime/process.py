@@ -117,7 +117,8 @@ class ChildProcess(Closing):
         paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
         numbers = (theirs.fileno(), os.getpid(), self._memory_bytes)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "lepton_edge_runtime.process", *map(str, numbers)],
+            # -P: a keras.py in the current folder is not the Keras that was meant.
+            [sys.executable, "-P", "-m", "lepton_edge_runtime.process", *map(str, numbers)],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=sink if sink is not None else sys.stderr.fileno() if _has_fileno(sys.stderr) else None,

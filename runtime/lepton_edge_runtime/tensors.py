@@ -13,11 +13,24 @@ OPEN = -1
 """Size of an axis that a model file does not fix."""
 
 
+# Integers that may have a scale, and the type whose range their zero point lies in: formats hold it in 32 bits.
+_SCALED = {
+    "int8": "int8", "uint8": "uint8", "int16": "int16", "uint16": "uint16",
+    "int32": "int32", "uint32": "int32", "int64": "int32",
+}  # fmt: skip
+
+
 class Quant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Affine integer scaling: ``real = scale * (stored - zero_point)``."""
 
     scale: float
     zero_point: int
+
+    def __post_init__(self) -> None:
+        """Refuse what scales nothing; file formats hold the scale as a float32."""
+        limits = np.finfo(np.float32)
+        if not float(limits.tiny) <= self.scale <= float(limits.max):
+            raise ValueError(f"a scale is a positive float32 number, not {self.scale}")
 
 
 class TensorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,6 +40,19 @@ class TensorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dtype: Dtype
     shape: tuple[int, ...]
     quant: Quant | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a scaling that the tensor's type cannot hold."""
+        if self.quant is None:
+            return
+        if self.dtype not in _SCALED:
+            raise ValueError(f"{self.name} is {self.dtype}, and only integers have a scale")
+        limits = np.iinfo(_SCALED[self.dtype])
+        if not limits.min <= self.quant.zero_point <= limits.max:
+            raise ValueError(
+                f"the zero point of {self.name} ({self.dtype}) lies in {limits.min}..{limits.max}, "
+                f"not {self.quant.zero_point}"
+            )
 
     @property
     def size_bytes(self) -> int:
@@ -40,6 +66,15 @@ class TensorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __str__(self) -> str:
         scaling = f", scale {self.quant.scale:.6g}, zero point {self.quant.zero_point}" if self.quant else ""
         return f"{self.name} {self.dtype} {self.shape_text()}{scaling}"
+
+
+def read_quant(dtype: str, scale: float, zero_point: int) -> Quant | None:
+    """Return what a model file says of a tensor's scaling; ``None`` where it says 0, or of no integer.
+
+    Raises:
+        ValueError: It says what cannot be.
+    """
+    return Quant(scale, zero_point) if scale != 0 and dtype in _SCALED else None
 
 
 def quantize(real: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:

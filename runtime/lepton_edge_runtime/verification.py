@@ -7,9 +7,14 @@ from typing import Literal
 from lepton_edge_runtime.backends import BACKENDS
 from lepton_edge_runtime.bundle import Bundle
 from lepton_edge_runtime.choice import check_golden, engine_version, open_proved
-from lepton_edge_runtime.errors import BackendError, ModelCrashesError
+from lepton_edge_runtime.errors import BackendError, BundleError, ModelCrashesError
 from lepton_edge_runtime.opening import READERS, draft_card, read_candidate, read_model_file
 from lepton_edge_runtime.probe import Probe
+
+HASHES = "hashes"
+FILE = "file"
+READINGS = (HASHES, FILE)
+"""What the first check is called, of a bundle and of a bare file; in the others engines answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +30,11 @@ def verify(path: str | Path, *, threads: int = 1) -> list[Check]:
     """Return a check of every member's hash, and of the golden samples on every installed backend.
 
     Of a bare ``.tflite`` or ``.onnx`` file: whether it can be served, and whether its engine runs it. Engines run in a
-    process of their own, so a model that crashes one is a failed check.
+    process of their own, so a model that crashes one is a failed check. No engine is given a bundle whose members are
+    not as its manifest says.
 
     Raises:
-        BundleError: The file is no bundle, or was changed.
+        BundleError: The file is no bundle, or its manifest cannot be read.
         ModelFileError, PreprocessError: The bare file cannot be read or served.
     """
     path = Path(path)
@@ -36,9 +42,13 @@ def verify(path: str | Path, *, threads: int = 1) -> list[Check]:
         if path.suffix.lower() in READERS:
             return _check_bare(path, probe)
         bundle = Bundle(path)
-        for name in bundle.manifest.members:
-            bundle.member(name)
-        checks = [Check("hashes", "passed", f"{len(bundle.manifest.members)} members are as the manifest says")]
+        try:
+            for name in bundle.manifest.members:
+                bundle.member(name)
+        except BundleError as changed:
+            untried = [Check(_golden(name), "skipped", "the bundle was changed") for name in BACKENDS]
+            return [Check(HASHES, "failed", str(changed)), *untried]
+        checks = [Check(HASHES, "passed", f"{len(bundle.manifest.members)} members are as the manifest says")]
         return checks + [_guarded(name, path, threads, probe) for name in BACKENDS]
 
 
@@ -48,7 +58,7 @@ def _check_bare(path: Path, probe: Probe) -> list[Check]:
     file = read(content)
     card = draft_card(path, file).card
     name = next(name for name, engine in BACKENDS.items() if engine.member == member)
-    checks = [Check("file", "passed", f"{len(file.operators)} operators, task {card.task}")]
+    checks = [Check(FILE, "passed", f"{len(file.operators)} operators, task {card.task}")]
     what = f"first run, {name}"
     if not BACKENDS[name].installed:
         return [*checks, Check(what, "skipped", f"{BACKENDS[name].distribution} is not installed")]
@@ -63,15 +73,19 @@ def _guarded(name: str, path: Path, threads: int, probe: Probe) -> Check:
     try:
         check: Check = probe.call("lepton_edge_runtime.verification:check_backend", name, path, threads)
     except ModelCrashesError as crash:
-        return Check(f"golden samples, {name}", "failed", str(crash))
+        return Check(_golden(name), "failed", str(crash))
     return check
+
+
+def _golden(name: str) -> str:
+    return f"golden samples, {name}"
 
 
 def check_backend(name: str, path: Path, threads: int) -> Check:
     """Return whether a backend answers a bundle's golden samples; runs in the child."""
     candidate = read_candidate(path)
     engine = BACKENDS[name]
-    what = f"golden samples, {name}"
+    what = _golden(name)
     if engine.member not in candidate.members:
         return Check(what, "skipped", f"the bundle has no {engine.member}")
     if not engine.installed:
@@ -83,7 +97,8 @@ def check_backend(name: str, path: Path, threads: int) -> Check:
         differences = check_golden(runner, candidate, engine.member)
         runner.backend.close()
     except BackendError as refused:
-        return Check(what, "failed", str(refused))
+        # An engine that cannot be imported has not answered, and says nothing of the bundle.
+        return Check(what, "skipped" if isinstance(refused.__cause__, ImportError) else "failed", str(refused))
     limits = (candidate.tolerance or {}).get(engine.member, (0.0,) * len(differences))
     worst = ", ".join(f"{difference:.3g} of {limit:.3g}" for difference, limit in zip(differences, limits, strict=True))
     detail = f"{len(candidate.golden())} samples, {engine_version(name)}, largest difference {worst}"

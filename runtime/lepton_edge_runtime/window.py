@@ -3,7 +3,7 @@
 from typing import Any
 
 from lepton_edge_runtime.closing import Closing
-from lepton_edge_runtime.errors import SinkError
+from lepton_edge_runtime.errors import SinkError, requirement
 from lepton_edge_runtime.images import Image, opencv
 
 _QUIT_KEYS = {ord("q"), 27}  # 27 is Escape
@@ -24,7 +24,7 @@ class Window(Closing):
         except self._cv2.error as missing:
             raise SinkError(
                 "this OpenCV shows no windows, or there is no screen; "
-                "windows come with pip install 'lepton-edge[desktop]' "
+                f"windows come with pip install {requirement(extra='desktop')} "
                 "in an environment without opencv-python-headless"
             ) from missing
 

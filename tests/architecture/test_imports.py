@@ -72,6 +72,27 @@ def test_files_are_small_and_named_for_what_they_hold(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
 
 
+def test_a_new_module_belongs_to_a_layer_or_the_lint_says_so():
+    contracts = settings()["importlinter"]["contracts"]
+    rooms = [one for one in contracts if "containers" in one]
+    assert {container for one in rooms for container in one["containers"]} == {
+        "lepton_edge_runtime", "lepton_edge_converters",
+    }  # fmt: skip
+    assert all(one.get("exhaustive") for one in rooms)
+
+
+def test_the_examples_in_docstrings_of_every_room_are_run():
+    tools = settings()
+    shipped = tools["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert {package.split("/")[0] for package in shipped} <= set(tools["pytest"]["ini_options"]["testpaths"])
+
+
+def settings():
+    import tomllib
+
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+
+
 def test_the_changelog_knows_this_version():
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"## {lepton_edge.__version__}" in changelog

@@ -2,29 +2,25 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import threading
 
 import keras_models
 import numpy as np
 import pytest
 import small_models
 
-from lepton_edge.cli import COMMANDS, run
+from lepton_edge.cli import COMMANDS
+from lepton_edge_runtime import camera as camera_module
+from lepton_edge_runtime import choice as choice_module
 from lepton_edge_runtime.bundle import Bundle, write_bundle
+from lepton_edge_runtime.camera import Camera
+from lepton_edge_runtime.choice import Runner
+from lepton_edge_runtime.errors import SourceTimeoutError
 from lepton_edge_runtime.golden import Golden, decode_golden, encode_golden
-
-
-@pytest.fixture
-def command(capfd):
-    """Run a command line; return its exit status and what it printed."""
-
-    def call(*arguments):
-        status = run([str(argument) for argument in arguments])
-        printed = capfd.readouterr()
-        return status, printed.out, printed.err
-
-    return call
+from lepton_edge_runtime.sources import Picture
 
 
 @pytest.fixture
@@ -105,10 +101,51 @@ def test_a_refused_model_exits_with_3_after_its_table(command, keras_file, sampl
     assert (tmp_path / "m.lepton").read_text() == "old"
 
 
+def test_too_large_a_drop_exits_with_3_and_leaves_the_old_bundle(command, keras_file, tmp_path):
+    import keras
+
+    # Halfway between two patterns decisions hang by a thread, and int8 lets some of them fall the other way.
+    # The original's own decisions are the labels: it is always right.
+    x, _ = keras_models.patterns(800, seed=5)
+    x = ((x[:400].astype(np.uint16) + x[400:]) // 2).astype(np.uint8)
+    y = np.asarray(keras.models.load_model(keras_file("sequential"))(x.astype(np.float32))).argmax(axis=1)
+    np.savez(tmp_path / "hard.npz", x=x, y=y)
+    (tmp_path / "open.toml").write_text(
+        'scheme = "int8"\n[gates]\nmin_agreement = 0.0\nmin_cosine = 0.0\nmin_parity = 0.0\n'
+    )
+    (tmp_path / "m.lepton").write_text("old")
+    arguments = (
+        "convert", keras_file("sequential"), "-o", tmp_path / "m.lepton", "--data", tmp_path / "hard.npz", "--force",
+        "--recipe", tmp_path / "open.toml", "--json", "--max-drop",
+    )  # fmt: skip
+    status, out, err = command(*arguments, "0")
+    refused = [gate["name"] for gate in json.loads(out)["gates"] if not gate["passed"]]
+    assert status == 3
+    assert refused == ["TFLite int8 accuracy", "ONNX int8 accuracy"]
+    # The last line: Keras, imported above, greets as well.
+    assert err.splitlines()[-1].startswith("lepton-edge: the converted model was refused: TFLite int8 accuracy: drop +")
+    assert (tmp_path / "m.lepton").read_text() == "old"
+    assert not (tmp_path / "m.report.json").exists()
+    assert command(*arguments, "50")[0] == 0  # the same with room for the drop
+
+
 def test_an_error_is_one_line_and_exits_with_1(command, tmp_path):
     status, out, err = command("convert", tmp_path / "none.keras", "-o", tmp_path / "m.lepton", "--recipe", "float32")
     assert (status, out) == (1, "")
     assert err == f"lepton-edge: there is no model file {tmp_path / 'none.keras'}\n"
+
+
+@pytest.mark.parametrize("size", ["0x10", "10x65536", "9" * 5000 + "x1"])
+def test_a_size_of_no_picture_is_wrong_usage(command, size):
+    status, out, err = command("convert", "m.keras", "-o", "m.lepton", "--size", size)
+    assert (status, out) == (2, "")
+    assert "Error: Invalid value for '--size': " in err
+
+
+def test_a_video_that_cannot_be_saved_is_one_line(command, bundle, video):
+    status, _, err = command("run", bundle, "--camera", video, "--save", "/proc/film.avi")
+    assert status == 1
+    assert err.splitlines()[-1] == "lepton-edge: OpenCV cannot write the video /proc/film.avi"
 
 
 @pytest.mark.parametrize("size", ["224", "axb", "224x", "x"])
@@ -212,11 +249,29 @@ def test_verify_exits_with_3_on_a_mismatch(command, bundle, tmp_path):
     assert [check["outcome"] for check in json.loads(out)] == ["passed", "failed", "failed"]
 
 
-def test_verify_exits_with_1_on_a_changed_file(command, bundle, tmp_path):
+def test_verify_exits_with_3_on_a_changed_member(command, bundle, tmp_path):
     content = bytearray(bundle.read_bytes())
     content[-2000] ^= 1
     (tmp_path / "m.lepton").write_bytes(content)
-    assert command("verify", tmp_path / "m.lepton")[0] == 1
+    status, out, err = command("verify", tmp_path / "m.lepton")
+    assert (status, err) == (3, "")
+    assert [line.split()[0] for line in out.splitlines()] == ["failed", "skipped", "skipped"]
+
+
+def test_verify_exits_with_1_on_what_is_no_bundle(command, tmp_path):
+    (tmp_path / "m.lepton").write_text("no bundle")
+    status, out, err = command("verify", tmp_path / "m.lepton")
+    assert (status, out) == (1, "")
+    assert "is no bundle" in err
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_verify_that_proved_nothing_says_so_and_exits_with_1(command, bundle, monkeypatch, as_json):
+    monkeypatch.setattr("lepton_edge_runtime.backends.find_spec", lambda package: None)
+    status, out, err = command("verify", bundle, *(["--json"] if as_json else []))
+    assert status == 1
+    assert out.count("skipped") == 2
+    assert err == "lepton-edge: no engine has answered the golden samples, so nothing is proved of the model\n"
 
 
 def test_run_prints_a_line_a_frame_and_says_where_all_went(command, bundle, video):
@@ -236,6 +291,94 @@ def test_run_as_json_gives_one_object_a_frame_and_the_totals(command, bundle, fo
     assert all(len(line["classes"]) == 2 and line["backend"] == "onnx" for line in lines[:-1])
     totals = lines[-1]["totals"]
     assert totals["captured"] == totals["answered"] + sum(totals["dropped"].values()) == 8
+
+
+def test_run_says_what_a_cut_off_video_lacks_and_ffmpeg_says_nothing(bundle, video, tmp_path):
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    # In a process of its own: FFmpeg's own printing is set up once a process.
+    command = [sys.executable, "-m", "lepton_edge", "run", str(bundle), "--camera", str(cut)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    answered = len(done.stdout.splitlines())
+    warning, totals = done.stderr.splitlines()
+    assert warning == f"lepton-edge: {cut}: {40 - answered} of its 40 frames cannot be read"
+    assert totals.startswith(f"40 frames in = {answered} answered + dropped: {40 - answered} unreadable; ")
+
+
+class Stopping:
+    """A camera that gives pictures until something happens to it or to whoever watches; its hardware is faked."""
+
+    live = True
+    fps = 30.0
+
+    def __init__(self, pictures, error):
+        self.pictures = iter(pictures)
+        self.error = error
+
+    def read(self):
+        picture = next(self.pictures, None)
+        if picture is None:
+            raise self.error
+        return Picture(np.ascontiguousarray(picture), 0.0)
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_camera_that_fails_is_told_after_where_its_frames_went(command, bundle, pictures, monkeypatch, as_json):
+    device = Stopping(pictures[0][:7], SourceTimeoutError("camera 0 stopped giving pictures"))
+    monkeypatch.setattr(camera_module, "open_source", lambda address: device)
+    status, out, err = command("run", bundle, "--camera", "0", *(["--json"] if as_json else []))
+    assert status == 1
+    assert err.splitlines()[-1] == "lepton-edge: camera 0 stopped giving pictures"
+    if as_json:
+        totals = json.loads(out.splitlines()[-1])["totals"]
+        assert totals["captured"] == totals["answered"] + sum(totals["dropped"].values()) == 7
+    else:
+        assert "7 frames in = " in err.splitlines()[-2]
+
+
+def test_a_saved_film_of_a_camera_lasts_as_long_as_it_was_watched(command, bundle, pictures, monkeypatch, tmp_path):
+    device = Stopping(pictures[0], SourceTimeoutError("it ended"))
+    device.fps = 200.0  # as many pictures a second as it says it has
+    read = device.read
+    clock = threading.Event()
+    device.read = lambda: clock.wait(0.05) or read()  # and far fewer than it gives
+    film = tmp_path / "film.avi"
+    with monkeypatch.context() as patch:
+        patch.setattr(camera_module, "open_source", lambda address: device)
+        status, out, _ = command("run", bundle, "--camera", "0", "--max-frames", "5", "--save", film)
+    assert (status, len(out.splitlines())) == (0, 5)
+    with Camera(film) as camera:
+        # Four pauses of a twentieth of a second or more, at 200 frames a second.
+        assert len(list(camera)) >= 4 * 10
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_ctrl_c_while_a_frame_is_answered_counts_it_as_dropped(command, bundle, video, monkeypatch, as_json):
+    answers = iter(range(9))
+    run = Runner.run
+
+    def interrupted(runner):
+        if next(answers, None) is None:
+            raise KeyboardInterrupt
+        return run(runner)
+
+    monkeypatch.setattr(choice_module, "worst_differences", lambda golden, run: (0.0,))
+    monkeypatch.setattr(Runner, "run", interrupted)
+    status, out, err = command("run", bundle, "--camera", video, *(["--json"] if as_json else []))
+    assert status == 0
+    if as_json:
+        totals = json.loads(out.splitlines()[-1])["totals"]
+        assert totals["dropped"]["interrupted"] == 1
+        assert totals["captured"] == totals["answered"] + sum(totals["dropped"].values())
+    else:
+        captured, answered, closed = map(
+            int,
+            re.match(r"(\d+) frames in = (\d+) answered \+ dropped: 1 interrupted(?:, (\d+) closed)?", err).groups("0"),
+        )
+        assert captured == answered + 1 + closed == len(out.splitlines()) + 1 + closed
 
 
 def test_run_stops_after_the_frames_asked_for_and_saves_them(command, bundle, video, tmp_path):

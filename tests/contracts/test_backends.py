@@ -63,6 +63,17 @@ def test_the_input_keeps_what_was_written(opened, golden):
     np.testing.assert_array_equal(first, second)
 
 
+def test_a_run_that_the_engine_refuses_is_an_error_of_ours(name, bundle):
+    opened = open_backend(name, Bundle(bundle).member(BACKENDS[name].member))
+    if name == "tflite":
+        kept = opened.input_view(0)  # its memory cannot be run on while someone holds it
+    else:
+        opened._feed["picture"] = kept = np.zeros((1, 2, 3), np.uint8)
+    with pytest.raises(BackendError, match="cannot run this model"):
+        opened.run()
+    del kept
+
+
 @pytest.mark.parametrize("content", [b"", b"hello", b"\0" * 4096, b"\x08\x08\x12\x02"])
 def test_it_refuses_what_is_no_model(name, content):
     with pytest.raises(BackendError, match="cannot run this model"):

@@ -1,11 +1,12 @@
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 from lepton_edge_converters.errors import SamplesError
 from lepton_edge_converters.facts import EndFacts
 from lepton_edge_converters.samples import SyntheticSamples, store
-from lepton_edge_converters.samples.read import peek_shapes, read_samples
+from lepton_edge_converters.samples.read import open_samples, peek_shapes, read_samples
 from lepton_edge_runtime.preprocess import Preprocess
 
 PICTURE = EndFacts("picture", "float32", (8, 8, 3))
@@ -28,7 +29,7 @@ def classes(tmp_path):
 
 
 def read(data, labels=(), count=2, *, certain=True, inputs=(PICTURE,), preprocess=(RGB,)):
-    return read_samples(data, inputs, preprocess, labels, count, certain=certain)
+    return read_samples(open_samples(data, inputs), inputs, preprocess, labels, count, certain=certain)
 
 
 def test_class_folders_are_labels(classes):
@@ -236,3 +237,94 @@ def test_stored_samples_are_what_the_model_takes(tmp_path):
     np.testing.assert_allclose(stored.real(0, 1)[0], pictures[1:2] / 255, rtol=1e-7)
     other = store(samples, np.array([1, 5]), (RGB,), tmp_path, "other")
     assert stored.fingerprint() != other.fingerprint()
+
+
+def test_integers_are_pictures_if_they_are_bytes():
+    bytes_ = np.arange(2 * 8 * 8 * 3).reshape(2, 8, 8, 3) % 256
+    (stored,) = read(bytes_).load([0, 1])
+    assert stored.dtype == np.uint8
+    np.testing.assert_array_equal(stored, bytes_)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-3, 9), (0, 256)])
+def test_integers_that_are_no_bytes_are_refused(low, high):
+    wrong = np.full((2, 8, 8, 3), low)
+    wrong[0, 0] = high
+    with pytest.raises(SamplesError, match=f"are integers from {low} to {high}; pictures are uint8"):
+        read(wrong)
+
+
+def test_several_classes_for_one_sample_are_no_one_hot_rows():
+    with pytest.raises(SamplesError, match="rows of 3 labels are one-hot, a single 1 in each"):
+        read((np.zeros((2, 8, 8, 3), np.uint8), np.array([[1, 0, 1], [0, 1, 0]])), count=3)
+
+
+def test_many_samples_are_stored_piece_by_piece(tmp_path):
+    arrays = np.arange(150 * 8 * 8 * 3, dtype=np.uint32).reshape(150, 8, 8, 3).astype(np.uint8)
+    told = []
+    chosen = np.arange(149, -1, -2)
+    stored = store(read(arrays), chosen, (RGB,), tmp_path, "some", lambda *step: told.append(step[1:]))
+    np.testing.assert_array_equal(stored.array(0), arrays[chosen])
+    assert told == [(64, 75), (75, 75)]
+
+
+def test_noise_stays_within_the_samples():
+    inputs = (NUMBERS, EndFacts("tokens", "int32", (7,)))
+    noise = SyntheticSamples(inputs, (None, None), count=20, seed=0, extremes=[(3.0, 4.0), (5, 9)]).load(range(20))
+    assert 3.0 <= noise[0].min() < noise[0].max() <= 4.0
+    assert set(noise[1].ravel()) == {5, 6, 7, 8, 9}
+
+
+def test_a_keras_dataset_gives_its_batches():
+    import keras
+
+    class Numbers(keras.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, i):
+            return np.full((4, 5), i, np.float32), np.full(4, i % 2), np.ones(4)
+
+    samples = read(Numbers(), inputs=(NUMBERS,), preprocess=(None,))
+    assert samples.targets.tolist() == [0] * 4 + [1] * 4 + [0] * 4
+    assert samples.load([0, 4, 8])[0][:, 0].tolist() == [0, 1, 2]
+
+
+def test_a_tensorflow_dataset_gives_its_samples_or_batches():
+    import tensorflow as tf
+
+    numbers, targets = np.arange(30, dtype=np.float32).reshape(6, 5), np.arange(6) % 2
+    dataset = tf.data.Dataset.from_tensor_slices(({"numbers": numbers}, targets))
+    for one in (dataset, dataset.batch(4)):
+        samples = read(one, inputs=(NUMBERS,), preprocess=(None,))
+        np.testing.assert_array_equal(samples.load(range(6))[0], numbers)
+        assert samples.targets.tolist() == targets.tolist()
+    with pytest.raises(SamplesError, match=r"repeats without end; take a part of it: data.take\(COUNT\)"):
+        read(dataset.repeat(), inputs=(NUMBERS,), preprocess=(None,))
+
+
+def test_several_inputs_in_a_list_keep_their_order():
+    two = (NUMBERS, EndFacts("more", "float32", (2,)))
+    items = [([np.full(5, i, np.float32), np.full(2, -i, np.float32)], i % 2) for i in range(4)]
+    samples = read(items, inputs=two, preprocess=(None, None))
+    assert samples.load([3])[1].tolist() == [[-3, -3]]
+    with pytest.raises(SamplesError, match="a sample has the arrays 'numbers', and lacks 'more'"):
+        read([{"numbers": np.zeros(5)}], inputs=two, preprocess=(None, None))
+
+
+def test_a_data_frame_of_numbers():
+    frame = pd.DataFrame({"a": [1, 2], "b": [3, 4], "c": [5, 6], "y": [1, 0], "d": [7, 8], "e": [9, 10]})
+    samples = read(frame, inputs=(NUMBERS,), preprocess=(None,))
+    assert samples.load([0, 1])[0].tolist() == [[1, 3, 5, 7, 9], [2, 4, 6, 8, 10]]
+    assert samples.targets.tolist() == [1, 0]
+    with pytest.raises(SamplesError, match="the data frame holds what is no number"):
+        read(pd.DataFrame({"a": ["x", "y"]}), inputs=(NUMBERS,), preprocess=(None,))
+
+
+def test_a_data_frame_that_names_pictures(classes):
+    frame = pd.DataFrame(
+        {"path": [str(classes / "ape" / "0.png"), str(classes / "bee" / "1.png")], "label": ["ape", "bee"]}
+    )
+    samples = read(frame)
+    assert samples.targets.tolist() == [0, 1]
+    assert samples.labels == ("ape", "bee")

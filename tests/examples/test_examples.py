@@ -51,6 +51,12 @@ def test_run_a_camera(example, bundle, video):
     assert "40 frames in = 40 delivered" in out
 
 
+def test_tune_and_run(example, bundle, folder, tmp_path):
+    status, out = example("tune_and_run.py", bundle, tmp_path / "cache", folder / "0.png")
+    assert status == 0
+    assert "timed by tune on this machine" in out
+
+
 def test_a_build_step_fails_with_the_right_status(example, keras_file, samples, tmp_path):
     done = example("build_script.py", keras_file("sequential"), samples, tmp_path / "m.lepton", "5")
     assert done[0] == 0

@@ -27,7 +27,7 @@ def test_int8_is_still_the_same_model(efficientnet):
     report = efficientnet[1]
     assert report.samples.judged == 400
     # 0.886 on 1,000 samples is known of this model; 400 of another draw are good to some three points.
-    assert report.row("Keras").accuracy.value == pytest.approx(0.886, abs=0.045)
+    assert report.row("original").accuracy.value == pytest.approx(0.886, abs=0.045)
     for title in ("TFLite int8", "ONNX int8"):
         assert report.row(title).agreement.value >= 0.96
         assert report.row(title).drop.points <= 2

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import zipfile
 
 import msgspec
@@ -163,8 +164,19 @@ def test_a_failed_write_leaves_the_old_bundle(path, monkeypatch):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_bundle_can_be_read_by_others(path):
-    assert path.stat().st_mode & 0o044 == 0o044
+def test_a_bundle_can_be_read_by_those_whom_the_process_lets(path, monkeypatch):
+    assert path.stat().st_mode & 0o777 == 0o666 & ~umask()
+    # The mask is the process's: while one thread changed it, others would write files for everybody.
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("the umask was touched"))
+    write_bundle(
+        path, Bundle(path).manifest, {name: Bundle(path).member(name) for name in Bundle(path).manifest.members}
+    )
+
+
+def umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def test_golden_samples_survive_the_file():

@@ -1,12 +1,22 @@
+import struct
 import threading
 import time
+import zlib
 
 import numpy as np
 import pytest
 
 from lepton_edge_runtime import camera as camera_module
-from lepton_edge_runtime.camera import Camera
-from lepton_edge_runtime.errors import SourceError, SourceFormatError, SourceNotFoundError, SourceTimeoutError
+from lepton_edge_runtime.camera import Camera, Counts
+from lepton_edge_runtime.errors import (
+    InputError,
+    SourceError,
+    SourceFormatError,
+    SourceNotFoundError,
+    SourceTimeoutError,
+)
+from lepton_edge_runtime.images import read_image
+from lepton_edge_runtime.recorder import Recorder
 from lepton_edge_runtime.sources import Picture
 
 
@@ -15,12 +25,15 @@ class FakeDevice:
 
     live = True
     fps = 30.0
+    reopened = 0
+    trouble = None
 
     def __init__(self):
         self.wanted = threading.Semaphore(0)
         self.given = 0
         self.threads = set()
-        self.closed = False
+        self.ended = False
+        self.closes = 0
         self.error = None
 
     def read(self):
@@ -28,22 +41,26 @@ class FakeDevice:
         self.wanted.acquire()
         if self.error:
             raise self.error
-        if self.closed:
+        if self.ended:
             return None
         self.given += 1
         return Picture(np.full((2, 2, 3), self.given % 256, np.uint8), 0.0)
 
+    def stop(self):
+        self.ended = True
+        self.wanted.release()
+
     def close(self):
         self.threads.add(threading.get_ident())
-        self.closed = True
+        self.closes += 1
 
 
 @pytest.fixture
 def device(monkeypatch):
     fake = FakeDevice()
-    monkeypatch.setattr(camera_module, "open_source", lambda address: fake)
+    monkeypatch.setattr(camera_module, "open_source", lambda address, patience: fake)
     yield fake
-    fake.closed = True
+    fake.ended = True
     fake.wanted.release(1000)
 
 
@@ -88,6 +105,60 @@ def test_a_broken_picture_in_a_folder_is_counted(folder):
     assert balanced(camera.counts)
 
 
+@pytest.mark.parametrize("suffix", [".avi", ".mp4"])
+def test_a_video_that_is_cut_off_counts_what_it_declares(video, tmp_path, caplog, suffix):
+    whole = video if suffix == ".avi" else rewrapped(video, tmp_path / "whole.mp4")
+    cut = tmp_path / f"cut{suffix}"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with Camera(cut) as camera:
+        seen = len(list(camera))
+    assert 5 < seen < 35
+    assert (camera.counts.captured, dict(camera.counts.dropped)) == (40, {"unreadable": 40 - seen})
+    assert balanced(camera.counts)
+    assert f"{cut}: {40 - seen} of its 40 frames cannot be read" in caplog.text
+
+
+def rewrapped(video, path):
+    """An MP4 of the same frames whose index comes first, as for streaming: it can be opened when it is cut off."""
+    with Recorder(path, fps=10) as recorder:
+        for frame in Camera(video):
+            recorder.write(frame.image)
+    content = path.read_bytes()
+    boxes, at = {}, 0
+    while at < len(content):
+        size, kind = struct.unpack_from(">I4s", content, at)
+        boxes[kind] = content[at : at + size]
+        at += size
+    index = bytearray(boxes[b"moov"])
+    table = index.index(b"stco") + 4  # version and flags, how many, then where each piece of the video begins
+    (count,) = struct.unpack_from(">I", index, table + 4)
+    for i in range(count):
+        place = table + 8 + 4 * i
+        struct.pack_into(">I", index, place, struct.unpack_from(">I", index, place)[0] + len(index))
+    boxes[b"moov"] = bytes(index)
+    path.write_bytes(b"".join(boxes[kind] for kind in sorted(boxes, key=order)))
+    return path
+
+
+def order(kind):
+    return [b"ftyp", b"moov", b"free", b"mdat"].index(kind)
+
+
+def test_a_picture_too_large_to_decode_is_unreadable_and_no_more(folder):
+    # 60,000 × 60,000 as a PNG's header says: more than OpenCV allows. The pictures after it are still given.
+    parts = {b"IHDR": struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0), b"IDAT": zlib.compress(bytes(9))}
+    chunks = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in [*parts.items(), (b"IEND", b"")]
+    ]
+    (folder / "3.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    with pytest.raises(InputError, match=r"3.png is no picture that OpenCV can read"):
+        read_image(folder / "3.png")
+    with Camera(folder) as camera:
+        assert [frame.name for frame in camera] == [f"{i}.png" for i in range(8) if i != 3]
+    assert dict(camera.counts.dropped) == {"unreadable": 1}
+
+
 def test_one_picture_is_a_source(folder):
     with Camera(folder / "0.png") as camera:
         assert len(list(camera)) == 1
@@ -111,15 +182,22 @@ def test_a_live_source_gives_its_latest_frame(device):
         assert balanced(camera.counts)
 
 
-def test_one_thread_owns_the_handle(device):
+def test_one_thread_owns_the_handle_from_the_first_read_to_the_close(device):
     with Camera(0) as camera:
         device.wanted.release(2)
         next(iter(camera))
-        device.closed = True
+        assert device.closes == 0
         device.wanted.release()
-    wait_for(lambda: device.closed)
+    wait_for(lambda: device.closes == 1)
     assert len(device.threads) == 1
     assert threading.get_ident() not in device.threads
+
+
+def test_a_source_that_fails_is_closed(device):
+    with Camera(0):
+        device.error = SourceError("unplugged")
+        device.wanted.release()
+        wait_for(lambda: device.closes == 1)
 
 
 def test_a_silent_live_source_times_out(device):
@@ -143,11 +221,79 @@ def test_a_failing_source_tells_whoever_iterates_after_its_last_frame(device):
     assert balanced(camera.counts)
 
 
+def test_a_silent_source_that_knows_its_trouble_says_it(device):
+    device.trouble = SourceNotFoundError("nothing listens at rtsp://***@host/1")
+    with (
+        Camera(0, timeout_seconds=0.05) as camera,
+        pytest.raises(SourceNotFoundError, match=r"no frame for 0.05 s: nothing listens at rtsp://\*\*\*@host/1"),
+    ):
+        next(iter(camera))
+
+
+def test_a_camera_that_was_silent_can_be_asked_again(device):
+    with Camera(0, timeout_seconds=0.05) as camera:
+        with pytest.raises(SourceTimeoutError):
+            next(iter(camera))
+        device.wanted.release(1)
+        wait_for(lambda: camera.counts.captured == 1)
+        assert next(iter(camera)).index == 0
+
+
+def test_a_picture_that_is_passed_over_is_counted_by_its_flaw(device, monkeypatch):
+    read = device.read
+    flaws = iter(["stale", "unreadable", "stale"])
+
+    def flawed():
+        picture = read()
+        flaw = next(flaws, None)
+        return Picture(None, 0.0, flaw=flaw) if picture and flaw else picture
+
+    monkeypatch.setattr(device, "read", flawed)
+    with Camera(0) as camera:
+        device.wanted.release(4)
+        assert next(iter(camera)).index == 3
+        assert dict(camera.counts.dropped) == {"stale": 2, "unreadable": 1}
+        assert balanced(camera.counts)
+
+
+def test_closing_stops_a_read_under_way(device):
+    camera = Camera(0)
+    camera.close()
+    assert not camera._thread.is_alive()
+
+
+def test_a_second_close_does_not_wait_as_a_second_ctrl_c_would_not(device, monkeypatch):
+    monkeypatch.setattr(device, "stop", lambda: None)  # held by its driver
+    camera = Camera(0)
+    first = threading.Thread(target=camera.close)
+    first.start()
+    wait_for(lambda: camera._closed)
+    camera.close()
+    assert first.is_alive()
+    assert camera._thread.is_alive()
+    device.closed = True
+    device.wanted.release()
+    first.join()
+    assert not camera._thread.is_alive()
+
+
+def test_counts_say_in_words_where_frames_went():
+    counts = Counts(9, 5, 1, {"superseded": 3}, 1)
+    assert str(counts) == "9 frames in = 5 delivered + 1 waiting + dropped: 3 superseded; reopened once"
+    assert str(Counts(reopened=2)) == "0 frames in = 0 delivered + dropped: none; reopened 2 times"
+
+
+@pytest.mark.parametrize("name", ["timeout_seconds", "open_timeout_seconds", "read_timeout_seconds"])
+def test_a_time_that_is_not_positive_is_refused(name):
+    with pytest.raises(ValueError, match="a time-out is more than 0 seconds"):
+        Camera(0, **{name: 0})
+
+
 @pytest.mark.parametrize(
     ("source", "error", "message"),
     [
         ("none.mp4", SourceNotFoundError, "there is no file or folder none.mp4"),
-        ("rtsp://user:secret@host/1", SourceNotFoundError, "network streams"),
+        ("srt://user:secret@host/1", SourceNotFoundError, r"a source is .*; srt://\*\*\*@host/1 is none of them"),
         (93, SourceNotFoundError, "there is no camera 93"),
         ("93", SourceNotFoundError, "there is no camera 93"),
     ],

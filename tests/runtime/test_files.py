@@ -1,5 +1,8 @@
 """Inspection, verification, recorder, drawing."""
 
+import re
+import zipfile
+
 import cv2
 import numpy as np
 import pytest
@@ -7,7 +10,7 @@ import pytest
 import lepton_edge as le
 from lepton_edge_runtime.bundle import Bundle, write_bundle
 from lepton_edge_runtime.draw import draw
-from lepton_edge_runtime.errors import BundleError, SinkError
+from lepton_edge_runtime.errors import SinkError
 from lepton_edge_runtime.recorder import Recorder
 from lepton_edge_runtime.timing import time_interleaved
 
@@ -53,8 +56,19 @@ def test_a_changed_file_is_not_even_opened(bundle, tmp_path):
     content[len(content) // 2] ^= 1
     changed = tmp_path / "changed.lepton"
     changed.write_bytes(content)
-    with pytest.raises(BundleError, match="cannot be read|wrong SHA-256"):
-        le.verify(changed)
+    checks = le.verify(changed)
+    assert [check.outcome for check in checks] == ["failed", "skipped", "skipped"]
+    assert re.search("model.*(cannot be read|wrong SHA-256)", checks[0].detail)
+
+
+def test_a_member_that_is_whole_and_another_one_is_a_failed_hash(bundle, tmp_path):
+    changed = tmp_path / "changed.lepton"
+    with zipfile.ZipFile(bundle) as old, zipfile.ZipFile(changed, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name) + (b"more" if name == "model.onnx" else b""))
+    assert le.verify(changed)[0].detail == (
+        f"{changed}: model.onnx is not the file that the manifest describes (wrong SHA-256)"
+    )
 
 
 def test_a_recording_can_be_read_back(tmp_path, frame):
@@ -73,6 +87,30 @@ def test_a_recording_can_be_read_back(tmp_path, frame):
 def test_where_no_video_can_go_is_said_at_once(tmp_path, name):
     with pytest.raises(SinkError, match="a video ends in|there is no folder"):
         Recorder(tmp_path / name, fps=5)
+
+
+@pytest.mark.parametrize("name", ["/proc/film.avi", "TAKEN"])
+def test_a_video_that_cannot_be_written_is_a_plain_error(tmp_path, frame, name):
+    (tmp_path / "film.avi").mkdir()
+    recorder = Recorder(tmp_path / "film.avi" if name == "TAKEN" else name, fps=5)
+    with pytest.raises(SinkError, match="cannot write the video .*film.avi"), recorder:
+        recorder.write(frame)
+    recorder.close()  # once more is harmless
+    assert [path.name for path in tmp_path.iterdir()] == ["film.avi"]
+
+
+def levels_of(path):
+    with le.Camera(path) as camera:
+        return [int(frame.image.mean() / 40 + 0.5) for frame in camera]
+
+
+def test_frames_that_come_late_are_shown_until_the_next_one_does(tmp_path):
+    with Recorder(tmp_path / "film.avi", fps=10) as recorder:
+        for level, at in ((1, 100.0), (2, 100.1), (3, 100.5), (4, 100.58), (5, 100.61)):
+            recorder.write(np.full((32, 32, 3), 40 * level, np.uint8), at_seconds=at)
+        assert recorder.frames == 7
+    # A tenth of a second each; the fifth comes within the tenth that the fourth already has.
+    assert levels_of(tmp_path / "film.avi") == [1, 2, 2, 2, 2, 3, 4]
 
 
 def test_drawing_leaves_the_frame_alone(bundle, frame):

@@ -2,12 +2,14 @@ import logging
 import threading
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
 import lepton_edge as le
 from lepton_edge_runtime import choice as choice_module
-from lepton_edge_runtime.bundle import Bundle
+from lepton_edge_runtime.bundle import Bundle, write_bundle
+from lepton_edge_runtime.card import decode_card, encode_card
 from lepton_edge_runtime.errors import (
     BackendError,
     BundleError,
@@ -19,6 +21,7 @@ from lepton_edge_runtime.errors import (
 )
 from lepton_edge_runtime.formats.onnx import read_onnx
 from lepton_edge_runtime.formats.tflite import read_tflite
+from lepton_edge_runtime.tensors import Quant
 
 
 @pytest.fixture(params=["tflite", "onnx"])
@@ -81,6 +84,17 @@ def test_what_it_does_not_take_is_refused(model, sample, message):
         model(sample)
 
 
+@pytest.mark.parametrize("wrong", [np.zeros((24, 24, 4), np.uint8), np.zeros((9, 9, 3), np.float32), np.array("text")])
+def test_an_error_that_is_kept_does_not_break_the_model(model, frame, wrong):
+    expected = model(frame).top
+    kept = []
+    try:
+        model(wrong)
+    except InputError as error:
+        kept.append(error)  # with its traceback, and all that its frames hold
+    assert model(frame).top == expected
+
+
 def test_a_closed_model_says_so(bundle, frame):
     model = le.open_model(bundle)
     model.close()
@@ -116,6 +130,32 @@ def test_a_stream_answers_every_frame_of_a_video(bundle, video, pictures):
     assert np.mean([r.top.index for r in results] == pictures[1]) > 0.9
 
 
+@pytest.mark.parametrize(("problem", "reason"), [(KeyboardInterrupt(), "interrupted"), (InputError("no"), "failed")])
+def test_a_frame_that_was_never_answered_is_counted_as_dropped(bundle, video, monkeypatch, problem, reason):
+    def fail():
+        raise problem
+
+    with le.open_model(bundle) as model, le.Camera(video) as camera:
+        stream = model.stream(camera)
+        for _ in range(5):
+            next(stream)
+        monkeypatch.setattr(model._runner, "run", fail)
+        with pytest.raises(type(problem)):
+            next(stream)
+    counts = camera.counts
+    assert (counts.delivered, counts.dropped[reason]) == (5, 1)
+    assert counts.captured == 5 + sum(counts.dropped.values())
+
+
+def test_whoever_leaves_a_stream_has_had_every_answer(bundle, video):
+    with le.open_model(bundle) as model, le.Camera(video) as camera:
+        for result in model.stream(camera):
+            if result.origin.frame.index == 4:
+                break
+    assert camera.counts.delivered == 5
+    assert set(camera.counts.dropped) <= {"closed"}
+
+
 def test_labels_can_be_replaced(bundle, tmp_path, frame):
     (tmp_path / "labels.txt").write_text("w\nx\ny\nz\n\n", encoding="utf-8")
     with le.open_model(bundle, labels=tmp_path / "labels.txt") as by_file:
@@ -142,6 +182,37 @@ def test_what_a_preprocessing_leaves_open_stays_the_cards(bundle):
         assert (changed.color, changed.resize) == ("bgr", "crop")
         assert (changed.range, changed.mean, changed.size) == (own.range, own.mean, own.size)
         assert other.assumptions == ("pictures are made to fit by 'crop' instead of the card's 'stretch' (--resize)",)
+
+
+def test_a_resize_of_ones_own_keeps_the_cards_scaling(bundle, pictures):
+    with (
+        le.open_model(bundle, preprocess=le.Preprocess(resize="letterbox")) as boxed,
+        le.open_model(bundle) as model,
+    ):
+        assert boxed.card.inputs[0].preprocess.range == model.card.inputs[0].preprocess.range == (0, 255)
+        for picture in pictures[0][:5]:  # already square: a letterbox without bars
+            np.testing.assert_array_equal(boxed(bgr(picture)).score, model(bgr(picture)).score)
+
+
+def test_a_card_with_another_scaling_than_the_file_is_refused(bundle, tmp_path):
+    whole = Bundle(bundle)
+    members = {name: whole.member(name) for name in whole.manifest.members}
+    (end,) = whole.card.inputs
+    other = msgspec.structs.replace(end.tensor, quant=Quant(7.0, 99))
+    card = msgspec.structs.replace(whole.card, inputs=(msgspec.structs.replace(end, tensor=other),))
+    changed = tmp_path / "changed.lepton"
+    write_bundle(changed, msgspec.structs.replace(whole.manifest, card=card), members)
+    with pytest.raises(BackendError, match="scale 1, zero point 0 where the card says .* scale 7, zero point 99"):
+        le.open_model(changed, backend="tflite")
+
+
+@pytest.mark.parametrize(("scale", "zero_point"), [("0", "0"), ("1", "1" + "0" * 30), ("1", "300"), ("-1", "0")])
+def test_a_card_with_a_scaling_that_is_none_is_refused(bundle, tmp_path, scale, zero_point):
+    card = encode_card(Bundle(bundle).card).replace(
+        b'"scale":1.0,"zero_point":0', f'"scale":{scale},"zero_point":{zero_point}'.encode()
+    )
+    with pytest.raises(BundleError, match="the card: "):
+        decode_card(card)
 
 
 def test_auto_takes_the_first_backend_that_passes_and_says_why(bundle):

@@ -63,6 +63,29 @@ def test_a_shape_that_is_not_fixed_is_refused():
         open_backend("onnx", content)
 
 
+def test_a_broken_file_is_refused_in_one_sentence_and_nothing_is_printed(bundle, capfd):
+    whole = Bundle(bundle).member("model.onnx")
+    rng = np.random.default_rng(0)
+    refused = []
+    for _ in range(250):
+        broken = bytearray(whole)
+        for _ in range(int(rng.integers(1, 20))):
+            broken[int(rng.integers(len(broken)))] = int(rng.integers(256))
+        try:
+            open_backend("onnx", bytes(broken)).close()
+        except BackendError as error:
+            refused.append(str(error))
+    assert len(refused) > 50
+    assert all(len(sentence.splitlines()) == 1 for sentence in refused)
+    assert capfd.readouterr().out == ""
+
+
+def test_a_name_that_is_no_text_is_refused(bundle):
+    content = Bundle(bundle).member("model.onnx").replace(b"picture", b"\xff\xfecture")
+    with pytest.raises(BackendError, match="ONNX Runtime cannot run this model"):
+        open_backend("onnx", content)
+
+
 def test_spinning_is_off_when_there_are_several_threads():
     assert backend._options(2, exact=False).get_session_config_entry("session.intra_op.allow_spinning") == "0"
     assert backend._options(1, exact=True).get_session_config_entry("session.x64quantprecision") == "1"

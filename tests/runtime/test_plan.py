@@ -1,4 +1,9 @@
-"""The plan against a plain float reference: same resize, then the formula in float64, then rounding."""
+"""The plan against a plain float reference: same resize, then the formula in float64, then rounding.
+
+Where the picture lies is worked out anew from proportions, without rounding; only the resize is shared.
+"""
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -22,23 +27,74 @@ RANGES = [
 QUANTS = [Quant(1.0, 0), Quant(0.003921568859368563, -128), Quant(0.007843137718737125, -1), Quant(0.0371, 5)]
 
 
-def resized(image, width, height, resize):
-    """The shared resize, written out: BGR or grey, height × width."""
-    full_height, full_width = image.shape[:2]
-    if resize == "stretch":
-        return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-    if resize == "crop":
-        scale = max(width / 0.875 / full_width, height / 0.875 / full_height)
-        cut_width = min(full_width, max(1, round(width / scale)))
-        cut_height = min(full_height, max(1, round(height / scale)))
-        left, top = (full_width - cut_width) // 2, (full_height - cut_height) // 2
-        part = image[top : top + cut_height, left : left + cut_width]
-        return cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
-    scale = min(width / full_width, height / full_height)
-    new = min(width, max(1, round(full_width * scale))), min(height, max(1, round(full_height * scale)))
-    canvas = np.full((height, width, *image.shape[2:]), 114, np.uint8)
-    left, top = (width - new[0]) // 2, (height - new[1]) // 2
-    canvas[top : top + new[1], left : left + new[0]] = cv2.resize(image, new, interpolation=cv2.INTER_LINEAR)
+INTERPOLATIONS = {
+    "linear": cv2.INTER_LINEAR,
+    "linear-exact": cv2.INTER_LINEAR_EXACT,
+    "nearest": cv2.INTER_NEAREST,
+    "area": cv2.INTER_AREA,
+    "cubic": cv2.INTER_CUBIC,
+}
+
+
+@dataclass(frozen=True)
+class Rectangle:
+    """In pixels, with fractions."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+def ideal(preprocess, width, height):
+    """What of the picture is seen, and where in the input it lies, before anything is rounded to pixels."""
+    across, down = preprocess.size
+    seen, lies = Rectangle(0, 0, width, height), Rectangle(0, 0, across, down)
+    if preprocess.resize == "crop":
+        # The largest part of the input's proportions that is in the picture, shrunk about its centre.
+        unit = min(width / across, height / down) * preprocess.crop_fraction
+        seen = centred(across * unit, down * unit, width, height)
+    elif preprocess.resize == "letterbox":
+        # The largest of the picture's proportions that is in the input.
+        unit = min(across / width, down / height)
+        lies = centred(width * unit, height * unit, across, down)
+    return seen, lies
+
+
+def centred(width, height, outer_width, outer_height):
+    return Rectangle((outer_width - width) / 2, (outer_height - height) / 2, width, height)
+
+
+def claimed(placement, preprocess, width, height):
+    """The same two rectangles as a placement says: whole pixels."""
+    across, down = preprocess.size
+    if preprocess.resize == "letterbox":
+        lies = placement.offset_x, placement.offset_y, placement.scale_x * width, placement.scale_y * height
+        return Rectangle(0, 0, width, height), Rectangle(*(round(one) for one in lies))
+    left, top = -placement.offset_x / placement.scale_x, -placement.offset_y / placement.scale_y
+    seen = left, top, across / placement.scale_x, down / placement.scale_y
+    return Rectangle(*(round(one) for one in seen)), Rectangle(0, 0, across, down)
+
+
+def assert_near(found, wanted):
+    """Rounded to whole pixels, at least one: sides by half a pixel, and the centre by half a pixel."""
+    half = 0.5 + 1e-6
+    for begin, side in (("left", "width"), ("top", "height")):
+        length, expected = getattr(found, side), getattr(wanted, side)
+        assert abs(length - max(1, expected)) <= half
+        assert abs(getattr(found, begin) + length / 2 - (getattr(wanted, begin) + expected / 2)) <= half
+
+
+def resized(image, preprocess, placement):
+    """The resize that both share, at the place where the plan says it lies: BGR or grey, height × width."""
+    seen, lies = claimed(placement, preprocess, image.shape[1], image.shape[0])
+    part = image[seen.top : seen.top + seen.height, seen.left : seen.left + seen.width].copy()
+    interpolation = INTERPOLATIONS[preprocess.interpolation]
+    across, down = preprocess.size
+    canvas = np.full((down, across, *image.shape[2:]), preprocess.pad, np.uint8)
+    canvas[lies.top : lies.top + lies.height, lies.left : lies.left + lies.width] = cv2.resize(
+        part, (lies.width, lies.height), interpolation=interpolation
+    )
     return canvas
 
 
@@ -50,9 +106,9 @@ def colored(image, color):
     return bgr[..., ::-1] if color == "rgb" else bgr
 
 
-def reference(image, spec, preprocess, size):
+def reference(image, spec, preprocess, placement):
     """Float64 all the way, rounded once at the end: 1 × …, the tensor's type."""
-    pixels = colored(resized(image, *size, preprocess.resize), preprocess.color).astype(np.float64)
+    pixels = colored(resized(image, preprocess, placement), preprocess.color).astype(np.float64)
     low, high = preprocess.range
     channels = pixels.shape[-1]
     mean = np.array(preprocess.mean or [0.0] * channels)
@@ -81,7 +137,14 @@ def cases(draw):
     channels = 1 if color == "gray" else 3
     shape = (1, size[1], size[0], channels) if layout == "nhwc" else (1, channels, size[1], size[0])
     preprocess = Preprocess(
-        size=size, color=color, layout=layout, resize=draw(st.sampled_from(["stretch", "letterbox", "crop"])), **scaling
+        size=size,
+        color=color,
+        layout=layout,
+        resize=draw(st.sampled_from(["stretch", "letterbox", "crop"])),
+        crop_fraction=draw(st.sampled_from([0.875, 1.0, 0.3])),
+        interpolation=draw(st.sampled_from(list(INTERPOLATIONS))),
+        pad=draw(st.integers(0, 255)),
+        **scaling,
     )
     picture = draw(st.tuples(st.integers(1, 60), st.integers(1, 60), st.booleans(), st.integers(0, 2**32 - 1)))
     return preprocess, TensorSpec(name="x", dtype=dtype, shape=shape, quant=quant), picture
@@ -99,14 +162,26 @@ def test_a_plan_equals_the_float_reference(case):
     image = picture_of(*picture)
     before = image.copy()
     out = np.full(spec.shape, 77, spec.dtype)
-    plan = Plan(preprocess, spec)
-    plan(image, out)
-    expected = reference(image, spec, preprocess, preprocess.size)
+    placement = Plan(preprocess, spec)(image, out)
+    expected = reference(image, spec, preprocess, placement)
     if spec.quant is not None:
         np.testing.assert_array_equal(out, expected)
     else:
         np.testing.assert_array_max_ulp(out, expected, maxulp=1)
     np.testing.assert_array_equal(image, before)
+
+
+@settings(max_examples=400, deadline=None)
+@given(cases())
+def test_a_plan_puts_the_picture_where_geometry_says(case):
+    preprocess, spec, picture = case
+    image = picture_of(*picture)
+    placement = Plan(preprocess, spec)(image, np.empty(spec.shape, spec.dtype))
+    height, width = image.shape[:2]
+    for found, wanted in zip(
+        claimed(placement, preprocess, width, height), ideal(preprocess, width, height), strict=True
+    ):
+        assert_near(found, wanted)
 
 
 @settings(max_examples=50, deadline=None)

@@ -1,9 +1,10 @@
+import msgspec
 import numpy as np
 import pytest
 
 from lepton_edge_runtime.errors import PreprocessError
 from lepton_edge_runtime.preprocess import PRESET_RANGES, Preprocess
-from lepton_edge_runtime.tensors import TensorSpec
+from lepton_edge_runtime.tensors import Quant, TensorSpec
 
 RGB = TensorSpec(name="image", dtype="float32", shape=(1, 20, 30, 3))
 
@@ -11,7 +12,7 @@ RGB = TensorSpec(name="image", dtype="float32", shape=(1, 20, 30, 3))
 def test_size_and_color_come_from_the_model():
     full = Preprocess().completed(RGB)
     assert (full.size, full.color, full.range) == ((30, 20), "rgb", (0.0, 1.0))
-    grey = Preprocess().completed(TensorSpec(name="image", dtype="uint8", shape=(1, 8, 8, 1)))
+    grey = Preprocess().completed(TensorSpec(name="image", dtype="float32", shape=(1, 8, 8, 1)))
     assert grey.color == "gray"
 
 
@@ -28,6 +29,40 @@ def test_size_and_color_come_from_the_model():
 def test_what_contradicts_the_model_is_refused(preprocess, spec, message):
     with pytest.raises(PreprocessError, match=message):
         preprocess.completed(spec)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8"])
+def test_no_range_is_made_up_for_unscaled_integers(dtype):
+    # 0..1 would be written as zeros only.
+    spec = TensorSpec(name="image", dtype=dtype, shape=(1, 8, 8, 3))
+    with pytest.raises(PreprocessError, match=f"the input 'image' is {dtype} without a scale.*range="):
+        Preprocess().completed(spec)
+    assert Preprocess(range=(0, 255)).completed(spec).range == (0, 255)
+    scaled = TensorSpec(name="image", dtype=dtype, shape=(1, 8, 8, 3), quant=Quant(1 / 255, 0))
+    assert Preprocess().completed(scaled).range == (0, 1)
+
+
+CARDS = Preprocess(color="bgr", range=(0, 255), mean=(1.0, 2.0, 3.0), std=(4.0, 5.0, 6.0), layout="nchw")
+
+
+def test_what_is_left_open_is_the_cards():
+    asked = Preprocess(resize="letterbox", pad=0).over(CARDS)
+    assert asked == msgspec.structs.replace(CARDS, resize="letterbox", pad=0)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "expected"),
+    [
+        ({"range": (-1, 1)}, ((-1, 1), (), ())),
+        ({"mean": (9.0, 9.0, 9.0)}, ((0, 255), (9.0, 9.0, 9.0), ())),
+        ({"std": (9.0, 9.0, 9.0)}, ((0, 255), (), (9.0, 9.0, 9.0))),
+    ],
+)
+def test_a_scaling_of_ones_own_is_not_mixed_with_the_cards(scaling, expected):
+    # A mean is in units of its range: the card's does not go with another one.
+    asked = Preprocess(**scaling).over(CARDS)
+    assert (asked.range, asked.mean, asked.std) == expected
+    assert asked.color == "bgr"
 
 
 @pytest.mark.parametrize(

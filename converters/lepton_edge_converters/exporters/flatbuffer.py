@@ -1,8 +1,11 @@
 """Changes to a finished TFLite file: names of its ends, and our card in its metadata."""
 
+from copy import copy
+from math import prod
 from typing import Any
 
 import flatbuffers
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from lepton_edge_converters.errors import ConversionError
@@ -46,6 +49,67 @@ def embed_card(content: bytes, card: bytes) -> bytes:
     model.buffers.append(buffer)
     model.metadata.append(entry)
     return _pack(model)
+
+
+def flatten_before_dense(content: bytes) -> bytes:
+    """Return the file with a RESHAPE before each FULLY_CONNECTED that flattens its input by itself.
+
+    The two are the same; tf2onnx loses the bias of the second.
+    """
+    model = _unpack(content)
+    for graph in model.subgraphs:
+        operators = []
+        for operator in graph.operators:
+            if _flattens(model, graph, operator):
+                operators.append(_insert_reshape(model, graph, operator))
+            operators.append(operator)
+        graph.operators = operators
+    return _pack(model)
+
+
+def _flattens(model: Any, graph: Any, operator: Any) -> bool:
+    code = model.operatorCodes[operator.opcodeIndex].builtinCode
+    if code != schema.BuiltinOperator.FULLY_CONNECTED or operator.builtinOptions.keepNumDims:
+        return False
+    return len(graph.tensors[operator.inputs[0]].shape) != 2
+
+
+def _insert_reshape(model: Any, graph: Any, dense: Any) -> Any:
+    """Return a RESHAPE to two axes in front of ``dense``, which now reads what it makes."""
+    before = graph.tensors[dense.inputs[0]]
+    size = int(graph.tensors[dense.inputs[1]].shape[1])
+    flat = copy(before)
+    flat.name = before.name + b"/flat"
+    flat.shape = np.array([prod(int(n) for n in before.shape) // size, size], np.int32)
+    flat.shapeSignature = None
+    shape = schema.TensorT()
+    shape.name, shape.type, shape.shape = flat.name + b"/shape", schema.TensorType.INT32, np.array([2], np.int32)
+    shape.buffer = len(model.buffers)
+    shape_content = schema.BufferT()
+    shape_content.data = np.frombuffer(flat.shape.tobytes(), np.uint8)
+    model.buffers.append(shape_content)
+    flat.buffer = 0  # TFLite's empty buffer: computed, not stored
+    graph.tensors += [flat, shape]
+    reshape = schema.OperatorT()
+    reshape.opcodeIndex = _operator_code(model, schema.BuiltinOperator.RESHAPE)
+    reshape.inputs = np.array([dense.inputs[0], len(graph.tensors) - 1], np.int32)
+    reshape.outputs = np.array([len(graph.tensors) - 2], np.int32)
+    reshape.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions
+    reshape.builtinOptions = schema.ReshapeOptionsT()
+    reshape.builtinOptions.newShape = flat.shape
+    dense.inputs = np.array([reshape.outputs[0], *dense.inputs[1:]], np.int32)
+    return reshape
+
+
+def _operator_code(model: Any, kind: int) -> int:
+    for i, code in enumerate(model.operatorCodes):
+        if code.builtinCode == kind:
+            return i
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = kind
+    code.version = 1
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
 
 
 def _unpack(content: bytes) -> Any:

@@ -16,6 +16,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from lepton_edge_converters.errors import ConversionError
 from lepton_edge_converters.exporters import DERIVED, REQUANTIZED, TRACED
 from lepton_edge_converters.exporters.canonical import canonicalize
+from lepton_edge_converters.exporters.flatbuffer import flatten_before_dense
 from lepton_edge_converters.exporters.qdq import CannotDeriveError, derive
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.recipe import Scheme
@@ -27,6 +28,11 @@ from lepton_edge_runtime.tensors import TensorSpec
 
 _OPSET = 18  # the newest that tf2onnx writes
 _STANDARD_DOMAINS = ("", "ai.onnx")
+_LARGE_WEIGHTS = 1024  # as TensorFlow's converter: smaller ones are not worth a scale
+
+# tf2onnx walks through sets of nodes. By their names, not their addresses, they come in the same order each time,
+# and with them the variables of a loop.
+tf2onnx.graph.Node.__hash__ = lambda node: hash(node.name)
 
 
 def export_onnx(
@@ -69,9 +75,19 @@ def embed_card(content: bytes, card: bytes) -> bytes:
 
 
 def _derived(tflite: Path, scheme: Scheme) -> onnx.ModelProto:
-    file = read_tflite(tflite.read_bytes())
+    content = tflite.read_bytes()
+    file = read_tflite(content)
+    if scheme == "dynamic":
+        # TFLite's kernels quantize activations on the fly, which ONNX Runtime does at a multiple of the time.
+        raise CannotDeriveError("its activations are quantized as they come")
+    if "WHILE" in file.counts():
+        # Read from there, a loop stays a loop, or becomes an invalid one; from the trace, it becomes an LSTM or GRU.
+        raise CannotDeriveError("it has a loop")
     try:
-        model: onnx.ModelProto = tf2onnx.convert.from_tflite(str(tflite), opset=_OPSET)[0]
+        with tempfile.NamedTemporaryFile(suffix=".tflite") as prepared:
+            prepared.write(flatten_before_dense(content))
+            prepared.flush()
+            model: onnx.ModelProto = tf2onnx.convert.from_tflite(prepared.name, opset=_OPSET)[0]
     except Exception as refused:
         # tf2onnx raises anything from KeyError to AssertionError on operators it does not know.
         raise CannotDeriveError(f"tf2onnx: {_first_line(refused)}") from refused
@@ -98,6 +114,8 @@ def _traced(
         )
     if scheme == "float16":
         _store_weights_as_float16(model, only_exact=False)
+    if scheme == "dynamic":
+        _store_weights_as_int8(model)
     if scheme == "int8":
         if calibration is None:
             raise ConversionError("int8 needs samples to calibrate with")
@@ -179,6 +197,40 @@ def _store_weights_as_float16(model: onnx.ModelProto, *, only_exact: bool) -> No
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+
+
+def _store_weights_as_int8(model: onnx.ModelProto) -> None:
+    """Store large weights in 8 bits, symmetric and per channel, and dequantize them where they are used."""
+    axes = _channel_axes(model.graph)
+    quantizers, initializers = [], []
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.ndim < 2 or values.size < _LARGE_WEIGHTS:
+            initializers.append(tensor)
+            continue
+        axis = axes.get(tensor.name, values.ndim - 1)
+        others = tuple(i for i in range(values.ndim) if i != axis)
+        scale = np.maximum(np.abs(values).max(axis=others, keepdims=True), np.finfo(np.float32).tiny) / np.float32(127)
+        stored, scales = f"{tensor.name}_int8", f"{tensor.name}_scale"
+        initializers.append(numpy_helper.from_array(np.rint(values / scale).astype(np.int8), stored))
+        initializers.append(numpy_helper.from_array(scale.reshape(-1).astype(np.float32), scales))
+        quantizers.append(helper.make_node("DequantizeLinear", [stored, scales], [tensor.name], axis=axis))
+    nodes = [*quantizers, *model.graph.node]
+    del model.graph.node[:], model.graph.initializer[:]
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(initializers)
+
+
+def _channel_axes(graph: onnx.GraphProto) -> dict[str, int]:
+    """Return which axis of a weight counts output channels, where it is not the last one."""
+    axes: dict[str, int] = {}
+    for node in graph.node:
+        first = {"Conv": 0, "ConvTranspose": 1, "Gather": 0, "LSTM": 1, "GRU": 1, "RNN": 1}.get(node.op_type)
+        if node.op_type == "Gemm" and any(a.name == "transB" and a.i for a in node.attribute):
+            first = 0
+        if first is not None:
+            axes |= dict.fromkeys(node.input, first)
+    return axes
 
 
 def _requantized(model: onnx.ModelProto, facts: ModelFacts, calibration: StoredSamples) -> onnx.ModelProto:

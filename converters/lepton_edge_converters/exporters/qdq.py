@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 _MOVERS = frozenset(
     {
         *("Concat", "DepthToSpace", "Expand", "Flatten", "Gather", "GatherND", "Identity", "MaxPool", "Pad", "Reshape"),
-        *("Slice", "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze"),
+        *("ReverseSequence", "Slice", "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze"),
     }
 )
 # Operators whose weights stay integers: the ones that 8 bits make fast.
@@ -66,13 +66,11 @@ class _Graph:
             self.nodes.append(helper.make_node("QuantizeLinear", [real, *scaling], [stored]))
         for name in [name for name, kind in self.outputs.items() if kind == TensorProto.INT8]:
             maker = next(node for node in self.nodes if name in node.output)
-            if maker.op_type != "QuantizeLinear":
-                raise CannotDeriveError(f"the output {name!r} is made by {maker.op_type}, not by quantizing")
             real, stored = self._name(), self._name()
-            scaling = list(maker.input[1:])
+            scaling = self._scaling_before(name)
             for node in self.nodes:
                 node.input[:] = [stored if one == name else one for one in node.input]
-            maker.output[0] = stored
+            maker.output[:] = [stored if one == name else one for one in maker.output]
             self.nodes.append(helper.make_node("DequantizeLinear", [stored, *scaling], [real]))
             self.nodes.append(helper.make_node("QuantizeLinear", [real, *scaling], [name]))
 
@@ -155,6 +153,17 @@ class _Graph:
                 if node.op_type in _MOVERS:
                     waiting.extend(node.output)
         raise CannotDeriveError(f"the input {name!r} is never dequantized")
+
+    def _scaling_before(self, name: str) -> list[str]:
+        """Return scale and zero point of the Q that makes a tensor, past operators that only move it."""
+        makers = {output: node for node in self.nodes for output in node.output}
+        tensor = name
+        while (maker := makers.get(tensor)) is not None and maker.op_type in _MOVERS:
+            tensor = maker.input[0]
+        if maker is None or maker.op_type != "QuantizeLinear":
+            made_by = maker.op_type if maker is not None else "nothing"
+            raise CannotDeriveError(f"the output {name!r} is made by {made_by}, not by quantizing")
+        return list(maker.input[1:])
 
     def _activation_kinds(self) -> set[str]:
         """Return the tensors that hold int8 activations: what Q makes, and what movers make of it."""

@@ -22,7 +22,7 @@ def export_tflite(
     """Write the traced model as TFLite, its inputs and outputs under the model's own names.
 
     Args:
-        traced: The SavedModel that ``load.keras.trace`` wrote.
+        traced: The SavedModel that ``load.trace`` wrote.
         facts: Of the model.
         scheme: How numbers are stored.
         io: Type of the inputs and outputs, for ``int8``.
@@ -35,13 +35,13 @@ def export_tflite(
     converter = tf.lite.TFLiteConverter.from_saved_model(str(traced))
     # Built-in operators only: LiteRT on a device has no TensorFlow ("Flex") kernels.
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if scheme != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]  # alone: dynamic range
     if scheme == "float16":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
     elif scheme == "int8":
         if calibration is None:
             raise ConversionError("int8 needs samples to calibrate with")
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.representative_dataset = lambda: _calibration(calibration)
         converter.inference_input_type = getattr(tf, io)

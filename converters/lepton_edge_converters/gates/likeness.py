@@ -11,13 +11,22 @@ from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.tasks.classify import class_scores
 from lepton_edge_runtime.tensors import dequantize
 
+_SPREAD_SHARE_MIN = 1e-6  # below, the outputs do not depend on the samples: one sample, or a constant
+
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """The worst output's cosine, averaged over samples, and its SQNR in decibels (``inf`` if equal)."""
+    """How like the worst output is.
+
+    Attributes:
+        cosine: Averaged over samples.
+        sqnr_db: Power of the reference over that of the error, in decibels; ``inf`` if equal.
+        spread_db: The same with the reference's mean over the samples taken away: what tells samples apart.
+    """
 
     cosine: float
     sqnr_db: float
+    spread_db: float
 
 
 def real_outputs(stored: Sequence[NDArray[Any]], card: Card) -> list[NDArray[Any]]:
@@ -36,7 +45,11 @@ def decisions(real: Sequence[NDArray[Any]], card: Card) -> NDArray[np.int64] | N
 def likeness(reference: Sequence[NDArray[Any]], answers: Sequence[NDArray[Any]]) -> Likeness:
     """Return how like the reference the answers are; both one array an output, samples first."""
     pairs = [(_flat(one), _flat(other)) for one, other in zip(reference, answers, strict=True)]
-    return Likeness(min(_cosine(*pair) for pair in pairs), min(_sqnr(*pair) for pair in pairs))
+    return Likeness(
+        min(_cosine(*pair) for pair in pairs),
+        min(_ratio_db(*pair, pair[0]) for pair in pairs),
+        min(_ratio_db(*pair, _spread(pair[0])) for pair in pairs),
+    )
 
 
 def _flat(array: NDArray[Any]) -> NDArray[np.float64]:
@@ -53,11 +66,17 @@ def _cosine(reference: NDArray[np.float64], answers: NDArray[np.float64]) -> flo
     return float(np.nan_to_num(cosines, nan=0.0).mean())
 
 
-def _sqnr(reference: NDArray[np.float64], answers: NDArray[np.float64]) -> float:
+def _spread(reference: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the reference without its mean over the samples; as it is where that leaves nothing to measure."""
+    spread = reference - reference.mean(axis=0)
+    return spread if (spread**2).sum() > _SPREAD_SHARE_MIN * (reference**2).sum() else reference
+
+
+def _ratio_db(reference: NDArray[np.float64], answers: NDArray[np.float64], signal: NDArray[np.float64]) -> float:
     noise = float(((reference - answers) ** 2).sum())
-    signal = float((reference**2).sum())
+    power = float((signal**2).sum())
     if noise == 0:
         return float("inf")
-    if not np.isfinite(noise) or signal == 0:
+    if not np.isfinite(noise) or power == 0:
         return -float("inf")
-    return float(10 * np.log10(signal / noise))
+    return float(10 * np.log10(power / noise))

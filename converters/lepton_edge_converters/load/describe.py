@@ -1,177 +1,121 @@
-"""What a Keras model takes, gives and is made of."""
+"""What Keras models of either version have in common: layers, activations, weights, open shapes."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import keras
 import numpy as np
 
 from lepton_edge_converters.errors import LoadError
-from lepton_edge_converters.facts import EndFacts, ModelFacts
-from lepton_edge_converters.load.keras import build_shapes, packed
+from lepton_edge_converters.facts import EndFacts
 from lepton_edge_runtime.card import Activation
 
 _ACTIVATIONS: dict[str, Activation] = {"softmax": "softmax", "sigmoid": "sigmoid", "linear": "logits"}
+BYTES = (0.0, 255.0)
 
 
-def describe(
-    model: Any, *, sha256: str, picture_size: tuple[int, int] | None, sample_shapes: list[tuple[int, ...]]
-) -> ModelFacts:
-    """Return what is known of a model.
-
-    Args:
-        model: A Keras 3 model.
-        sha256: Of its file; empty to hash its architecture and weights.
-        picture_size: Width and height to take where the model leaves them open.
-        sample_shapes: Of one sample for each input, for models that do not say what they take.
+def fixed_input(
+    name: str,
+    dtype: str,
+    shape: tuple[int | None, ...],
+    picture_size: tuple[int, int] | None,
+    sample_shape: tuple[int, ...] | None,
+) -> EndFacts:
+    """Return an input whose open sizes are fixed: by the picture size asked for, or by the samples.
 
     Raises:
-        LoadError: Its weights are not numbers, or its inputs are not known.
+        LoadError: A size stays open, or the input takes text.
     """
-    _refuse_broken_weights(model)
-    inputs = tuple(_input_facts(model, picture_size, sample_shapes))
-    batch = _fixed_batch(model)
+    if dtype == "string":
+        raise LoadError(f"the input {name!r} takes text; convert the part of the model that takes numbers")
+    if None in shape and picture_size is not None and len(shape) == 3:
+        width, height = picture_size
+        shape = (shape[0] or height, shape[1] or width, shape[2])
+    if None in shape and sample_shape is not None and len(sample_shape) == len(shape):
+        shape = tuple(known or given for known, given in zip(shape, sample_shape, strict=True))
+    if None in shape:
+        pictures = "its picture size (--size)" if len(shape) == 3 else "it by samples of one length (--data)"
+        raise LoadError(f"the input {name!r} has a shape that is not fixed: {shape}; fix {pictures}")
+    return EndFacts(name, dtype, shape)
+
+
+def sample_shape(sample_shapes: list[tuple[int, ...]], i: int) -> tuple[int, ...] | None:
+    """Return the shape of input ``i`` of one sample, where the samples tell it."""
+    return sample_shapes[i] if i < len(sample_shapes) else None
+
+
+def checked_batch(batch: int | None) -> int | None:
+    """Return the batch size that a model is fixed to, or raise LoadError if one sample does not fit it."""
     if batch not in (None, 1):
         raise LoadError(f"the model is fixed to batches of {batch}; build it with a batch size of None or 1")
-    outputs = tuple(_output_facts(model, inputs))
-    return ModelFacts(
-        name=model.name,
-        sha256=sha256 or _hash_in_memory(model),
-        inputs=inputs,
-        outputs=outputs,
-        parameters=int(model.count_params()),
-        layers=sum(1 for _ in _flat_layers(model)),
-        rescales=any(type(layer).__name__ in ("Rescaling", "Normalization") for layer in _first_layers(model)),
-        batch=batch,
-    )
+    return batch
 
 
-def _input_facts(
-    model: Any, picture_size: tuple[int, int] | None, sample_shapes: list[tuple[int, ...]]
-) -> Iterator[EndFacts]:
-    for i, (name, dtype, shape) in enumerate(_declared_inputs(model, sample_shapes)):
-        # What the model leaves open is fixed by the size asked for, or by the samples.
-        if None in shape and picture_size is not None and len(shape) == 3:
-            width, height = picture_size
-            shape = (shape[0] or height, shape[1] or width, shape[2])  # noqa: PLW2901 - the same, filled in
-        if None in shape and i < len(sample_shapes) and len(sample_shapes[i]) == len(shape):
-            shape = tuple(known or given for known, given in zip(shape, sample_shapes[i], strict=True))  # noqa: PLW2901
-        if None in shape:
-            raise LoadError(f"the input {name!r} has a shape that is not fixed: {shape}; fix its picture size (--size)")
-        if dtype == "string":
-            raise LoadError(f"the input {name!r} takes text; convert the part of the model that takes numbers")
-        yield EndFacts(name, dtype, shape)
-
-
-def _declared_inputs(model: Any, sample_shapes: list[tuple[int, ...]]) -> list[tuple[str, str, tuple[int | None, ...]]]:
-    """Return name, type and shape (without batch) of each input, as the model or the samples tell."""
-    symbolic = getattr(model, "inputs", None)
-    if symbolic:
-        names = _unique([tensor.name for tensor in symbolic])
-        return [(name, t.dtype, tuple(t.shape[1:])) for name, t in zip(names, symbolic, strict=True)]
-    shapes = build_shapes(model)
-    if shapes is not None:
-        if isinstance(shapes, dict):
-            return [(name, "float32", tuple(shape[1:])) for name, shape in shapes.items()]
-        several = isinstance(shapes[0], list | tuple)
-        listed = list(shapes) if several else [shapes]
-        return [(_input_name(i, listed), "float32", tuple(shape[1:])) for i, shape in enumerate(listed)]
-    if sample_shapes:
-        return [(_input_name(i, sample_shapes), "float32", shape) for i, shape in enumerate(sample_shapes)]
-    raise LoadError("the model has never been called, so its inputs are not known; call it once on a sample")
-
-
-def _input_name(i: int, among: list[Any]) -> str:
-    return "input" if len(among) == 1 else f"input_{i}"
-
-
-def _output_facts(model: Any, inputs: tuple[EndFacts, ...]) -> list[EndFacts]:
-    """Return the outputs of one symbolic call with batch 1."""
-    symbolic = [keras.KerasTensor((1, *end.shape), dtype=end.dtype) for end in inputs]
-    answer = model.compute_output_spec(packed(model, symbolic), training=False)
-    outputs = keras.tree.flatten(answer)
-    names = _unique(_output_names(model, answer, len(outputs)))
-    last = _last_operations(model, len(outputs))
-    return [
-        EndFacts(name, keras.backend.standardize_dtype(o.dtype), tuple(o.shape[1:]), _activation(operation))
-        for name, o, operation in zip(names, outputs, last, strict=True)
-    ]
-
-
-def _output_names(model: Any, answer: Any, count: int) -> list[str]:
-    if isinstance(answer, dict):
-        return [str(path[-1]) for path, _ in keras.tree.flatten_with_path(answer)]
-    if isinstance(model, keras.Sequential) and count == 1:
-        return [model.layers[-1].name]
-    names = list(getattr(model, "output_names", None) or [])
-    if len(names) == count:
-        return names
-    return ["output"] if count == 1 else [f"output_{i}" for i in range(count)]
-
-
-def _last_operations(model: Any, count: int) -> list[Any]:
-    """Return the layer that makes each output, as far as the model shows it."""
-    if isinstance(model, keras.Sequential):
-        return [model.layers[-1]] if model.layers else [None]
-    outputs = getattr(model, "outputs", None)
-    if not outputs or len(outputs) != count:
-        return [None] * count
-    return [getattr(getattr(output, "_keras_history", None), "operation", None) for output in outputs]
-
-
-def _activation(operation: Any) -> Activation | None:
+def activation_of(operation: Any) -> Activation | None:
     """Return what the numbers that a layer makes are, or ``None`` where it does not tell."""
-    if isinstance(operation, keras.Model):
-        (last,) = _last_operations(operation, 1)
-        return _activation(last)
-    if isinstance(operation, keras.layers.Softmax):
+    if getattr(operation, "layers", None):
+        return activation_of(operation.layers[-1])
+    if type(operation).__name__ == "Softmax":
         return "softmax"
     function = getattr(operation, "activation", None)
     return _ACTIVATIONS.get(getattr(function, "__name__", "")) if function is not None else None
 
 
-def _fixed_batch(model: Any) -> int | None:
-    symbolic = getattr(model, "inputs", None)
-    return symbolic[0].shape[0] if symbolic else None
-
-
-def _flat_layers(model: Any) -> Iterator[Any]:
+def flat_layers(model: Any) -> Iterator[Any]:
+    """Yield the layers of a model, those of nested models instead of the models themselves."""
     for layer in model.layers:
-        if isinstance(layer, keras.layers.InputLayer):
+        if type(layer).__name__ == "InputLayer":
             continue
         if getattr(layer, "layers", None):
-            yield from _flat_layers(layer)
+            yield from flat_layers(layer)
         else:
             yield layer
 
 
-def _first_layers(model: Any) -> list[Any]:
-    return [layer for layer, _ in zip(_flat_layers(model), range(3), strict=False)]
+def picture_range(model: Any) -> tuple[float, float] | None:
+    """Return 0 to 255 if the model starts with a Rescaling or Normalization layer, and so takes bytes."""
+    first = [type(layer).__name__ for layer, _ in zip(flat_layers(model), range(3), strict=False)]
+    return BYTES if {"Rescaling", "Normalization"} & set(first) else None
 
 
-def _unique(names: list[str]) -> list[str]:
+@contextmanager
+def unrolled(model: Any) -> Iterator[None]:
+    """Let recurrent layers write out their steps, those inside wrappers included."""
+    recurrent = [layer for layer in model._flatten_layers() if hasattr(layer, "unroll")]  # noqa: SLF001 - both Keras have it
+    before = [layer.unroll for layer in recurrent]
+    try:
+        for layer in recurrent:
+            layer.unroll = True
+        yield
+    finally:
+        for layer, unroll in zip(recurrent, before, strict=True):
+            layer.unroll = unroll
+
+
+def unique(names: Iterable[str]) -> list[str]:
     """Return the names, a number added to those that came before."""
     seen: dict[str, int] = {}
-    unique = []
+    different = []
     for name in names:
         seen[name] = seen.get(name, 0) + 1
-        unique.append(name if seen[name] == 1 else f"{name}_{seen[name] - 1}")
-    return unique
+        different.append(name if seen[name] == 1 else f"{name}_{seen[name] - 1}")
+    return different
 
 
-def _refuse_broken_weights(model: Any) -> None:
-    for variable in model.variables:
+def refuse_broken_weights(weights: Iterable[tuple[str, Any]]) -> None:
+    """Raise LoadError if a variable, given with its name, holds NaN or infinite values."""
+    for name, variable in weights:
         values = np.asarray(variable)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             broken = int((~np.isfinite(values)).sum())
             raise LoadError(
-                f"the weights {variable.path!r} hold {broken} NaN or infinite values of {values.size}; "
-                "train the model again"
+                f"the weights {name!r} hold {broken} NaN or infinite values of {values.size}; train the model again"
             )
 
 
-def _hash_in_memory(model: Any) -> str:
+def hash_in_memory(model: Any) -> str:
+    """Return the SHA-256 of a model's architecture and weights."""
     digest = hashlib.sha256()
     try:
         digest.update(model.to_json().encode())
@@ -182,3 +126,8 @@ def _hash_in_memory(model: Any) -> str:
         digest.update(f"{values.dtype}{values.shape}".encode())
         digest.update(values.tobytes())
     return digest.hexdigest()
+
+
+def first_line(problem: Exception) -> str:
+    """Return the first line of a library's error that says something."""
+    return next((line.strip() for line in str(problem).splitlines() if line.strip()), type(problem).__name__)

@@ -1,6 +1,8 @@
-"""A loaded model, wherever it is: in the worker by its file, or in this process as an object."""
+"""A model to convert, wherever it is: in the worker by its file, or in this process as an object."""
 
 import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,10 +12,15 @@ from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import LoadError
 from lepton_edge_converters.facts import ModelFacts
+from lepton_edge_converters.load.custom import find_custom
+from lepton_edge_converters.load.files import ModelPath, find_model, teachable_labels
+from lepton_edge_converters.load.loaded import LoadedModel, LoadOptions
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.worker import Progress, Worker, report_progress
+from lepton_edge_runtime.opening import read_labels
 
 _BATCH = 32
+_TEACHABLE_RANGE = (-1.0, 1.0)  # what Teachable Machine's own export code feeds: pixels / 127.5 - 1
 
 
 class OpenedModel(Protocol):
@@ -23,8 +30,8 @@ class OpenedModel(Protocol):
         """Return what is known of it."""
         ...
 
-    def trace(self, facts: ModelFacts, folder: Path) -> None:
-        """Write it as a SavedModel of one frozen function with batch 1."""
+    def trace(self, facts: ModelFacts, folder: Path, *, unroll: bool = False) -> bool:
+        """Write it as a SavedModel of one frozen function with batch 1; return whether it has loops."""
         ...
 
     def predict(self, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
@@ -32,96 +39,180 @@ class OpenedModel(Protocol):
         ...
 
 
-def open_for_conversion(model: Any, worker: Worker) -> OpenedModel:
+def open_for_conversion(
+    model: Any, worker: Worker, options: LoadOptions, custom_objects: Mapping[str, Any]
+) -> OpenedModel:
     """Return a model given as a path or as a Keras object.
+
+    A file that is made of ``custom_objects`` is loaded in this process: they may be defined in the script that
+    calls, where the worker could not find them.
 
     Raises:
         LoadError: It is neither.
     """
     if isinstance(model, str | Path):
-        return _ModelInWorker(Path(model).resolve(), worker)
-    if not any(base.__module__.startswith("keras") and base.__name__ == "Model" for base in type(model).__mro__):
-        raise LoadError(
-            f"a model is a .keras file or a Keras 3 model; got {type(model).__module__}.{type(model).__name__}"
-        )
-    return _ModelInMemory(model)
+        path = Path(model).resolve()
+        _checked(find_model(path), options)  # before anything slow: a wrong file is told at once
+        if custom_objects:
+            return _ModelHere(load_file(path, options, custom_objects), hash_path(path))
+        return _ModelInWorker(path, worker, options)
+    return _ModelHere(_as_loaded(model), "")
 
 
 class _ModelInWorker:
     """A file that the worker loads: this process needs no TensorFlow."""
 
-    def __init__(self, path: Path, worker: Worker) -> None:
+    def __init__(self, path: Path, worker: Worker, options: LoadOptions) -> None:
         self._path = path
         self._worker = worker
+        self._options = options
 
     def describe(self, picture_size: tuple[int, int] | None, sample_shapes: list[tuple[int, ...]]) -> ModelFacts:
-        return self._job("describe_file", self._path, picture_size, sample_shapes)  # type: ignore[no-any-return]  # the job's own type
+        return self._job("describe_file", picture_size, sample_shapes)  # type: ignore[no-any-return]  # the job's own type
 
-    def trace(self, facts: ModelFacts, folder: Path) -> None:
-        self._job("trace_file", self._path, facts, folder)
+    def trace(self, facts: ModelFacts, folder: Path, *, unroll: bool = False) -> bool:
+        return self._job("trace_file", facts, folder, unroll)  # type: ignore[no-any-return]  # the job's own type
 
     def predict(self, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
-        return self._job("predict_file", self._path, facts, samples, progress=progress)  # type: ignore[no-any-return]  # the job's own type
+        return self._job("predict_file", facts, samples, progress=progress)  # type: ignore[no-any-return]  # the job's own type
 
     def _job(self, job: str, *arguments: Any, progress: Progress | None = None) -> Any:
-        return self._worker.call(f"lepton_edge_converters.load.opened:{job}", *arguments, progress=progress)
+        job = f"lepton_edge_converters.load.opened:{job}"
+        return self._worker.call(job, self._path, self._options, *arguments, progress=progress)
 
 
-class _ModelInMemory:
-    """A Keras object: whoever made it has TensorFlow in this process already."""
+class _ModelHere:
+    """A model in this process: whoever made it has TensorFlow here already."""
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
+    def __init__(self, loaded: LoadedModel, sha256: str) -> None:
+        self._loaded = loaded
+        self._sha256 = sha256
 
     def describe(self, picture_size: tuple[int, int] | None, sample_shapes: list[tuple[int, ...]]) -> ModelFacts:
-        from lepton_edge_converters.load.describe import describe  # noqa: PLC0415 - imports TensorFlow
+        return self._loaded.describe(sha256=self._sha256, picture_size=picture_size, sample_shapes=sample_shapes)
 
-        return describe(self._model, sha256="", picture_size=picture_size, sample_shapes=sample_shapes)
-
-    def trace(self, facts: ModelFacts, folder: Path) -> None:
+    def trace(self, facts: ModelFacts, folder: Path, *, unroll: bool = False) -> bool:
         from lepton_edge_converters.load.trace import trace  # noqa: PLC0415 - imports TensorFlow
 
-        trace(self._model, facts, folder)
+        return trace(self._loaded, facts, folder, unroll=unroll)
 
     def predict(self, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
-        return _predict(self._model, facts, samples, progress)
+        return _predict(self._loaded, facts, samples, progress)
 
 
-def describe_file(path: Path, picture_size: tuple[int, int] | None, sample_shapes: list[tuple[int, ...]]) -> ModelFacts:
+def describe_file(
+    path: Path,
+    options: LoadOptions,
+    picture_size: tuple[int, int] | None,
+    sample_shapes: list[tuple[int, ...]],
+) -> ModelFacts:
     """Describe the model in a file; runs in the worker."""
-    from lepton_edge_converters.load.describe import describe  # noqa: PLC0415 - imports TensorFlow
+    loaded = _loaded(path, options)
+    facts = loaded.describe(sha256=hash_path(path), picture_size=picture_size, sample_shapes=sample_shapes)
+    labels = teachable_labels(path)
+    if labels is None:
+        return facts
+    note = (
+        f"{path.name} is a Teachable Machine export: its labels are those of {labels.name}, "
+        "and pictures go from -1 to 1"
+    )
+    return replace(facts, labels=read_labels(labels), picture_range=_TEACHABLE_RANGE, notes=(*facts.notes, note))
 
-    model = _loaded(path)
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return describe(model, sha256=sha256, picture_size=picture_size, sample_shapes=sample_shapes)
 
-
-def trace_file(path: Path, facts: ModelFacts, folder: Path) -> None:
+def trace_file(path: Path, options: LoadOptions, facts: ModelFacts, folder: Path, unroll: bool) -> bool:  # noqa: FBT001 - a job takes positions
     """Trace the model in a file; runs in the worker."""
     from lepton_edge_converters.load.trace import trace  # noqa: PLC0415 - imports TensorFlow
 
-    trace(_loaded(path), facts, folder)
+    return trace(_loaded(path, options), facts, folder, unroll=unroll)
 
 
-def predict_file(path: Path, facts: ModelFacts, samples: StoredSamples) -> list[NDArray[Any]]:
+def predict_file(path: Path, options: LoadOptions, facts: ModelFacts, samples: StoredSamples) -> list[NDArray[Any]]:
     """Run the model in a file; runs in the worker."""
-    return _predict(_loaded(path), facts, samples, report_progress)
+    return _predict(_loaded(path, options), facts, samples, report_progress)
+
+
+def load_file(path: Path, options: LoadOptions, custom_objects: Mapping[str, Any]) -> LoadedModel:
+    """Return the model that ``path`` holds, whatever wrote it; imports TensorFlow.
+
+    Raises:
+        LoadError: It holds none, or one that cannot be loaded.
+    """
+    found = _checked(find_model(path), options)
+    if found.kind == "savedmodel":
+        from lepton_edge_converters.load import savedmodel  # noqa: PLC0415 - imports TensorFlow
+
+        return savedmodel.load_model(found.path, options.signature)
+    custom = {**find_custom(options.custom), **custom_objects}
+    if found.kind == "keras2":
+        from lepton_edge_converters.load import keras2  # noqa: PLC0415 - imports TensorFlow
+
+        return keras2.load_model(found.path, custom, trust=options.trust)
+    from lepton_edge_converters.load import keras3  # noqa: PLC0415 - imports TensorFlow
+
+    return keras3.load_model(found.path, custom, trust=options.trust)
+
+
+def hash_path(path: Path) -> str:
+    """Return the SHA-256 of a file, or of all files of a folder with their names."""
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    for file in _files(path):
+        digest.update(f"{file.relative_to(path).as_posix()} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    yield from sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _checked(found: ModelPath, options: LoadOptions) -> ModelPath:
+    """Return what was found, once the options fit it."""
+    if found.lambdas and not options.trust:
+        listed = ", ".join(map(repr, found.lambdas))
+        raise LoadError(
+            f"{found.path} holds Python code in Lambda layers ({listed}), which would run here; "
+            "if you know who wrote it, say so (--trust)"
+        )
+    if options.signature and found.kind != "savedmodel":
+        raise LoadError(f"{found.path} is no SavedModel, so it has no signature {options.signature!r} (--signature)")
+    return found
+
+
+def _as_loaded(model: Any) -> LoadedModel:
+    """Return a Keras object of either version, told by the package that its class comes from."""
+    homes = {base.__module__.partition(".")[0] for base in type(model).__mro__ if base.__name__ == "Model"}
+    if "keras" in homes:
+        from lepton_edge_converters.load.keras3 import Keras3Model  # noqa: PLC0415 - imports TensorFlow
+
+        return Keras3Model(model)
+    if "tf_keras" in homes:
+        from lepton_edge_converters.load.keras2 import Keras2Model  # noqa: PLC0415 - imports TensorFlow
+
+        return Keras2Model(model)
+    raise LoadError(
+        "a model is a .keras or .h5 file, a SavedModel folder, or a Keras model in memory; "
+        f"got {type(model).__module__}.{type(model).__name__}"
+    )
 
 
 @cache
-def _loaded(path: Path) -> Any:
+def _loaded(path: Path, options: LoadOptions) -> LoadedModel:
     """Load once for all jobs of this worker; a new worker loads again."""
-    from lepton_edge_converters.load import keras  # noqa: PLC0415 - imports TensorFlow
-
-    return keras.load_model(path)
+    return load_file(path, options, {})
 
 
-def _predict(model: Any, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
-    from lepton_edge_converters.load import keras  # noqa: PLC0415 - imports TensorFlow
+def _predict(loaded: LoadedModel, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
+    """Return the model's answers, the reference for everything else.
 
-    count = len(samples)
-    parts = []
-    for start in range(0, count, _BATCH):
-        parts.append(keras.predict(model, samples.real(start, start + _BATCH), facts))
-        progress("answers of the original model", min(start + _BATCH, count), count)
+    Called eagerly: ``model.predict`` would compile, and leave its traces in the caller's model.
+    """
+    import tensorflow as tf  # noqa: PLC0415 - whoever loaded the model has it
+
+    count, step = len(samples), _BATCH if facts.batch is None else 1
+    parts: list[list[Any]] = []
+    for start in range(0, count, step):
+        batch = samples.real(start, min(start + step, count))
+        parts.append([np.asarray(answer) for answer in loaded.call([tf.convert_to_tensor(one) for one in batch])])
+        progress("answers of the original model", min(start + step, count), count)
     return [np.concatenate([part[i] for part in parts]) for i in range(len(facts.outputs))]

@@ -1,5 +1,6 @@
-"""A Keras model as a graph that needs no Keras: one frozen function with batch 1, as a SavedModel."""
+"""A loaded model as a graph that needs no Keras: one frozen function with batch 1, as a SavedModel."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,13 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from lepton_edge_converters.facts import ModelFacts
-from lepton_edge_converters.load.keras import call
+from lepton_edge_converters.load.loaded import LoadedModel
+
+_LOOPS = ("While", "StatelessWhile")
 
 
-def trace(model: Any, facts: ModelFacts, folder: Path) -> None:
-    """Write the model as a SavedModel of one frozen function with batch 1.
+def trace(loaded: LoadedModel, facts: ModelFacts, folder: Path, *, unroll: bool = False) -> bool:
+    """Write the model as a SavedModel of one frozen function with batch 1; return whether it has loops.
 
     Its inputs are called ``input_0`` …, its outputs ``output_0`` …, in the model's order. Freezing first
     leaves no variables, whose names (``_fc/bias``) TensorFlow may refuse as scopes.
@@ -19,11 +22,11 @@ def trace(model: Any, facts: ModelFacts, folder: Path) -> None:
     signature = [tf.TensorSpec((1, *end.shape), end.dtype, name=f"input_{i}") for i, end in enumerate(facts.inputs)]
 
     def flat_call(*tensors: Any) -> list[Any]:
-        return [tf.identity(output) for output in call(model, list(tensors))]
+        return [tf.identity(output) for output in loaded.call(list(tensors))]
 
-    frozen = convert_variables_to_constants_v2(
-        tf.function(flat_call, input_signature=signature).get_concrete_function(), lower_control_flow=False
-    )
+    with loaded.unrolled() if unroll else nullcontext():
+        concrete = tf.function(flat_call, input_signature=signature).get_concrete_function()
+    frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
     pruned = _without_neg(frozen)
 
     def named_call(*tensors: Any) -> dict[str, Any]:
@@ -31,7 +34,10 @@ def trace(model: Any, facts: ModelFacts, folder: Path) -> None:
 
     holder = tf.Module()
     holder.call = tf.function(named_call, input_signature=signature)
-    tf.saved_model.save(holder, str(folder), signatures=holder.call.get_concrete_function())
+    # The gradients of swish refer to tensors that freezing has taken away, and nobody trains this graph.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(holder, str(folder), signatures=holder.call.get_concrete_function(), options=options)
+    return any(operation.type in _LOOPS for operation in frozen.graph.get_operations())
 
 
 def _without_neg(frozen: Any) -> Any:

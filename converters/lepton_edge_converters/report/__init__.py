@@ -38,7 +38,7 @@ class Row:
     """One version of the model.
 
     Attributes:
-        title: ``Keras float32``, ``TFLite int8`` …
+        title: ``original``, ``TFLite int8`` …
         shipped: Whether it goes into the bundle.
         size_bytes: Of its file; ``None`` for the original in memory.
         accuracy: Of the held-out samples, where they have labels.
@@ -93,7 +93,8 @@ class Report:
         task: What the outputs are decoded as.
         preprocess: How pictures are prepared, one line an input that takes them.
         parameters: Of the original model.
-        macs: Multiply-accumulates of one run, counted from the operators of the TFLite file.
+        macs: Multiply-accumulates of one run, counted from the operators of the TFLite file; ``None`` where it has
+            loops, whose steps cannot be counted.
         size_bytes: Of the bundle; 0 if it was refused.
         samples: What judged it.
         rows: Each version of the model, the original first.
@@ -110,7 +111,7 @@ class Report:
     task: str
     preprocess: tuple[str, ...]
     parameters: int
-    macs: int
+    macs: int | None
     size_bytes: int
     samples: SampleCounts
     rows: tuple[Row, ...]

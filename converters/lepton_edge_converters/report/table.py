@@ -27,10 +27,11 @@ def print_report(report: Report, file: IO[str]) -> None:
 
 def _heading(report: Report) -> str:
     samples = report.samples
+    macs = f"{report.macs / 1e6:,.1f} M multiply-accumulates" if report.macs is not None else "loops"
     labels = "with labels" if samples.labelled else "without labels"
     return (
         f"[bold]{report.model}[/]  {report.scheme}, {report.task}, {report.parameters:,} parameters, "
-        f"{report.macs / 1e6:,.1f} M multiply-accumulates\n"
+        f"{macs}\n"
         f"samples: {samples.calibration} calibrated, {samples.judged} judged, of {samples.total} "
         f"({labels}; {samples.origin})"
     )

@@ -1,7 +1,7 @@
 """Samples: pictures or arrays, with or without class labels, as the model takes them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from lepton_edge_converters.facts import EndFacts
 from lepton_edge_runtime.golden import noise_picture
 from lepton_edge_runtime.preprocess import Preprocess
+
+_STORED_AT_ONCE = 64
+Progress = Callable[[str, int, int], None]
 
 
 class SampleSet(Protocol):
@@ -64,6 +67,11 @@ class StoredSamples:
             batch.append(part if preprocess is None else preprocess.to_real(part))
         return batch
 
+    def extremes(self) -> list[tuple[float, float]]:
+        """Return the least and largest value of each input's samples."""
+        arrays = [self.array(i) for i in range(len(self.paths))]
+        return [(float(array.min()), float(array.max())) for array in arrays]
+
     def fingerprint(self) -> str:
         """Return the SHA-256 of all values, shapes and targets."""
         digest = hashlib.sha256()
@@ -83,15 +91,25 @@ def store(
     preprocess: tuple[Preprocess | None, ...],
     folder: Path,
     name: str,
+    progress: Progress = lambda _what, _done, _total: None,
 ) -> StoredSamples:
-    """Write the chosen samples into ``folder`` and return them."""
-    arrays = samples.load(list(indices))
-    paths = []
-    for i, array in enumerate(arrays):
-        paths.append(folder / f"{name}_{i}.npy")
-        np.save(paths[-1], np.ascontiguousarray(array))
+    """Write the chosen samples into ``folder``, a few at a time, and return them."""
+    files: list[NDArray[Any]] = []
+    paths = [folder / f"{name}_{i}.npy" for i in range(len(preprocess))]
+    for start in range(0, len(indices), _STORED_AT_ONCE):
+        part = samples.load([int(i) for i in indices[start : start + _STORED_AT_ONCE]])
+        if not files:
+            files = [
+                np.lib.format.open_memmap(path, mode="w+", dtype=array.dtype, shape=(len(indices), *array.shape[1:]))
+                for path, array in zip(paths, part, strict=True)
+            ]
+        for file, array in zip(files, part, strict=True):
+            file[start : start + len(array)] = array
+        progress("reading the samples", min(start + _STORED_AT_ONCE, len(indices)), len(indices))
     # An input that takes pictures may still be given model-ready numbers.
-    used = tuple(p if array.dtype == np.uint8 else None for p, array in zip(preprocess, arrays, strict=True))
+    used = tuple(p if file.dtype == np.uint8 else None for p, file in zip(preprocess, files, strict=True))
+    for file in files:
+        file.flush()  # type: ignore[attr-defined]  # a memmap
     targets = samples.targets[indices] if samples.targets is not None else None
     return StoredSamples(tuple(paths), used, targets)
 
@@ -104,6 +122,8 @@ class SyntheticSamples:
         preprocess: One an input; ``None`` where it takes no pictures.
         count: How many samples.
         seed: The same seed gives the same samples.
+        extremes: Least and largest value of the user's samples for each input, where there are any: noise stays
+            within them, since a square root or a vocabulary bears no other numbers.
     """
 
     targets: NDArray[np.int64] | None = None
@@ -117,8 +137,10 @@ class SyntheticSamples:
         *,
         count: int,
         seed: int,
+        extremes: Sequence[tuple[float, float]] = (),
     ) -> None:
         self.count = count
+        self._extremes: Sequence[tuple[float, float] | None] = extremes or [None] * len(inputs)
         self._inputs = inputs
         self._preprocess = preprocess
         self._seed = seed
@@ -127,16 +149,24 @@ class SyntheticSamples:
         """Return the samples, each from its own seed."""
         generators = [[np.random.default_rng([self._seed, i, k]) for i in indices] for k in range(len(self._inputs))]
         return [
-            np.stack([_synthetic(end, preprocess, rng) for rng in generators[k]])
-            for k, (end, preprocess) in enumerate(zip(self._inputs, self._preprocess, strict=True))
+            np.stack([_synthetic(end, preprocess, seen, rng) for rng in generators[k]])
+            for k, (end, preprocess, seen) in enumerate(
+                zip(self._inputs, self._preprocess, self._extremes, strict=True)
+            )
         ]
 
 
-def _synthetic(end: EndFacts, preprocess: Preprocess | None, rng: np.random.Generator) -> NDArray[Any]:
+def _synthetic(
+    end: EndFacts, preprocess: Preprocess | None, seen: tuple[float, float] | None, rng: np.random.Generator
+) -> NDArray[Any]:
     shape = tuple(size or 1 for size in end.shape)
     if preprocess is not None and preprocess.size is not None:
         width, height = preprocess.size
         return noise_picture(height, width, preprocess.channels, rng)
     if np.dtype(end.dtype).kind in "iu":
-        return rng.integers(0, 2, shape).astype(end.dtype)  # small, so that they are in any vocabulary
-    return rng.standard_normal(shape).astype(np.float32)
+        low, high = seen or (0, 1)  # small, so that they are in any vocabulary
+        return rng.integers(int(low), int(high), shape, endpoint=True).astype(end.dtype)
+    if np.dtype(end.dtype).kind == "b":
+        return rng.integers(0, 2, shape).astype(end.dtype)
+    noise = rng.standard_normal(shape).astype(np.float32)
+    return noise if seen is None else np.clip((seen[0] + seen[1]) / 2 + noise * (seen[1] - seen[0]) / 4, *seen)

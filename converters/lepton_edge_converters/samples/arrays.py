@@ -44,8 +44,9 @@ def gather(data: Any, inputs: tuple[EndFacts, ...]) -> tuple[list[NDArray[Any]],
 
     Args:
         data: An array of samples; a mapping with one array an input and perhaps ``y``, or with ``x`` and
-            perhaps ``y``; a pair of samples and labels; or an iterable of single samples or batches, each an
-            array, a mapping, or a pair with its label.
+            perhaps ``y``; a pair of samples and labels; a data frame of numbers, with labels in ``y``, ``label`` or
+            ``class_index``; or single samples or batches, each an array, a mapping, a list of one array an input, or
+            any of these with its label: an iterable, a ``tf.data.Dataset`` or a Keras ``PyDataset``.
         inputs: What the model takes.
     """
     if isinstance(data, np.ndarray):
@@ -55,8 +56,13 @@ def gather(data: Any, inputs: tuple[EndFacts, ...]) -> tuple[list[NDArray[Any]],
     if isinstance(data, tuple) and len(data) == 2 and not isinstance(data[0], tuple):
         samples, _ = gather(data[0], inputs)
         return samples, np.asarray(data[1])
+    if is_frame(data):
+        return _from_frame(data, inputs)
     if isinstance(data, Iterable):
+        _refuse_endless(data)
         return _from_iterable(data, inputs)
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
+        return _from_iterable((data[i] for i in range(len(data))), inputs)  # a PyDataset, by its batches
     raise SamplesError(f"samples are a path, arrays, or an iterable of arrays; got {type(data).__name__}")
 
 
@@ -107,10 +113,8 @@ def _from_iterable(data: Iterable[Any], inputs: tuple[EndFacts, ...]) -> tuple[l
     targets: list[NDArray[Any]] = []
     rank = len(inputs[0].shape)
     for item in data:
-        sample, label = item if isinstance(item, tuple) and len(item) == 2 else (item, None)
-        arrays = (
-            [np.asarray(sample[end.name]) for end in inputs] if isinstance(sample, Mapping) else [np.asarray(sample)]
-        )
+        sample, label = _sample_and_label(item)
+        arrays = _arrays_of(sample, inputs)
         single = arrays[0].ndim <= rank
         parts.append([array[np.newaxis] if single else array for array in arrays])
         if label is not None:
@@ -126,6 +130,51 @@ def _from_iterable(data: Iterable[Any], inputs: tuple[EndFacts, ...]) -> tuple[l
         raise SamplesError(f"the samples have different shapes: {problem}") from problem
 
 
+def is_frame(data: Any) -> bool:
+    """Return whether this is a data frame, of pandas or alike, without importing any."""
+    return hasattr(data, "columns") and hasattr(data, "to_numpy")
+
+
+def _from_frame(data: Any, inputs: tuple[EndFacts, ...]) -> tuple[list[NDArray[Any]], NDArray[Any] | None]:
+    names = list(data.columns)
+    label = next((name for name in (LABEL_KEY, "class_index", "label") if name in names), None)
+    targets = None if label is None else np.asarray(data[label])
+    if all(end.name in names for end in inputs):
+        return [np.asarray(data[end.name]) for end in inputs], targets
+    if len(inputs) != 1:
+        wanted = ", ".join(repr(end.name) for end in inputs)
+        raise SamplesError(f"the data frame has the columns {', '.join(map(str, names))}; the model takes {wanted}")
+    try:
+        return [data[[name for name in names if name != label]].to_numpy(inputs[0].dtype)], targets
+    except (TypeError, ValueError) as problem:
+        raise SamplesError(f"the data frame holds what is no number: {problem}") from problem
+
+
+def _refuse_endless(data: Any) -> None:
+    """Refuse a ``tf.data.Dataset`` that repeats without end; TensorFlow writes its length as -1."""
+    length = getattr(data, "cardinality", None)
+    if callable(length) and int(length()) == -1:
+        raise SamplesError("the data set repeats without end; take a part of it: data.take(COUNT)")
+
+
+def _sample_and_label(item: Any) -> tuple[Any, Any]:
+    """Return a sample, or a batch, and its label; the sample weights of a triple do not count here."""
+    if isinstance(item, tuple) and len(item) in (2, 3):
+        return item[0], item[1]
+    return (item[0], None) if isinstance(item, tuple) and len(item) == 1 else (item, None)
+
+
+def _arrays_of(sample: Any, inputs: tuple[EndFacts, ...]) -> list[NDArray[Any]]:
+    if isinstance(sample, Mapping):
+        missing = [end.name for end in inputs if end.name not in sample]
+        if missing:
+            raise SamplesError(f"a sample has the arrays {', '.join(map(repr, sample))}, and lacks {missing[0]!r}")
+        return [np.asarray(sample[end.name]) for end in inputs]
+    if isinstance(sample, list | tuple) and len(sample) == len(inputs) > 1:
+        return [np.asarray(one) for one in sample]
+    return [np.asarray(sample)]
+
+
 def _fitted(array: NDArray[Any], end: EndFacts, preprocess: Preprocess | None) -> NDArray[Any]:
     """Return n × the input's shape, ``uint8`` for pictures, else the input's own type."""
     if array.dtype == object:
@@ -133,6 +182,8 @@ def _fitted(array: NDArray[Any], end: EndFacts, preprocess: Preprocess | None) -
     shape = tuple(size or 1 for size in end.shape)
     if shape[-1:] == (1,) and array.shape[1:] == shape[:-1]:
         array = array[..., np.newaxis]
+    if preprocess is not None and array.dtype.kind in "iu" and array.dtype != np.uint8:
+        array = _as_bytes(array, end)
     if array.dtype == np.uint8 and preprocess is not None:
         if array.ndim != 4 or array.shape[-1] != preprocess.channels:
             raise SamplesError(
@@ -150,6 +201,17 @@ def _fitted(array: NDArray[Any], end: EndFacts, preprocess: Preprocess | None) -
     return array.astype(end.dtype, copy=False)
 
 
+def _as_bytes(array: NDArray[Any], end: EndFacts) -> NDArray[np.uint8]:
+    """Return pictures in a wider integer type as bytes."""
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high > 255 or high <= 1:
+        raise SamplesError(
+            f"the samples for {end.name!r} are integers from {low} to {high}; pictures are uint8, 0 to 255, and "
+            "model-ready numbers are floats"
+        )
+    return array.astype(np.uint8)
+
+
 def _as_bgr(preprocess: Preprocess) -> Preprocess:
     import msgspec  # noqa: PLC0415 - one call, seldom made
 
@@ -158,7 +220,12 @@ def _as_bgr(preprocess: Preprocess) -> Preprocess:
 
 def _class_targets(targets: NDArray[Any], count: int, classes: int, origin: str) -> NDArray[np.int64]:
     if targets.ndim == 2 and targets.shape[1] == classes and classes > 1:
-        targets = targets.argmax(axis=1)  # one-hot
+        if not ((targets == 0) | (targets == 1)).all() or not (targets.sum(axis=1) == 1).all():
+            raise SamplesError(
+                f"{origin}: rows of {classes} labels are one-hot, a single 1 in each; several classes for one sample "
+                "cannot be judged: leave the labels out, or give one class each"
+            )
+        targets = targets.argmax(axis=1)
     targets = targets.reshape(-1)
     if len(targets) != count:
         raise SamplesError(f"{origin}: {len(targets)} labels for {count} samples")

@@ -1,7 +1,8 @@
-"""Pictures in files: a folder whose subfolders are classes, or a CSV."""
+"""Pictures in files: a folder whose subfolders are classes, or rows of a table that name them."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +76,26 @@ def read_folder(folder: Path, preprocess: Preprocess, labels: tuple[str, ...], c
     return PictureSamples(paths, targets, labels or tuple(names), origin=f"{folder}", preprocess=preprocess)
 
 
-def read_csv(path: Path, preprocess: Preprocess, labels: tuple[str, ...], classes: int | None) -> PictureSamples:
-    """Return the pictures named in a CSV with the columns ``path`` and, for labels, ``class_index`` or ``label``.
+@dataclass(frozen=True, slots=True)
+class PictureTable:
+    """Rows that name pictures: a CSV or a data frame.
 
-    Paths are relative to the CSV. ``class_index`` wins where both are given.
+    Attributes:
+        columns: ``path``, and ``class_index`` or ``label`` where there are labels; one value a row.
+        base: Folder that paths are relative to.
+        origin: Where the table came from, for people.
+    """
+
+    columns: Mapping[str, Sequence[Any]]
+    base: Path
+    origin: str
+
+
+def read_csv(path: Path) -> PictureTable:
+    """Return the table in a CSV with a heading; its paths are relative to the CSV.
+
+    Raises:
+        SamplesError: It cannot be read.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -86,25 +103,40 @@ def read_csv(path: Path, preprocess: Preprocess, labels: tuple[str, ...], classe
             columns, rows = list(reader.fieldnames or []), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise SamplesError(f"cannot read {path}: {problem}") from problem
+    return PictureTable({name: [row[name] for row in rows] for name in columns}, path.parent, str(path))
+
+
+def read_table(
+    table: PictureTable, preprocess: Preprocess, labels: tuple[str, ...], classes: int | None
+) -> PictureSamples:
+    """Return the pictures that a table names; ``class_index`` wins where ``label`` is given too.
+
+    Raises:
+        SamplesError: Columns, pictures or labels are missing, or do not fit the model.
+    """
+    columns, origin = table.columns, table.origin
     if "path" not in columns:
-        raise SamplesError(f"{path} has no column 'path'; it has: {', '.join(columns) or 'nothing'}")
-    if not rows:
-        raise SamplesError(f"{path} names no pictures")
-    paths = [path.parent / (row["path"] or "") for row in rows]
+        raise SamplesError(f"{origin} has no column 'path'; it has: {', '.join(map(str, columns)) or 'nothing'}")
+    if not len(columns["path"]):
+        raise SamplesError(f"{origin} names no pictures")
+    paths = [table.base / str(path or "") for path in columns["path"]]
     missing = [one for one in paths if not one.is_file()]
     if missing:
         raise SamplesError(
-            f"{len(missing)} of the {len(paths)} pictures in {path} are missing, the first is {missing[0]}"
+            f"{len(missing)} of the {len(paths)} pictures in {origin} are missing, the first is {missing[0]}"
         )
     targets = None
     if "class_index" in columns:
-        targets = _class_indices(path, rows, classes)
+        targets = _class_indices(origin, columns["class_index"], classes)
     elif "label" in columns:
-        names = sorted({row["label"] for row in rows})
-        order = class_order(names, labels, classes, what=f"{path} has {len(names)} different labels")
-        targets = np.array([order[row["label"]] for row in rows], np.int64)
+        given = [label if isinstance(label, str) else "" for label in columns["label"]]
+        if "" in given:
+            raise SamplesError(f"{origin}: row {given.index('') + 1} has no label; give all of them one, or none")
+        names = sorted(set(given))
+        order = class_order(names, labels, classes, what=f"{origin} has {len(names)} different labels")
+        targets = np.array([order[label] for label in given], np.int64)
         labels = labels or tuple(names)
-    return PictureSamples(paths, targets, labels, origin=str(path), preprocess=preprocess)
+    return PictureSamples(paths, targets, labels, origin=origin, preprocess=preprocess)
 
 
 def class_order(names: list[str], labels: tuple[str, ...], classes: int | None, *, what: str) -> dict[str, int]:
@@ -126,13 +158,14 @@ def class_order(names: list[str], labels: tuple[str, ...], classes: int | None, 
     return {name: i for i, name in enumerate(names)}
 
 
-def _class_indices(path: Path, rows: list[dict[str, str]], classes: int | None) -> NDArray[np.int64]:
+def _class_indices(origin: str, column: Sequence[Any], classes: int | None) -> NDArray[np.int64]:
     try:
-        indices = np.array([int(row["class_index"]) for row in rows], np.int64)
+        indices = np.array([int(value) for value in column], np.int64)
     except (TypeError, ValueError) as problem:
-        raise SamplesError(f"{path}: class_index holds whole numbers; {problem}") from problem
+        raise SamplesError(f"{origin}: class_index holds whole numbers; {problem}") from problem
     if classes is not None and not ((indices >= 0) & (indices < classes)).all():
         raise SamplesError(
-            f"{path}: class_index goes from {indices.min()} to {indices.max()}, and the model's from 0 to {classes - 1}"
+            f"{origin}: class_index goes from {indices.min()} to {indices.max()}, "
+            f"and the model's from 0 to {classes - 1}"
         )
     return indices

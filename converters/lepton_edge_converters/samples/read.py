@@ -1,5 +1,6 @@
 """Whatever the user calls data, as samples."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,48 @@ from numpy.typing import NDArray
 from lepton_edge_converters.errors import SamplesError
 from lepton_edge_converters.facts import EndFacts
 from lepton_edge_converters.samples import SampleSet
-from lepton_edge_converters.samples.arrays import array_samples, gather, read_file
-from lepton_edge_converters.samples.pictures import read_csv, read_folder
+from lepton_edge_converters.samples.arrays import array_samples, gather, is_frame, read_file
+from lepton_edge_converters.samples.pictures import PictureTable, read_csv, read_folder, read_table
 from lepton_edge_runtime.preprocess import Preprocess
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Samples that are arrays: one an input, with labels if there are any."""
+
+    arrays: list[NDArray[Any]]
+    targets: NDArray[Any] | None
+    origin: str
+
+    def extremes(self) -> list[tuple[float, float] | None]:
+        """Return the least and largest value of each array of model-ready numbers; ``None`` for bytes."""
+        return [_extremes(array) for array in self.arrays]
+
+
+def open_samples(data: Any, inputs: tuple[EndFacts, ...]) -> Gathered | PictureTable | Path:
+    """Return the arrays that ``data`` stands for, the table that names pictures, or the folder of pictures.
+
+    Raises:
+        SamplesError: They are missing, empty, or of a kind that is not known.
+    """
+    if is_frame(data) and "path" in data.columns:
+        return PictureTable({name: list(data[name]) for name in data.columns}, Path(), "the data frame")
+    if not isinstance(data, str | Path):
+        return Gathered(*gather(data, inputs), origin="the samples")
+    path = Path(data)
+    if not path.exists():
+        raise SamplesError(f"there are no samples at {path}")
+    if path.suffix in (".npz", ".npy"):
+        return Gathered(*gather(read_file(path), inputs), origin=str(path))
+    if path.suffix == ".csv":
+        return read_csv(path)
+    if path.is_file():
+        raise SamplesError(f"samples are a folder of pictures, or a .csv, .npz or .npy file; {path} is none of them")
+    return path
+
+
 def read_samples(
-    data: Any,
+    opened: Gathered | PictureTable | Path,
     inputs: tuple[EndFacts, ...],
     preprocess: tuple[Preprocess | None, ...],
     labels: tuple[str, ...],
@@ -23,10 +59,10 @@ def read_samples(
     *,
     certain: bool,
 ) -> SampleSet:
-    """Return the samples that ``data`` stands for.
+    """Return samples that fit the model.
 
     Args:
-        data: A folder of pictures, a ``.csv``, ``.npz`` or ``.npy`` file, arrays, or an iterable of arrays.
+        opened: Arrays, a table that names pictures, or a folder of pictures.
         inputs: What the model takes.
         preprocess: One an input, completed; ``None`` where it takes no pictures.
         labels: Names of the classes in the model's order; may be empty.
@@ -34,28 +70,19 @@ def read_samples(
         certain: Whether it surely is a classifier; otherwise labels that are no whole numbers are left aside.
 
     Raises:
-        SamplesError: They are missing, empty, or do not fit the model.
+        SamplesError: They do not fit the model.
     """
-    if not isinstance(data, str | Path):
-        arrays, targets = gather(data, inputs)
-        targets = _class_labels(targets, certain=certain)
-        return array_samples(arrays, targets, inputs, preprocess, classes, origin="the samples")
-    path = Path(data)
-    if not path.exists():
-        raise SamplesError(f"there are no samples at {path}")
-    if path.suffix in (".npz", ".npy"):
-        arrays, targets = gather(read_file(path), inputs)
-        targets = _class_labels(targets, certain=certain)
-        return array_samples(arrays, targets, inputs, preprocess, classes, origin=str(path))
-    if path.is_file() and path.suffix != ".csv":
-        raise SamplesError(f"samples are a folder of pictures, or a .csv, .npz or .npy file; {path} is none of them")
+    if isinstance(opened, Gathered):
+        targets = _class_labels(opened.targets, certain=certain)
+        return array_samples(opened.arrays, targets, inputs, preprocess, classes, origin=opened.origin)
     if len(inputs) != 1 or preprocess[0] is None:
         shapes = ", ".join(f"{end.name!r} {end.shape}" for end in inputs)
         raise SamplesError(
             f"the model does not take one picture ({shapes}); give its samples as .npz, one array an input"
         )
-    read = read_folder if path.is_dir() else read_csv
-    return read(path, preprocess[0], labels, classes)
+    if isinstance(opened, PictureTable):
+        return read_table(opened, preprocess[0], labels, classes)
+    return read_folder(opened, preprocess[0], labels, classes)
 
 
 def peek_shapes(data: Any) -> list[tuple[int, ...]]:
@@ -74,3 +101,9 @@ def _class_labels(targets: NDArray[Any] | None, *, certain: bool) -> NDArray[Any
     if targets is None or certain or targets.dtype.kind in "iub" or (targets == np.rint(targets)).all():
         return targets
     return None
+
+
+def _extremes(array: NDArray[Any]) -> tuple[float, float] | None:
+    if array.dtype.kind not in "fiu" or array.dtype == np.uint8 or not array.size:
+        return None
+    return float(array.min()), float(array.max())

@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 
 from numpy.typing import NDArray
 
-from lepton_edge_runtime.errors import BackendError, MissingExtraError
+from lepton_edge_runtime.errors import BROKEN, BackendError, MissingExtraError, first_line
 from lepton_edge_runtime.tensors import TensorSpec
 from lepton_edge_runtime.wire import nearest
 
@@ -30,7 +30,11 @@ class Backend(Protocol):
         ...
 
     def run(self) -> tuple[NDArray[Any], ...]:
-        """Run the model on what its inputs hold; the arrays returned are the caller's."""
+        """Run the model on what its inputs hold; the arrays returned are the caller's.
+
+        Raises:
+            BackendError: The engine refuses; its own words follow.
+        """
         ...
 
     def close(self) -> None:
@@ -66,7 +70,7 @@ class Engine:
 
     @property
     def installed(self) -> bool:
-        """Whether its package can be imported."""
+        """Whether its package is there; importing it may still fail."""
         return find_spec(self.package) is not None
 
 
@@ -104,12 +108,17 @@ def open_backend(
 
     Raises:
         MissingExtraError: The engine is not installed.
-        BackendError: There is no such backend, or the engine refuses the model.
+        BackendError: There is no such backend, it cannot be imported, or the engine refuses the model.
     """
     engine = find_engine(name)
     if threads < 1:
         raise ValueError(f"threads is 1 or more, not {threads}")
     if not engine.installed:
         raise MissingExtraError(f"backend {name!r}", extra=engine.extra)
-    module = cast("Opener", import_module(f"lepton_edge_runtime.backends.{engine.module}"))
+    try:
+        module = cast("Opener", import_module(f"lepton_edge_runtime.backends.{engine.module}"))
+    except ImportError as problem:
+        raise BackendError(
+            f"{engine.distribution} {BROKEN}: {first_line(problem)}; install what it needs, or another version of it"
+        ) from problem
     return module.open_backend(content, threads=threads, shapes=shapes or {})

@@ -24,6 +24,8 @@ _ORT_ERRORS = (
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
 )
+# What the binding and numpy make of a broken file: names that are no text, sizes that no memory holds.
+_PYTHON_ERRORS = (ValueError, RuntimeError, MemoryError)
 _DTYPES = {
     "tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64",
     "tensor(int8)": "int8", "tensor(uint8)": "uint8", "tensor(int16)": "int16", "tensor(uint16)": "uint16",
@@ -57,7 +59,10 @@ class OnnxBackend:
 
     def run(self) -> tuple[NDArray[Any], ...]:
         """Run the model on what its inputs hold."""
-        return tuple(self._session.run(self._names, self._feed))
+        try:
+            return tuple(self._session.run(self._names, self._feed))
+        except _ORT_ERRORS as refused:
+            raise _refusal(refused) from refused
 
     def close(self) -> None:
         """Free the session."""
@@ -73,10 +78,10 @@ def open_backend(content: bytes, *, threads: int, shapes: Mapping[str, tuple[int
     saturates = saturating_processor()
     try:
         read_onnx(content)
-        session = ort.InferenceSession(content, _options(threads, exact=saturates), providers=["CPUExecutionProvider"])
+        session = _session(content, _options(threads, exact=saturates))
         return OnnxBackend(session, shapes, notes=(_PRECISION_NOTE,) if saturates else ())
-    except (*_ORT_ERRORS, ModelFileError, MemoryError) as refused:
-        raise BackendError(f"ONNX Runtime cannot run this model: {_sentence(refused)}") from refused
+    except (*_ORT_ERRORS, *_PYTHON_ERRORS, ModelFileError) as refused:
+        raise _refusal(refused) from refused
 
 
 @cache
@@ -87,9 +92,14 @@ def saturating_processor() -> bool:
     processor flags, which emulators and containers misreport, multiply 255 × 127 a few times and look.
     """
     probe = files("lepton_edge_runtime.backends").joinpath("saturation_probe.onnx").read_bytes()
-    session = ort.InferenceSession(probe, _options(1, exact=False), providers=["CPUExecutionProvider"])
+    session = _session(probe, _options(1, exact=False))
     (product,) = session.run(None, {"x": np.full((4, 64), 255, np.uint8)})
     return bool(product.flat[0] != 64 * 255 * 127)
+
+
+def _session(content: bytes, options: Any) -> Any:
+    # By default a session that fails is made a second time, after a word on standard output.
+    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
 
 
 def _options(threads: int, *, exact: bool) -> Any:
@@ -113,9 +123,9 @@ def _spec(end: Any, shape: tuple[Any, ...]) -> TensorSpec:
     return TensorSpec(name=end.name, dtype=_DTYPES[end.type], shape=tuple(shape))  # type: ignore[arg-type]  # a row of _DTYPES
 
 
-def _sentence(problem: Exception) -> str:
-    text = str(problem).split(" : ", 2)[-1]
-    sentence = text.splitlines()[0] if text else type(problem).__name__
+def _refusal(problem: Exception) -> BackendError:
+    words = str(problem).split(" : ", 2)[-1] or type(problem).__name__
+    sentence = words.splitlines()[0]
     if "IR version" in sentence or "opset" in sentence:
-        return f"{sentence} Export it with an older opset, or install a newer onnxruntime"
-    return sentence
+        sentence += " Export it with an older opset, or install a newer onnxruntime"
+    return BackendError(f"ONNX Runtime cannot run this model: {sentence}")

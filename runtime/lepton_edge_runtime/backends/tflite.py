@@ -8,8 +8,8 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from lepton_edge_runtime.backends import Backend
-from lepton_edge_runtime.errors import BackendError
-from lepton_edge_runtime.tensors import Quant, TensorSpec
+from lepton_edge_runtime.errors import BackendError, first_line
+from lepton_edge_runtime.tensors import TensorSpec, read_quant
 
 
 class TfliteBackend:
@@ -32,7 +32,10 @@ class TfliteBackend:
     def run(self) -> tuple[NDArray[Any], ...]:
         """Run the model on what its inputs hold."""
         interpreter = self._interpreter
-        interpreter.invoke()
+        try:
+            interpreter.invoke()
+        except RuntimeError as refused:
+            raise _refusal(refused) from refused
         return tuple([interpreter.get_tensor(index) for index in self._outputs])
 
     def close(self) -> None:
@@ -59,22 +62,23 @@ def open_backend(content: bytes, *, threads: int, shapes: Mapping[str, tuple[int
         interpreter.invoke()
         return TfliteBackend(interpreter)
     except (ValueError, RuntimeError, MemoryError) as refused:
-        raise BackendError(f"LiteRT cannot run this model: {_first_line(refused)}") from refused
+        raise _refusal(refused) from refused
 
 
 def _spec(detail: dict[str, Any]) -> TensorSpec:
     scales = detail["quantization_parameters"]["scales"]
+    dtype = np.dtype(detail["dtype"]).name
     quant = None
     if len(scales) == 1:
         zero_points = detail["quantization_parameters"]["zero_points"]
-        quant = Quant(float(scales[0]), int(zero_points[0]))
+        quant = read_quant(dtype, float(scales[0]), int(zero_points[0]))
     return TensorSpec(
         name=detail["name"],
-        dtype=np.dtype(detail["dtype"]).name,
+        dtype=dtype,
         shape=tuple(int(size) for size in detail["shape"]),
         quant=quant,
     )
 
 
-def _first_line(problem: Exception) -> str:
-    return next((line for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
+def _refusal(problem: Exception) -> BackendError:
+    return BackendError(f"LiteRT cannot run this model: {first_line(problem)}")

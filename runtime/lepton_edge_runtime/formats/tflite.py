@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from lepton_edge_runtime.errors import MissingExtraError, ModelFileError
+from lepton_edge_runtime.errors import ModelFileError, not_imported
 from lepton_edge_runtime.formats import CARD_KEY, OPERATORS_MAX, ModelFile, Operator, end_obstacles
 from lepton_edge_runtime.formats.metadata import METADATA_KEY, read_metadata
-from lepton_edge_runtime.tensors import OPEN, Quant, TensorSpec
+from lepton_edge_runtime.tensors import OPEN, TensorSpec, read_quant
 
 _CUSTOM = 32
 # Custom operators that LiteRT has kernels for all the same.
@@ -29,7 +29,7 @@ def read_tflite(data: bytes) -> ModelFile:
     """Return what a TFLite file says of itself.
 
     Raises:
-        MissingExtraError: LiteRT, whose schema this uses, is not installed.
+        MissingExtraError, BrokenExtraError: LiteRT, whose schema this uses, is not installed, or broken.
         ModelFileError: The bytes are no TFLite file.
     """
     schema = _schema()
@@ -68,8 +68,14 @@ def read_tflite(data: bytes) -> ModelFile:
 def _schema() -> Any:
     try:
         from ai_edge_litert import schema_py_generated  # noqa: PLC0415 - 20,000 generated lines
-    except ImportError as missing:
-        raise MissingExtraError("LiteRT (ai_edge_litert)", extra="tflite") from missing
+    except ImportError as problem:
+        raise not_imported(
+            problem,
+            "LiteRT (ai_edge_litert)",
+            package="ai_edge_litert",
+            extra="tflite",
+            remedy="install what it needs, or another version of it",
+        ) from problem
     return schema_py_generated
 
 
@@ -103,17 +109,18 @@ def _tensor_specs(graph: Any, types: dict[int, str]) -> list[TensorSpec]:
 
 
 def _tensor_spec(tensor: Any, types: dict[int, str]) -> TensorSpec:
+    dtype = types.get(tensor.Type(), f"type {tensor.Type()}")
     quantization = tensor.Quantization()
     quant = None
     if quantization is not None and quantization.ScaleLength() == 1:
         zero_point = int(quantization.ZeroPoint(0)) if quantization.ZeroPointLength() else 0
-        quant = Quant(float(quantization.Scale(0)), zero_point)
+        quant = read_quant(dtype, float(quantization.Scale(0)), zero_point)
     _bounded(tensor.ShapeLength(), _RANK_MAX, "axes of one tensor")
     name = tensor.Name() or b""
     _bounded(len(name), _NAME_BYTES_MAX, "bytes in a name")
     return TensorSpec(
         name=name.decode(),
-        dtype=types.get(tensor.Type(), f"type {tensor.Type()}"),  # type: ignore[arg-type]  # others are shown, never run
+        dtype=dtype,  # type: ignore[arg-type]  # others are shown, never run
         shape=_sizes(tensor.ShapeAsNumpy()),
         quant=quant,
     )

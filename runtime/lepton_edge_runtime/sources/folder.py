@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from lepton_edge_runtime.errors import InputError, SourceFormatError
+from lepton_edge_runtime.errors import InputError, SourceError, SourceFormatError
 from lepton_edge_runtime.images import list_images, read_image
-from lepton_edge_runtime.sources import Picture, Source
+from lepton_edge_runtime.sources import Patience, Picture, Source
+from lepton_edge_runtime.sources.address import Address
 
 
 class FolderSource:
@@ -12,6 +13,8 @@ class FolderSource:
 
     live = False
     fps = 0.0
+    reopened = 0
+    trouble: SourceError | None = None
 
     def __init__(self, paths: list[Path]) -> None:
         self._paths = iter(paths)
@@ -26,16 +29,20 @@ class FolderSource:
         except InputError:
             return Picture(None, 0.0, path.name)
 
+    def stop(self) -> None:
+        """No picture takes long to read."""
+
     def close(self) -> None:
         """Nothing is held open between pictures."""
 
 
-def open_source(address: int | Path) -> Source:
+def open_source(address: Address, patience: Patience) -> Source:
     """Open a folder of pictures, or one picture.
 
     Raises:
         SourceFormatError: The folder holds no pictures.
     """
+    del patience  # a file is there or is not
     path = Path(str(address))
     paths = list_images(path) if path.is_dir() else [path]
     if not paths:

@@ -16,9 +16,9 @@ from lepton_edge_runtime.tensors import dequantize
 
 
 def class_count(output: OutputCard) -> int:
-    """Return how many classes an output tells apart; a single sigmoid tells two."""
+    """Return how many classes an output tells apart; a single number, a sigmoid's or a score, tells two."""
     count = output.tensor.shape[-1] if output.tensor.shape else 1
-    return 2 if count == 1 and output.activation == "sigmoid" else count
+    return 2 if count == 1 and output.activation in ("sigmoid", "logits") else count
 
 
 def class_scores(real: NDArray[Any], output: OutputCard) -> NDArray[np.float32]:
@@ -29,7 +29,9 @@ def class_scores(real: NDArray[Any], output: OutputCard) -> NDArray[np.float32]:
         output: Says what they are.
     """
     real = real.astype(np.float32, copy=False)
-    if output.activation == "logits":
+    if output.activation == "logits" and real.shape[-1] == 1:
+        real = 1 / (1 + np.exp(-real))
+    elif output.activation == "logits":
         powers = np.exp(real - real.max(axis=-1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
     if class_count(output) != real.shape[-1]:

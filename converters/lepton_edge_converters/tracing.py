@@ -1,0 +1,64 @@
+"""The model as a graph, its loops written out or left alone, as the scheme can bear."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from lepton_edge_converters.facts import ModelFacts
+from lepton_edge_converters.load.opened import OpenedModel
+from lepton_edge_converters.preparation import Job, Plan
+
+# Written out, each step is a dozen operators; past this a file is slow to convert, to load and to run.
+_UNROLLED_STEPS_MAX = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """A traced model, and what became of the job on the way.
+
+    Attributes:
+        shipped: The SavedModel that the shipped files are made of.
+        compared: The one that float files are made of, for comparison: its loops are loops.
+        job: With the scheme that can be carried out.
+        plan: With a sentence more where that is another than was asked for.
+    """
+
+    shipped: Path
+    compared: Path
+    job: Job
+    plan: Plan
+
+
+def trace(opened: OpenedModel, plan: Plan, job: Job) -> Tracing:
+    """Return the traced model, ready for the job's scheme.
+
+    TensorFlow's converter dies of a loop in 8 bits. A short one is written out step by step; a long one, or one
+    whose length is not fixed, keeps float activations (``dynamic``), and the report says so.
+    """
+    job.progress("tracing the model", 0, 1)
+    rolled = job.folder / "traced"
+    if not opened.trace(plan.facts, rolled) or job.recipe.scheme != "int8":
+        return Tracing(rolled, rolled, job, plan)
+    steps = _steps(plan.facts)
+    if steps <= _UNROLLED_STEPS_MAX:
+        unrolled = job.folder / "unrolled"
+        if not opened.trace(plan.facts, unrolled, unroll=True):
+            note = f"the model's loops are written out, {steps} steps each: a loop has no 8-bit form in TFLite"
+            return Tracing(unrolled, rolled, job, _noted(plan, note))
+    note = (
+        "int8 was asked for, and the model has loops, which have no 8-bit form in TFLite"
+        f"{f' and are too long to be written out ({steps} steps)' if steps > _UNROLLED_STEPS_MAX else ''}: "
+        "weights are stored in 8 bits, and computed with in float (scheme 'dynamic')"
+    )
+    recipe = msgspec.structs.replace(job.recipe, scheme="dynamic", io="float32")
+    return Tracing(rolled, rolled, replace(job, recipe=recipe), _noted(plan, note))
+
+
+def _steps(facts: ModelFacts) -> int:
+    """Return the length of the longest sequence that goes in: the first axis of what is no picture."""
+    return max((end.shape[0] or 0 for end in facts.inputs if end.shape), default=0)
+
+
+def _noted(plan: Plan, note: str) -> Plan:
+    return replace(plan, warnings=(*plan.warnings, note))

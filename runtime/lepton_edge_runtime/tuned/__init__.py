@@ -1,0 +1,1 @@
+"""Choices of engine that ``tune`` has made, as they are stored and found again."""
