@@ -1,10 +1,11 @@
 # Everything sets itself up in .venv from constraints.txt: `make demo` and `make test` work on a fresh machine.
 PYTHON ?= python3
+CONSTRAINTS ?= constraints.txt
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test lint check fuzz bench docs v4l2 clean
+.PHONY: demo test lint check fuzz bench dist-check docs v4l2 clean
 
 demo: $(READY)  ## train, convert and run a digit reader
 	$(BIN)/lepton-edge demo -o build/demo
@@ -26,17 +27,20 @@ fuzz: $(READY)  ## break files by the thousand; ARGS="--seconds 600 --group mode
 bench: $(READY)  ## speed, side by side with bare engines
 	$(BIN)/python -m benchmarks $(ARGS)
 
+dist-check: $(READY)  ## both wheels, built, installed into clean environments and run
+	PYTHONPATH=tests $(BIN)/python -m dist_check $(ARGS)
+
 v4l2:  ## Debian, as root: what the test of a real V4L2 camera needs
 	tests/v4l2/prepare build/v4l2
 
 docs: $(READY)  ## write docs/cli.md anew from the commands' own help
 	$(BIN)/python docs/write_cli.py
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo]' --group dev
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable '.[demo]' --group dev
 	@touch $@
 
 clean:  ## remove what the above made

@@ -14,6 +14,8 @@ The names below are the public ones; each is loaded when it is first used, so th
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from lepton_edge_runtime import __version__ as __version__
+
 if TYPE_CHECKING:
     from lepton_edge_converters.errors import GateRefusedError as GateRefusedError
     from lepton_edge_converters.pipeline import convert as convert
@@ -35,8 +37,6 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.results import Tensors as Tensors
     from lepton_edge_runtime.tuning import tune as tune
     from lepton_edge_runtime.verification import verify as verify
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "Bundle": "lepton_edge_runtime.bundle",

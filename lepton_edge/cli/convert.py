@@ -38,7 +38,7 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     default="int8",
     show_default=True,
     metavar="NAME|FILE",
-    help="float32, float16, int8, or a .toml file.",
+    help="float32, float16, dynamic, int8, or a .toml file.",
 )
 @click.option(
     "--io",

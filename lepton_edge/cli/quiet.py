@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +13,8 @@ _GREETINGS = (
     "INFO: Applying",
     "WARNING: All log messages before absl::InitializeLog()",
 )
+
+_OPENCV_ERRORS = 2  # LOG_LEVEL_ERROR, which OpenCV 4 does not name in Python
 
 
 @contextmanager
@@ -29,7 +30,8 @@ def quiet_engines() -> Iterator[None]:
     except OSError:  # standard error is closed
         yield
         return
-    with tempfile.TemporaryFile() as buffer:
+    # In memory: a device's file system may be read-only, temporary folder and all.
+    with os.fdopen(os.memfd_create("standard error"), "w+b") as buffer:
         os.dup2(buffer.fileno(), 2)
         try:
             yield
@@ -49,5 +51,7 @@ def quiet_opencv() -> None:
     Before a video or stream is first opened; FFmpeg's level is set for a process, and only in this way.
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
-    logging = opencv().utils.logging
-    logging.setLogLevel(logging.LOG_LEVEL_ERROR)
+    cv2 = opencv()
+    # OpenCV 4 has it at the top, OpenCV 5 in a module of its own.
+    set_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel
+    set_level(_OPENCV_ERRORS)

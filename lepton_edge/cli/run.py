@@ -85,8 +85,8 @@ def command(
     if save is not None and save.exists() and not force:
         raise click.UsageError(f"{save} exists already; replace it with --force")
     choices = cache_folder(cache, unused=no_cache)
-    quiet_opencv()
     with ExitStack() as stack:
+        # The engine first: where nothing is installed yet, it is the engine that decides which extra is wanted.
         with quiet_engines():
             opened = stack.enter_context(
                 open_model(
@@ -102,6 +102,7 @@ def command(
             )
         for assumption in opened.assumptions:
             click.echo(f"lepton-edge: assumed: {assumption}", err=True)
+        quiet_opencv()
         window = stack.enter_context(Window(f"{model.stem} - q to quit")) if show else None
         camera = stack.enter_context(Camera(source))
         recorder = stack.enter_context(Recorder(save, fps=camera.fps or _FALLBACK_FPS)) if save else None

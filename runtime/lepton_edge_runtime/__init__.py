@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.results import Tensors as Tensors
     from lepton_edge_runtime.tuning import tune as tune
 
+# The one place of the version, read by both builds; a static string: importlib.metadata costs 0.1 s at each import.
+__version__ = "0.1.0"
+
 _HOMES = {
     "Bundle": "bundle",
     "Camera": "camera",

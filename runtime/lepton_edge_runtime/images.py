@@ -18,7 +18,7 @@ IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".t
 
 @cache
 def opencv() -> ModuleType:
-    """Return ``cv2``, any version from 4.8, wheel or the system's own.
+    """Return ``cv2``, any version from 4.6, wheel or the system's own.
 
     Raises:
         MissingExtraError: There is none.

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from lepton_edge.cli import COMMANDS
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "runtime" / "README.md"])
 
 
 def test_docs_cli_is_what_the_commands_say():
@@ -25,6 +26,17 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_shown_are_commands_that_exist(page):
+    blocks = re.findall(
+        r"^```(?:console|yaml|ini|dockerfile)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    for name, rest in re.findall(r"lepton-edge (?!-)(\w+) ([^|>;\n]*)", "\n".join(blocks).replace("\\\n", " ")):
+        assert name in COMMANDS, name
+        known = {one for option in import_module(f"lepton_edge.cli.{name}").command.params for one in option.opts}
+        assert set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", rest)) <= known, (name, rest)
 
 
 def test_every_room_of_the_tree_is_in_the_architecture_page():

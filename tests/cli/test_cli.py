@@ -310,6 +310,8 @@ class Stopping:
 
     live = True
     fps = 30.0
+    reopened = 0
+    trouble = None
 
     def __init__(self, pictures, error):
         self.pictures = iter(pictures)
@@ -321,6 +323,9 @@ class Stopping:
             raise self.error
         return Picture(np.ascontiguousarray(picture), 0.0)
 
+    def stop(self):
+        pass
+
     def close(self):
         pass
 
@@ -328,7 +333,7 @@ class Stopping:
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_camera_that_fails_is_told_after_where_its_frames_went(command, bundle, pictures, monkeypatch, as_json):
     device = Stopping(pictures[0][:7], SourceTimeoutError("camera 0 stopped giving pictures"))
-    monkeypatch.setattr(camera_module, "open_source", lambda address: device)
+    monkeypatch.setattr(camera_module, "open_source", lambda address, patience: device)
     status, out, err = command("run", bundle, "--camera", "0", *(["--json"] if as_json else []))
     assert status == 1
     assert err.splitlines()[-1] == "lepton-edge: camera 0 stopped giving pictures"
@@ -347,7 +352,7 @@ def test_a_saved_film_of_a_camera_lasts_as_long_as_it_was_watched(command, bundl
     device.read = lambda: clock.wait(0.05) or read()  # and far fewer than it gives
     film = tmp_path / "film.avi"
     with monkeypatch.context() as patch:
-        patch.setattr(camera_module, "open_source", lambda address: device)
+        patch.setattr(camera_module, "open_source", lambda address, patience: device)
         status, out, _ = command("run", bundle, "--camera", "0", "--max-frames", "5", "--save", film)
     assert (status, len(out.splitlines())) == (0, 5)
     with Camera(film) as camera:

@@ -177,7 +177,7 @@ def test_constants_of_element_wise_operators_are_real():
     (multiply,) = [node for node in model.graph.node if node.op_type == "Mul"]
     (gain,) = [constants[name] for name in multiply.input if name in constants]
     assert gain.dtype == np.float32
-    assert gain == np.float32(0.03) * (64 - 3)
+    assert gain == np.float32(0.03) * np.float32(64 - 3)
 
 
 def test_every_quantizer_owns_its_constants():

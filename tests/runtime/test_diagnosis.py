@@ -267,9 +267,9 @@ def test_what_opencv_can_do_is_read_from_how_it_was_built(tmp_path, built, words
 
 
 def test_an_old_opencv_is_a_problem(tmp_path):
-    answer = {"version": "4.6.0", "build": ""}
+    answer = {"version": "4.5.1", "build": ""}
     found = doctor(surroundings(tmp_path, probe=lambda name: answer if name == "cv2" else {}, packages={}))
-    assert found.find("OpenCV").detail.startswith("4.6.0 (the system's own); 4.8 or newer")
+    assert found.find("OpenCV").detail.startswith("4.5.1 (the system's own); 4.6 or newer")
 
 
 # Engines

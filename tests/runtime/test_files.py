@@ -119,7 +119,7 @@ def test_drawing_leaves_the_frame_alone(bundle, frame):
     with le.open_model(bundle) as model:
         drawn = draw(model(large), large)
     np.testing.assert_array_equal(large, before)
-    assert (drawn[:40, :60] == 255).any()  # white letters in the corner
+    assert (drawn[:40, :60] > 200).any()  # white letters in the corner; smoothed, OpenCV 4 leaves none at 255
     np.testing.assert_array_equal(drawn[-100:], before[-100:])
 
 

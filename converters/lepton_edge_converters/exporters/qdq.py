@@ -198,6 +198,8 @@ class _Graph:
         if node.op_type == "Pad":
             self._shift_padding(node)
             return
+        if node.op_type == "Concat" and any(name not in kinds and name not in self.constants for name in node.input):
+            raise CannotDeriveError("rows of a table of constants are joined with activations")
         for i, name in enumerate(node.input):
             # A constant beside an activation, as in Concat, is stored as the activation is.
             if name in self.constants and self.constants[name].dtype == np.int8 and name not in kinds:

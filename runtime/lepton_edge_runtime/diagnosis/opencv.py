@@ -21,7 +21,7 @@ _ABILITIES: Mapping[str, str] = {
     "GStreamer": r"^\s*GStreamer:\s*(\S+)",
 }
 _WHEEL = "pip install opencv-python-headless"
-_OLDEST = (4, 8)
+_OLDEST = (4, 6)
 _NEEDS_NUMPY_2 = (4, 12)
 
 
@@ -58,7 +58,7 @@ def _absent(at: Surroundings, flavours: list[str], problem: str) -> Finding:
 
 def _version(at: Surroundings, version: str, origin: str) -> Finding:
     if _numbers(version) < _OLDEST:
-        return Finding("OpenCV", "problem", f"{version} ({origin}); 4.8 or newer is needed", install(at, "camera"))
+        return Finding("OpenCV", "problem", f"{version} ({origin}); 4.6 or newer is needed", install(at, "camera"))
     return Finding("OpenCV", "good", f"{version} ({origin})")
 
 

@@ -24,7 +24,9 @@ PARTS: Mapping[str, Part] = {
     "": Part("everything", ("numpy", "msgspec")),
     "tflite": Part("running .tflite models", ("ai-edge-litert", "flatbuffers")),
     "onnx": Part("running .onnx models", ("onnxruntime",)),
-    "convert": Part("converting Keras models", ("tensorflow", "keras", "onnx", "tf2onnx", "rich"), workstation=True),
+    "convert": Part(
+        "converting Keras models", ("tensorflow", "keras", "tf-keras", "onnx", "tf2onnx", "rich"), workstation=True
+    ),
     "demo": Part("the demo", ("scikit-learn",), workstation=True),
 }
 """By extra; OpenCV has four flavours, and a module of its own."""
