@@ -126,8 +126,3 @@ def hash_in_memory(model: Any) -> str:
         digest.update(f"{values.dtype}{values.shape}".encode())
         digest.update(values.tobytes())
     return digest.hexdigest()
-
-
-def first_line(problem: Exception) -> str:
-    """Return the first line of a library's error that says something."""
-    return next((line.strip() for line in str(problem).splitlines() if line.strip()), type(problem).__name__)

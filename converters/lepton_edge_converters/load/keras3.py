@@ -18,7 +18,6 @@ from lepton_edge_converters.load.custom import unknown_name
 from lepton_edge_converters.load.describe import (
     activation_of,
     checked_batch,
-    first_line,
     fixed_input,
     flat_layers,
     hash_in_memory,
@@ -28,6 +27,7 @@ from lepton_edge_converters.load.describe import (
     unique,
     unrolled,
 )
+from lepton_edge_runtime.errors import first_line
 
 Shape = tuple[int | None, ...]
 _HALF = ("float16", "bfloat16")

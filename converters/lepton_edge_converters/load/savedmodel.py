@@ -13,12 +13,12 @@ from lepton_edge_converters.errors import LoadError
 from lepton_edge_converters.facts import EndFacts, ModelFacts
 from lepton_edge_converters.load.describe import (
     checked_batch,
-    first_line,
     fixed_input,
     refuse_broken_weights,
     sample_shape,
 )
 from lepton_edge_runtime.card import Activation
+from lepton_edge_runtime.errors import first_line
 from lepton_edge_runtime.wire import nearest
 
 _DEFAULT = "serving_default"
