@@ -65,10 +65,10 @@ def group() -> None:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     logging.basicConfig(level=logging.WARNING, format="lepton-edge: %(message)s")
-    sys.exit(run(arguments))
+    sys.exit(execute(arguments))
 
 
-def run(arguments: list[str] | None = None) -> int:
+def execute(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     try:
         result: Any = group.main(arguments, prog_name="lepton-edge", standalone_mode=False)

@@ -39,7 +39,7 @@ def test_every_command_has_help(command, name):
 
 
 def test_help_lists_the_commands_without_loading_them():
-    code = "import sys; from lepton_edge.cli import run; run(['--help']); print('numpy' in sys.modules)"
+    code = "import sys; from lepton_edge.cli import execute; execute(['--help']); print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
     assert all(f"  {name} " in done.stdout for name in COMMANDS)

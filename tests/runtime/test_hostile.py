@@ -12,6 +12,7 @@ import small_models
 from small_bundle import CARD, GOLDEN, MANIFEST, MEMBERS, rewritten, with_manifest
 
 import lepton_edge as le
+from lepton_edge.cli import execute
 from lepton_edge_runtime.bundle import Bundle, write_bundle
 from lepton_edge_runtime.card import decode_card, encode_card
 from lepton_edge_runtime.errors import BackendError, BundleError, LeptonError, ModelFileError
@@ -155,11 +156,9 @@ class TestCard:
         assert is_plain("Crème brûlée, 日本") and not is_plain("\x7f")  # noqa: PT018 - one fact, both ways
 
     def test_an_error_cannot_write_on_the_terminal(self, tmp_path, capsys):
-        from lepton_edge.cli import run
-
         content = small_models.TfliteFile(operators=[("\x1b]0;evil\x07", ["x"], ["y"])]).build()
         (tmp_path / "m.tflite").write_bytes(content)
-        assert run(["adopt", str(tmp_path / "m.tflite"), "-o", str(tmp_path / "m.lepton")]) == 1
+        assert execute(["adopt", str(tmp_path / "m.tflite"), "-o", str(tmp_path / "m.lepton")]) == 1
         assert "\x1b" not in capsys.readouterr().err
 
     def test_labels_in_a_file_lose_their_control_characters(self, tmp_path):
