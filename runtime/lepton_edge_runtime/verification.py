@@ -49,7 +49,7 @@ def verify(path: str | Path, *, threads: int = 1) -> list[Check]:
             untried = [Check(_golden(name), "skipped", "the bundle was changed") for name in BACKENDS]
             return [Check(HASHES, "failed", str(changed)), *untried]
         checks = [Check(HASHES, "passed", f"{len(bundle.manifest.members)} members are as the manifest says")]
-        return checks + [_guarded(name, path, threads, probe) for name in BACKENDS]
+        return checks + [_check_engine(name, bundle, threads, probe) for name in BACKENDS]
 
 
 def _check_bare(path: Path, probe: Probe) -> list[Check]:
@@ -69,11 +69,17 @@ def _check_bare(path: Path, probe: Probe) -> list[Check]:
     return [*checks, Check(what, "passed", f"answers zeros, {probed.engine}; there are no golden samples")]
 
 
-def _guarded(name: str, path: Path, threads: int, probe: Probe) -> Check:
+def _check_engine(name: str, bundle: Bundle, threads: int, probe: Probe) -> Check:
+    engine = BACKENDS[name]
+    what = _golden(name)
+    if engine.member not in bundle:
+        return Check(what, "skipped", f"the bundle has no {engine.member}")
+    if not engine.installed:
+        return Check(what, "skipped", f"{engine.distribution} is not installed")
     try:
-        check: Check = probe.call("lepton_edge_runtime.verification:check_backend", name, path, threads)
+        check: Check = probe.call("lepton_edge_runtime.verification:answer_golden", name, bundle.path, threads)
     except ModelCrashesError as crash:
-        return Check(_golden(name), "failed", str(crash))
+        return Check(what, "failed", str(crash))
     return check
 
 
@@ -81,25 +87,21 @@ def _golden(name: str) -> str:
     return f"golden samples, {name}"
 
 
-def check_backend(name: str, path: Path, threads: int) -> Check:
-    """Return whether a backend answers a bundle's golden samples; runs in the child."""
+def answer_golden(name: str, path: Path, threads: int) -> Check:
+    """Return whether an installed backend answers a bundle's golden samples; runs in the child."""
     candidate = read_candidate(path)
-    engine = BACKENDS[name]
+    member = BACKENDS[name].member
     what = _golden(name)
-    if engine.member not in candidate.members:
-        return Check(what, "skipped", f"the bundle has no {engine.member}")
-    if not engine.installed:
-        return Check(what, "skipped", f"{engine.distribution} is not installed")
     if candidate.golden is None:
         return Check(what, "skipped", "the bundle has no golden samples")
     try:
         runner = open_proved(candidate, name, threads)
-        differences = check_golden(runner, candidate, engine.member)
+        differences = check_golden(runner, candidate, member)
         runner.backend.close()
     except BackendError as refused:
         # An engine that cannot be imported has not answered, and says nothing of the bundle.
         return Check(what, "skipped" if isinstance(refused.__cause__, ImportError) else "failed", str(refused))
-    limits = (candidate.tolerance or {}).get(engine.member, (0.0,) * len(differences))
+    limits = (candidate.tolerance or {}).get(member, (0.0,) * len(differences))
     worst = ", ".join(f"{difference:.3g} of {limit:.3g}" for difference, limit in zip(differences, limits, strict=True))
     detail = f"{len(candidate.golden())} samples, {engine_version(name)}, largest difference {worst}"
     return Check(what, "passed", detail + "".join(f"; {note}" for note in runner.backend.notes))

@@ -271,7 +271,17 @@ def test_verify_that_proved_nothing_says_so_and_exits_with_1(command, bundle, mo
     status, out, err = command("verify", bundle, *(["--json"] if as_json else []))
     assert status == 1
     assert out.count("skipped") == 2
-    assert err == "lepton-edge: no engine has answered the golden samples, so nothing is proved of the model\n"
+    assert err == "lepton-edge: no engine has answered, so nothing is proved of the model\n"
+
+
+def test_verify_of_a_bare_file_proves_nothing_without_its_engine(command, tmp_path, monkeypatch):
+    (tmp_path / "m.tflite").write_bytes(small_models.picture_classifier().build())
+    assert command("verify", tmp_path / "m.tflite")[0] == 0
+    monkeypatch.setattr("lepton_edge_runtime.backends.find_spec", lambda package: None)
+    status, out, err = command("verify", tmp_path / "m.tflite")
+    assert status == 1
+    assert "skipped  first run, tflite: ai-edge-litert is not installed" in out
+    assert err == "lepton-edge: no engine has answered, so nothing is proved of the model\n"
 
 
 def test_run_prints_a_line_a_frame_and_says_where_all_went(command, bundle, video):

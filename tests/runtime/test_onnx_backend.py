@@ -13,7 +13,7 @@ from lepton_edge_runtime.backends import onnx as backend
 from lepton_edge_runtime.backends import open_backend
 from lepton_edge_runtime.bundle import Bundle
 from lepton_edge_runtime.errors import BackendError
-from lepton_edge_runtime.verification import check_backend
+from lepton_edge_runtime.verification import answer_golden
 
 
 def test_the_probe_is_what_it_says():
@@ -46,7 +46,7 @@ def test_exact_kernels_are_asked_for_only_where_the_processor_overflows(bundle, 
 
 def test_exact_kernels_answer_as_the_golden_samples_say(bundle, monkeypatch):
     monkeypatch.setattr(backend, "saturating_processor", lambda: True)
-    check = check_backend("onnx", bundle, 1)
+    check = answer_golden("onnx", bundle, 1)
     assert check.outcome == "passed"
     assert "x64quantprecision=1" in check.detail
 
