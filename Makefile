@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test lint check bench dist-check docs v4l2 clean
+.PHONY: demo test lint check fuzz bench dist-check docs v4l2 clean
 
 demo: $(READY)  ## train, convert and run a digit reader
 	$(BIN)/lepton-edge demo -o build/demo
@@ -20,6 +20,9 @@ lint: $(READY)  ## style, types, and which way imports point
 	$(BIN)/lint-imports --no-cache
 
 check: lint test  ## what CI runs
+
+fuzz: $(READY)  ## break files by the thousand; ARGS="--seconds 600 --group models", also --group engines
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
 
 bench: $(READY)  ## speed, side by side with bare engines
 	$(BIN)/python -m benchmarks $(ARGS)

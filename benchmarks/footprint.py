@@ -13,7 +13,7 @@ from benchmarks.children import run_child
 from benchmarks.table import Cell, Table, at_most, side_by_side
 from benchmarks.workshop import Workshop
 from lepton_edge_runtime.choice import check_golden, engine_version, open_proved
-from lepton_edge_runtime.model import read_candidate
+from lepton_edge_runtime.opening import read_candidate
 from lepton_edge_runtime.timing import time_interleaved
 
 _RUNS = 7

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lepton_edge_converters.pipeline import convert as convert
     from lepton_edge_converters.recipe import Recipe as Recipe
     from lepton_edge_converters.report import Report as Report
+    from lepton_edge_runtime.adoption import adopt as adopt
     from lepton_edge_runtime.benchmark.bench import bench as bench
     from lepton_edge_runtime.bundle import Bundle as Bundle
     from lepton_edge_runtime.camera import Camera as Camera
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.model import open_model as open_model
     from lepton_edge_runtime.preprocess import Preprocess as Preprocess
     from lepton_edge_runtime.results import Classes as Classes
+    from lepton_edge_runtime.results import Detections as Detections
     from lepton_edge_runtime.results import Tensors as Tensors
     from lepton_edge_runtime.tuning import tune as tune
     from lepton_edge_runtime.verification import verify as verify
@@ -40,6 +42,7 @@ _HOMES = {
     "Bundle": "lepton_edge_runtime.bundle",
     "Camera": "lepton_edge_runtime.camera",
     "Classes": "lepton_edge_runtime.results",
+    "Detections": "lepton_edge_runtime.results",
     "Frame": "lepton_edge_runtime.frame",
     "GateRefusedError": "lepton_edge_converters.errors",
     "LeptonError": "lepton_edge_runtime.errors",
@@ -48,6 +51,7 @@ _HOMES = {
     "Recipe": "lepton_edge_converters.recipe",
     "Report": "lepton_edge_converters.report",
     "Tensors": "lepton_edge_runtime.results",
+    "adopt": "lepton_edge_runtime.adoption",
     "bench": "lepton_edge_runtime.benchmark.bench",
     "convert": "lepton_edge_converters.pipeline",
     "doctor": "lepton_edge_runtime.diagnosis",

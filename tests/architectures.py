@@ -94,6 +94,12 @@ def _activations(keras, layers):
     return keras.Model(numbers, layers.PReLU()(x))
 
 
+def _half_used_split(keras, layers):
+    numbers = keras.Input((16,), name="numbers")
+    first, _, _, last = keras.ops.split(layers.Dense(16, activation="relu")(numbers), 4, axis=-1)
+    return keras.Model(numbers, layers.Dense(3)(layers.Add()([first, last])))
+
+
 BUILDERS = {
     "conv1d": _conv1d,
     "conv3d": _conv3d,
@@ -104,6 +110,7 @@ BUILDERS = {
     "attention": _attention,
     "unlike": _unlike,
     "activations": _activations,
+    "half_used_split": _half_used_split,
 }
 SAMPLES = {
     "conv1d": {"signal": (64, 2)},
@@ -115,4 +122,5 @@ SAMPLES = {
     "attention": {"tokens": (12,)},
     "unlike": {"tokens": (6,), "sensor": (4,)},
     "activations": {"numbers": (16,)},
+    "half_used_split": {"numbers": (16,)},
 }

@@ -16,12 +16,14 @@ from lepton_edge_runtime.card import Activation, Card, InputCard, OutputCard
 from lepton_edge_runtime.errors import PreprocessError
 from lepton_edge_runtime.formats import ModelFile
 from lepton_edge_runtime.preprocess import Preprocess, picture_shape
-from lepton_edge_runtime.tasks import TASKS
 from lepton_edge_runtime.tensors import TensorSpec
 
 _UNIT_RANGE_MAX = 1.5  # samples that reach further are bytes in floats
 _RANGE_SLACK = 0.05  # resizing with a cubic filter, or noise, overshoots a little
 _RANGE_USED_MIN = 0.02  # the darkest of real pictures use more of their range; 0..1 in 0..255 uses 0.004
+
+_TASKS = ("classify", "raw")
+"""What the converter can judge; others need a head that only their author knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,8 @@ def class_count(facts: ModelFacts, labels: tuple[str, ...], task: str | None) ->
     Raises:
         SamplesError: There are more or fewer labels, or no such task.
     """
-    if task is not None and task not in TASKS:
-        raise SamplesError(f"no task {task!r}; there are: {', '.join(TASKS)}")
+    if task not in (None, *_TASKS):
+        raise SamplesError(f"no task {task!r} for a converted model; there are: {', '.join(_TASKS)}")
     output = facts.outputs[0]
     if task == "raw" or len(facts.outputs) != 1 or len(output.shape) != 1 or output.shape[0] is None:
         if task == "classify" or labels:

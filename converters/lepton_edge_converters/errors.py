@@ -4,7 +4,6 @@ LeptonError
 ├── RecipeError                 RECIPE                a recipe that cannot be read, or asks for what there is not
 ├── LoadError                   LOAD                  a model that cannot be loaded or converted
 ├── SamplesError                SAMPLES               pictures or arrays that do not fit the model
-├── OutputError                 OUTPUT                the bundle cannot be written where it was asked for
 ├── ConversionError             CONVERSION            a converter library refused the model
 │   └── WorkerCrashedError      WORKER_CRASHED        ... or killed its process
 └── GateRefusedError            GATE                  the converted model is not good enough to ship
@@ -34,12 +33,6 @@ class SamplesError(LeptonError):
     """Pictures, arrays or labels that do not fit the model."""
 
     code = "SAMPLES"
-
-
-class OutputError(LeptonError):
-    """The bundle cannot be written where it was asked for."""
-
-    code = "OUTPUT"
 
 
 class ConversionError(LeptonError):

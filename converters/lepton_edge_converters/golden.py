@@ -12,15 +12,10 @@ from lepton_edge_converters.errors import ConversionError
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.samples import SyntheticSamples, store
 from lepton_edge_runtime.card import OutputCard
-from lepton_edge_runtime.golden import Golden, encode_golden
+from lepton_edge_runtime.golden import FLOAT_SHARE, ONNX_FLOAT_SHARE, ONNX_STEPS, Golden, encode_golden
 from lepton_edge_runtime.preprocess import Preprocess
 
 _SAMPLES = 4
-# Float kernels of other processors differ in the last digits; a wrong file differs in the first ones.
-_FLOAT_SHARE = 1e-3
-# ONNX Runtime's integer kernels differ by a few steps between processors.
-_ONNX_STEPS = 4.0
-_ONNX_FLOAT_SHARE = 0.02
 
 
 def make_golden(
@@ -78,8 +73,8 @@ def _tolerance(
     here = float(np.abs(expected.astype(np.float64) - answer.astype(np.float64)).max(initial=0.0))
     exact = artefact.backend == "tflite"
     if output.tensor.quant is not None:
-        return 0.0 if exact else max(_ONNX_STEPS, 2 * here)
+        return 0.0 if exact else max(ONNX_STEPS, 2 * here)
     if np.dtype(output.tensor.dtype).kind in "iub":
         return 0.0 if exact else 2 * here
-    share = _FLOAT_SHARE if exact or not integers else _ONNX_FLOAT_SHARE
+    share = FLOAT_SHARE if exact or not integers else ONNX_FLOAT_SHARE
     return max(share * largest, 2 * here, 1e-6)

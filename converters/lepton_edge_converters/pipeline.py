@@ -15,7 +15,7 @@ from typing import Any
 
 from lepton_edge_converters import cards
 from lepton_edge_converters.artefacts import Artefact
-from lepton_edge_converters.errors import GateRefusedError, OutputError
+from lepton_edge_converters.errors import GateRefusedError
 from lepton_edge_converters.gates.judge import judge
 from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import open_for_conversion
@@ -26,10 +26,11 @@ from lepton_edge_converters.report import Report
 from lepton_edge_converters.summary import summarize, write_report
 from lepton_edge_converters.tracing import Tracing, trace
 from lepton_edge_converters.worker import Progress, Worker
+from lepton_edge_runtime.bundle import check_output
 from lepton_edge_runtime.card import encode_card
-from lepton_edge_runtime.errors import MissingExtraError
+from lepton_edge_runtime.errors import MissingExtraError, OutputError
 from lepton_edge_runtime.formats.tflite import read_tflite
-from lepton_edge_runtime.model import read_labels
+from lepton_edge_runtime.opening import read_labels
 from lepton_edge_runtime.preprocess import Preprocess
 
 _TIMING_SECONDS = 2.0
@@ -98,7 +99,7 @@ def convert(
     begin = monotonic()
     if find_spec("tensorflow") is None:
         raise MissingExtraError("the converter (TensorFlow)", extra="convert")
-    output = _checked_output(Path(output), force=force)
+    output = check_output(Path(output), force=force)
     recipe = load_recipe(
         recipe,
         io=io,
@@ -172,23 +173,6 @@ def _export_onnx(plan: Plan, scheme: str, canonical: Artefact, traced: Path, job
     route = job.call("exporters.onnx:export_onnx", canonical.path, traced, plan.facts, scheme, plan.calibration, path)
     job.call("exporters.embed:embed_card_in_file", path, encode_card(canonical.card))
     return Artefact(f"ONNX {scheme}", "onnx", path, canonical.card, route)
-
-
-def _checked_output(output: Path, *, force: bool) -> Path:
-    if output.suffix != ".lepton":
-        raise OutputError(f"a bundle is called NAME.lepton, not {output.name}")
-    if not output.parent.is_dir():
-        raise OutputError(f"there is no folder {output.parent} to write {output.name} into")
-    if output.is_dir():
-        raise OutputError(f"{output} is a folder; a bundle is one file")
-    try:
-        with tempfile.TemporaryFile(dir=output.parent):
-            pass  # now rather than after the whole conversion
-    except OSError as problem:
-        raise OutputError(f"cannot write into {output.parent}: {problem.strerror}") from problem
-    if output.exists() and not force:
-        raise OutputError(f"{output} exists already; replace it with --force (force=True)")
-    return output
 
 
 def _read_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:

@@ -1,124 +1,27 @@
-"""One process for the conversions that can kill a process: started once, replaced after a crash.
-
-Jobs are functions named ``module:function``, so that the parent never imports TensorFlow. What the
-converter libraries print goes to a log, and the end of that log into the error of a crash.
-"""
+"""One process for the conversions that can kill a process: all that imports TensorFlow runs in it."""
 
 import os
-import signal
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable
-from importlib import import_module
-from multiprocessing.connection import Connection, Pipe
-from pathlib import Path
-from threading import Thread
-from time import sleep
-from typing import Any
 
 from lepton_edge_converters.errors import ConversionError, WorkerCrashedError
-from lepton_edge_runtime.closing import Closing
-from lepton_edge_runtime.errors import LeptonError
+from lepton_edge_runtime.process import ChildProcess, Progress, report_progress
 
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
+__all__ = ["Progress", "Worker", "report_progress"]
 
 
-class Worker(Closing):
-    """A child process that runs jobs one after the other.
+class Worker(ChildProcess):
+    """A child process that runs conversions one after the other.
+
+    A job that ends in an error of a converter library raises ConversionError, one that kills the process
+    WorkerCrashedError.
 
     Args:
         verbose: Let the converter libraries print to standard error instead of the log.
     """
 
     def __init__(self, *, verbose: bool = False) -> None:
-        self._verbose = verbose
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this object
-        self._process: subprocess.Popen[bytes] | None = None
-        self._pipe: Connection | None = None
-
-    def call(self, job: str, *arguments: Any, progress: Progress | None = None) -> Any:
-        """Return what the job returns for these arguments.
-
-        Args:
-            job: ``module:function``; both ends import it.
-            arguments: Values that pickle.
-            progress: Called as the job reports how far it is.
-
-        Raises:
-            LeptonError: As the job raised it.
-            ConversionError: The job ended in an error of a converter library.
-            WorkerCrashedError: The job killed the process; the next call starts a new one.
-        """
-        pipe = self._started()
-        try:
-            pipe.send((job, arguments))
-            while True:
-                kind, value = pipe.recv()
-                if kind == "progress" and progress is not None:
-                    progress(*value)
-                elif kind == "error":
-                    raise value
-                elif kind == "result":
-                    return value
-        except (EOFError, ConnectionError, BrokenPipeError) as gone:
-            raise WorkerCrashedError(self._obituary(job)) from gone
-
-    def close(self) -> None:
-        """End the process and drop its log."""
-        self._end_process()
-        self._log.close()
-
-    def _end_process(self) -> None:
-        if self._pipe is not None:
-            self._pipe.close()
-            self._pipe = None
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def _started(self) -> Connection:
-        if self._pipe is not None:
-            return self._pipe
-        self._pipe, theirs = Pipe()
-        # A plain command, not multiprocessing: a build script needs no ``if __name__ == "__main__"``.
-        sink = None if self._verbose else self._log
-        self._process = subprocess.Popen(
-            # -P: a keras.py in the current folder is not the Keras that was meant.
-            [sys.executable, "-P", "-m", "lepton_edge_converters.worker", str(theirs.fileno()), str(os.getpid())],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=sink if sink is not None else sys.stderr.fileno() if _has_fileno(sys.stderr) else None,
-            stderr=sink,
-            env=_environment(),
+        super().__init__(
+            failed=ConversionError, crashed=WorkerCrashedError, verbose=verbose, environment=_environment()
         )
-        theirs.close()
-        return self._pipe
-
-    def _obituary(self, job: str) -> str:
-        """Return how the process died, with the last it said."""
-        code = self._process.wait(timeout=10) if self._process is not None else 0
-        self._end_process()
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        end = self._log_end()
-        said = f"; the last it said: {end}" if end else ""
-        return f"the step {job.rsplit(':', maxsplit=1)[-1]!r} killed its process ({how}){said}"
-
-    def _log_end(self) -> str:
-        self._log.seek(0, os.SEEK_END)
-        self._log.seek(max(0, self._log.tell() - 4096))
-        lines = [line.strip() for line in self._log.read().decode(errors="replace").splitlines()]
-        return next((line[:300] for line in reversed(lines) if line), "")
-
-
-def _has_fileno(stream: Any) -> bool:
-    try:
-        stream.fileno()
-    except (AttributeError, OSError, ValueError):
-        return False
-    return True
 
 
 def _environment() -> dict[str, str]:
@@ -131,63 +34,4 @@ def _environment() -> dict[str, str]:
     environment.pop("TF_USE_LEGACY_KERAS", None)
     # Sets of names come in the same order in each run: the same input shall give the same bytes.
     environment["PYTHONHASHSEED"] = "0"
-    # What the parent can import, the worker can: paths that a script added by hand included.
-    environment["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     return environment
-
-
-def serve(pipe: Connection) -> None:
-    """Run jobs until the parent hangs up; runs in the child."""
-    while True:
-        try:
-            job, arguments = pipe.recv()
-        except EOFError:
-            return
-        module, function = job.split(":")
-        try:
-            result = getattr(import_module(module), function)(*arguments)
-        except LeptonError as error:
-            pipe.send(("error", error))
-        except Exception as error:
-            import traceback  # noqa: PLC0415 - only here
-
-            traceback.print_exc()
-            pipe.send(("error", ConversionError(f"{function}: {_one_line(error)}")))
-        else:
-            pipe.send(("result", result))
-
-
-def report_progress(what: str, done: int, total: int) -> None:
-    """Tell the parent how far the running job is; in the parent itself, nothing happens."""
-    if _child_pipe:
-        _child_pipe[0].send(("progress", (what, done, total)))
-
-
-_child_pipe: list[Connection] = []
-"""The child's end, filled once when the child starts; empty in the parent."""
-
-
-def _one_line(error: Exception) -> str:
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
-
-
-def _end_with_parent(parent: int) -> None:
-    """End this process when the parent is gone: it may have been killed while a job was running."""
-    while os.getppid() == parent:
-        sleep(1.0)
-    os._exit(1)
-
-
-def main() -> None:
-    """Serve the parent named on the command line."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C ends
-    pipe = Connection(int(sys.argv[1]))
-    Thread(target=_end_with_parent, args=(int(sys.argv[2]),), daemon=True).start()
-    # ``python -m`` runs this file as __main__; jobs import it under its own name.
-    import_module("lepton_edge_converters.worker")._child_pipe.append(pipe)  # noqa: SLF001 - the same module
-    serve(pipe)
-
-
-if __name__ == "__main__":
-    main()

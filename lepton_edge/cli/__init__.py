@@ -10,12 +10,14 @@ import click
 
 import lepton_edge
 from lepton_edge_runtime.errors import LeptonError
+from lepton_edge_runtime.text import printable
 
 EXIT_ERROR = 1
 EXIT_REFUSED = 3
 
 COMMANDS: Mapping[str, str] = {
     "convert": "Convert a Keras model into a bundle, proven to be still the same model.",
+    "adopt": "Make a bundle of a .tflite or .onnx file of others.",
     "inspect": "Show what a bundle or a model file holds.",
     "verify": "Check a bundle's hashes, and its golden samples on every installed engine.",
     "run": "Run a model on a camera, a stream, a video or a folder of pictures.",
@@ -63,10 +65,10 @@ def group() -> None:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     logging.basicConfig(level=logging.WARNING, format="lepton-edge: %(message)s")
-    sys.exit(run(arguments))
+    sys.exit(execute(arguments))
 
 
-def run(arguments: list[str] | None = None) -> int:
+def execute(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     try:
         result: Any = group.main(arguments, prog_name="lepton-edge", standalone_mode=False)
@@ -74,7 +76,8 @@ def run(arguments: list[str] | None = None) -> int:
         usage.show()
         return usage.exit_code
     except LeptonError as error:
-        click.echo(f"lepton-edge: {error}", err=True)
+        # What a file of others calls its parts may hold control characters.
+        click.echo(f"lepton-edge: {printable(str(error))}", err=True)
         return EXIT_REFUSED if error.code in ("GATE", "GOLDEN_MISMATCH") else EXIT_ERROR
     except (KeyboardInterrupt, click.Abort):
         return 130  # as a shell reports Ctrl-C

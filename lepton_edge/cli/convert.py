@@ -7,21 +7,8 @@ from typing import Any
 
 import click
 
+from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.progress import progress_bar
-from lepton_edge_runtime.preprocess import PRESET_RANGES, Preprocess
-
-
-def _size(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
-    del context, parameter
-    if value is None:
-        return None
-    width, cross, height = value.lower().partition("x")
-    if not cross or not width.isdecimal() or not height.isdecimal():
-        raise click.BadParameter(f"{value!r} is no size; write WIDTHxHEIGHT, such as 224x224")
-    try:
-        return Preprocess(size=(int(width), int(height))).size
-    except ValueError as problem:
-        raise click.BadParameter(str(problem)) from problem
 
 
 def _formats(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -45,36 +32,13 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     help="Samples that calibrate and judge: a folder of pictures (class subfolders are labels), a .csv with path "
     "and label or class_index, .npz (x, y; or one array an input) or .npy.",
 )
-@click.option("--labels", type=click.Path(path_type=Path), help="Text file with the classes' names, one a line.")
+@model_options
 @click.option(
     "--recipe",
     default="int8",
     show_default=True,
     metavar="NAME|FILE",
     help="float32, float16, dynamic, int8, or a .toml file.",
-)
-@click.option("--size", callback=_size, metavar="WxH", help="Picture size of the input [default: the model's].")
-@click.option(
-    "--resize",
-    type=click.Choice(["stretch", "letterbox", "crop"]),
-    help="How pictures are made to fit [default: stretch].",
-)
-@click.option(
-    "--color",
-    type=click.Choice(["rgb", "bgr", "gray"]),
-    help="Channel order that the model expects [default: rgb, or gray for one channel].",
-)
-@click.option(
-    "--range",
-    "range_",
-    type=click.Choice(list(PRESET_RANGES)),
-    help="Numbers that the model expects for bytes 0 to 255 "
-    "[default: 0..255 if the model rescales inside, else assumed and said in the report].",
-)
-@click.option(
-    "--task",
-    type=click.Choice(["classify", "raw"]),
-    help="What the outputs are, where the model does not tell.",
 )
 @click.option(
     "--io",
@@ -118,13 +82,8 @@ def command(
     model: Path,
     output: Path,
     data: Path | None,
-    labels: Path | None,
+    said: Said,
     recipe: str,
-    size: tuple[int, int] | None,
-    resize: str | None,
-    color: str | None,
-    range_: str | None,
-    task: str | None,
     io: Any,
     formats: Any,
     holdout: float | None,
@@ -159,10 +118,10 @@ def command(
                 model,
                 output,
                 data=data,
-                labels=labels,
+                labels=said.labels,
                 recipe=recipe,
-                preprocess=_preprocess(size, resize, color, range_),
-                task=task,
+                preprocess=said.preprocess,
+                task=said.task,
                 io=io,
                 formats=formats,
                 holdout=holdout,
@@ -183,12 +142,6 @@ def command(
     if not as_json:
         click.echo(f"wrote {report.output} ({report.size_bytes / 1024:,.0f} KB) in {report.seconds:.0f} s", err=True)
     return 0
-
-
-def _preprocess(size: Any, resize: Any, color: Any, range_: str | None) -> Preprocess | None:
-    asked = {"size": size, "resize": resize, "color": color, **(PRESET_RANGES[range_] if range_ else {})}
-    given = {name: value for name, value in asked.items() if value is not None}
-    return Preprocess(**given) if given else None
 
 
 def _print(report: Any, *, as_json: bool) -> None:

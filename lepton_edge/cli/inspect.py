@@ -5,28 +5,41 @@ from pathlib import Path
 
 import click
 
-from lepton_edge_runtime.card import Card
+from lepton_edge.cli.options import Said, model_options
+from lepton_edge.cli.show import print_assumptions, print_card
 from lepton_edge_runtime.formats import ModelFile
 from lepton_edge_runtime.inspection import Inspection, inspect
 
 
 @click.command(name="inspect")
 @click.argument("file", type=click.Path(path_type=Path))
+@model_options
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def command(file: Path, *, as_json: bool) -> None:
+def command(
+    file: Path,
+    said: Said,
+    *,
+    as_json: bool,
+) -> None:
     """Show what FILE, a bundle, .tflite or .onnx, holds: inputs, outputs, quantization, operators, card.
 
+    Of a file without our card: what it is taken for, and what is assumed; --labels to --task say more.
+
     \b
-    Example:
+    Examples:
       lepton-edge inspect birds.lepton
+      lepton-edge inspect mobilenet.tflite --labels imagenet.txt
     """
-    found = inspect(file)
+    found = inspect(file, labels=said.labels, preprocess=said.preprocess, task=said.task)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2))
         return
     click.echo(f"{found.path}  {found.size_bytes:,} bytes")
     if found.card is not None:
-        _print_card(found.card)
+        print_card(found.card)
+    print_assumptions(found.assumptions)
+    if found.obstacle:
+        click.echo(f"  refused  {found.obstacle}")
     if found.manifest is not None:
         _print_manifest(found)
     for name, model in found.files.items():
@@ -35,23 +48,12 @@ def command(file: Path, *, as_json: bool) -> None:
         click.echo(f"  {name}  {found.sizes[name]:,} bytes, not read: {reason}")
 
 
-def _print_card(card: Card) -> None:
-    click.echo(f"  model    {card.name}, task {card.task}, format {card.format}")
-    for one in card.inputs:
-        click.echo(f"  input    {one.tensor}")
-        if one.preprocess:
-            click.echo(f"           {one.preprocess.describe()}")
-    for output in card.outputs:
-        click.echo(f"  output   {output.tensor}, {output.activation}")
-    if card.labels:
-        shown = ", ".join(card.labels[:5]) + (" …" if len(card.labels) > 5 else "")
-        click.echo(f"  labels   {len(card.labels)}: {shown}")
-
-
 def _print_manifest(found: Inspection) -> None:
     assert found.manifest is not None  # noqa: S101 - the caller looked
     origin = found.manifest.provenance
     click.echo(f"  source   {origin.source}, SHA-256 {origin.source_sha256[:16]}…")
+    for name in origin.route.keys() - found.manifest.measured.keys():
+        click.echo(f"  {name}: {origin.route[name]}")
     for name, measured in found.manifest.measured.items():
         accuracy = (
             f"accuracy {measured.accuracy:.1%} (original {measured.float_accuracy:.1%}), "
@@ -64,6 +66,8 @@ def _print_manifest(found: Inspection) -> None:
 
 
 def _print_model(name: str, model: ModelFile, size: int, *, with_ends: bool) -> None:
+    if model.hints and model.card is None:
+        click.echo(f"  says     {model.hints}")
     macs = f", {model.macs / 1e6:,.1f} M multiply-accumulates" if model.macs else ""
     click.echo(f"  {name}  {size:,} bytes, {len(model.operators)} operators{macs}")
     if with_ends:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from lepton_edge.cli.cache import cache_folder, cache_option, no_cache_option
+from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.quiet import quiet_engines, quiet_opencv
 from lepton_edge_runtime.camera import Camera, times
 from lepton_edge_runtime.draw import draw
@@ -40,11 +41,7 @@ _FALLBACK_FPS = 10.0
 @click.option("--threads", type=click.IntRange(1), help="Threads of the engine.  [default: 1, or what tune chose]")
 @cache_option
 @no_cache_option
-@click.option(
-    "--labels",
-    type=click.Path(path_type=Path),
-    help="Text file with the classes' names, one a line, instead of the model's own.",
-)
+@model_options
 @click.option("--top", default=3, show_default=True, type=click.IntRange(1), help="How many classes to show.")
 @click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write an annotated video: .mp4, .avi or .mkv.")
@@ -58,7 +55,7 @@ def command(
     backend: str,
     threads: int | None,
     cache: Path | None,
-    labels: Path | None,
+    said: Said,
     top: int,
     max_frames: int | None,
     save: Path | None,
@@ -69,17 +66,19 @@ def command(
     verbose: bool,
     no_cache: bool,
 ) -> None:
-    """Run MODEL, a bundle, on a camera, a stream, a video or a folder of pictures.
+    """Run MODEL, a bundle, .tflite or .onnx, on a camera, a stream, a video or a folder of pictures.
 
     Results go to standard output, one line a frame; at the end, also of a run that fails or is stopped with
     Ctrl-C, standard error says where every frame went and which engine answered. A camera or stream goes on
-    until Ctrl-C; a stream that is lost is opened anew.
+    until Ctrl-C; a stream that is lost is opened anew. What had to be assumed of a file without our card is
+    said there first; --labels to --task say more, and go before what a card says.
 
     \b
     Examples:
       lepton-edge run birds.lepton --camera 0
       lepton-edge run birds.lepton --camera rtsp://USER:PASSWORD@10.0.0.7/stream1
       lepton-edge run birds.lepton --camera garden.mp4 --json --max-frames 100
+      lepton-edge run detector.tflite --camera street.mp4 --save boxes.mp4
     """
     if verbose:
         logging.getLogger().setLevel(logging.INFO)
@@ -90,8 +89,19 @@ def command(
         # The engine first: where nothing is installed yet, it is the engine that decides which extra is wanted.
         with quiet_engines():
             opened = stack.enter_context(
-                open_model(model, backend=backend, labels=labels, threads=threads, top=top, cache=choices)
+                open_model(
+                    model,
+                    backend=backend,
+                    labels=said.labels,
+                    preprocess=said.preprocess,
+                    task=said.task,
+                    threads=threads,
+                    top=top,
+                    cache=choices,
+                )
             )
+        for assumption in opened.assumptions:
+            click.echo(f"lepton-edge: assumed: {assumption}", err=True)
         quiet_opencv()
         window = stack.enter_context(Window(f"{model.stem} - q to quit")) if show else None
         camera = stack.enter_context(Camera(source))
@@ -168,6 +178,7 @@ def _summary(model: Model, camera: Camera, seconds: float, *, as_json: bool) -> 
             "threads": model.choice.threads,
             "reason": model.choice.reason,
             "rejected": {one.backend: one.reason for one in model.choice.rejected},
+            "assumptions": list(model.assumptions),
         }
         click.echo(json.dumps({"totals": totals}))
         return

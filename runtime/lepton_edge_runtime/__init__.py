@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lepton_edge_runtime.adoption import adopt as adopt
     from lepton_edge_runtime.benchmark.bench import bench as bench
     from lepton_edge_runtime.bundle import Bundle as Bundle
     from lepton_edge_runtime.camera import Camera as Camera
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.preprocess import Preprocess as Preprocess
     from lepton_edge_runtime.results import Classes as Classes
     from lepton_edge_runtime.results import ClassScore as ClassScore
+    from lepton_edge_runtime.results import Detections as Detections
     from lepton_edge_runtime.results import Tensors as Tensors
     from lepton_edge_runtime.tuning import tune as tune
 
@@ -35,11 +37,13 @@ _HOMES = {
     "ClassScore": "results",
     "Classes": "results",
     "Counts": "camera",
+    "Detections": "results",
     "Frame": "frame",
     "LeptonError": "errors",
     "Model": "model",
     "Preprocess": "preprocess",
     "Tensors": "results",
+    "adopt": "adoption",
     "bench": "benchmark.bench",
     "doctor": "diagnosis",
     "open_model": "model",

@@ -6,24 +6,23 @@ format byte by byte.
 """
 
 import hashlib
-import re
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
+from lepton_edge_runtime.archive import StoredZip
 from lepton_edge_runtime.atomic import replacing
-from lepton_edge_runtime.card import FORMAT_VERSION, Card, refuse_newer
-from lepton_edge_runtime.errors import BundleError
+from lepton_edge_runtime.card import FORMAT_VERSION, Card, check_card, refuse_newer
+from lepton_edge_runtime.errors import BundleError, OutputError
 from lepton_edge_runtime.wire import decode_json
 
 MANIFEST = "manifest.json"
 SIGNATURE = "signature"
 GOLDEN = "golden.npz"
 
-_MEMBER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-_MEMBERS_MAX = 64
 _MANIFEST_BYTES_MAX = 4 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip can hold: nothing dated goes in
 
@@ -81,6 +80,12 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     tolerance: dict[str, tuple[float, ...]] = {}
     members: dict[str, str]
 
+    def __post_init__(self) -> None:
+        """Refuse tolerances that are not one number an output."""
+        for member, limits in self.tolerance.items():
+            if len(limits) != len(self.card.outputs):
+                raise ValueError(f"the tolerance of {member!r} is not one number for each output")
+
 
 class Bundle:
     """A bundle on disk whose manifest has been read and whose members are checked as they are read.
@@ -100,14 +105,15 @@ class Bundle:
         """
         self.path = Path(path)
         with self._open() as archive:
-            entries = _checked_entries(self.path, archive)
-            text = _read(self.path, archive, MANIFEST)
+            present = set(archive.entries) - {MANIFEST, SIGNATURE}
+            text = self._manifest_text(archive)
+        what = f"{self.path}: {MANIFEST}"
         refuse_newer(text)
-        self.manifest = decode_json(text, Manifest, what=f"{self.path}: {MANIFEST}", error=BundleError)
+        self.manifest = decode_json(text, Manifest, what=what, error=BundleError)
+        check_card(self.manifest.card, error=BundleError)
         named = set(self.manifest.members)
-        present = set(entries) - {MANIFEST, SIGNATURE}
         if named != present:
-            strays = ", ".join(sorted(named ^ present))
+            strays = ", ".join(map(repr, sorted(named ^ present)))
             raise BundleError(f"{self.path}: the manifest and the archive name different members: {strays}")
 
     @property
@@ -127,18 +133,39 @@ class Bundle:
         if name not in self:
             raise BundleError(f"{self.path} has no member {name!r}; there are: {', '.join(self.manifest.members)}")
         with self._open() as archive:
-            content = _read(self.path, archive, name)
+            content = archive.read(name)
         if hashlib.sha256(content).hexdigest() != self.manifest.members[name]:
             raise BundleError(f"{self.path}: {name} is not the file that the manifest describes (wrong SHA-256)")
         return content
 
-    def _open(self) -> zipfile.ZipFile:
-        try:
-            return zipfile.ZipFile(self.path)
-        except OSError as problem:
-            raise BundleError(f"cannot read {self.path}: {problem.strerror}") from problem
-        except (zipfile.BadZipFile, ValueError, NotImplementedError) as problem:
-            raise BundleError(f"{self.path} is no bundle: {problem}") from problem
+    def _open(self) -> StoredZip:
+        # Opened anew for each member, so that no file stays open: the hash tells if it was exchanged meanwhile.
+        return StoredZip(self.path, title=str(self.path), kind="bundle", error=BundleError)
+
+    def _manifest_text(self, archive: StoredZip) -> bytes:
+        if MANIFEST not in archive.entries:
+            raise BundleError(f"{self.path} is no bundle: it has no {MANIFEST}")
+        if archive.entries[MANIFEST].file_size > _MANIFEST_BYTES_MAX:
+            raise BundleError(f"{self.path}: {MANIFEST} is larger than {_MANIFEST_BYTES_MAX >> 20} MB")
+        return archive.read(MANIFEST)
+
+
+def check_output(output: Path, *, force: bool) -> Path:
+    """Return where a bundle will be written, or raise OutputError if it cannot or must not be written there."""
+    if output.suffix != ".lepton":
+        raise OutputError(f"a bundle is called NAME.lepton, not {output.name}")
+    if not output.parent.is_dir():
+        raise OutputError(f"there is no folder {output.parent} to write {output.name} into")
+    if output.is_dir():
+        raise OutputError(f"{output} is a folder; a bundle is one file")
+    try:
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass  # now rather than after the whole work
+    except OSError as problem:
+        raise OutputError(f"cannot write into {output.parent}: {problem.strerror}") from problem
+    if output.exists() and not force:
+        raise OutputError(f"{output} exists already; replace it with --force (force=True)")
+    return output
 
 
 def write_bundle(path: Path, manifest: Manifest, members: Mapping[str, bytes]) -> None:
@@ -158,35 +185,3 @@ def _entry(name: str) -> zipfile.ZipInfo:
     entry.create_system = 3  # Unix, whatever machine writes it
     entry.external_attr = 0o644 << 16
     return entry
-
-
-def _checked_entries(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """Return the archive's entries by name, or refuse the archive."""
-    entries = archive.infolist()
-    if len(entries) > _MEMBERS_MAX:
-        raise BundleError(f"{path} has {len(entries)} members; a bundle has at most {_MEMBERS_MAX}")
-    by_name: dict[str, zipfile.ZipInfo] = {}
-    for entry in entries:
-        if not _MEMBER_NAME.fullmatch(entry.filename):
-            raise BundleError(f"{path} has a member named {entry.filename!r}; names are plain file names")
-        if entry.filename in by_name:
-            raise BundleError(f"{path} has two members named {entry.filename!r}")
-        if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
-            raise BundleError(f"{path}: {entry.filename} is compressed; members of a bundle are stored")
-        if entry.flag_bits & 1:
-            raise BundleError(f"{path}: {entry.filename} is encrypted; members of a bundle are not")
-        by_name[entry.filename] = entry
-    if MANIFEST not in by_name:
-        raise BundleError(f"{path} is no bundle: it has no {MANIFEST}")
-    if by_name[MANIFEST].file_size > _MANIFEST_BYTES_MAX:
-        raise BundleError(f"{path}: {MANIFEST} is larger than {_MANIFEST_BYTES_MAX >> 20} MB")
-    if sum(entry.file_size for entry in entries) > path.stat().st_size:
-        raise BundleError(f"{path}: its members overlap, or are cut off")
-    return by_name
-
-
-def _read(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
-    try:
-        return archive.read(name)
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as problem:
-        raise BundleError(f"{path}: {name} cannot be read: {problem}") from problem

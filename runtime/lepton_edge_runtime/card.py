@@ -1,15 +1,24 @@
 """The card: what a model takes, what it answers, and what its answers mean."""
 
+from math import prod
 from typing import Literal
 
 import msgspec
+import numpy as np
 
-from lepton_edge_runtime.errors import BundleError, BundleVersionError
+from lepton_edge_runtime.errors import BundleError, BundleVersionError, LeptonError
 from lepton_edge_runtime.preprocess import Preprocess
-from lepton_edge_runtime.tensors import TensorSpec
+from lepton_edge_runtime.tensors import OPEN, TensorSpec
+from lepton_edge_runtime.text import is_plain
 from lepton_edge_runtime.wire import decode_json
 
 FORMAT_VERSION = 1
+
+_CARD_BYTES_MAX = 4 << 20
+_ENDS_MAX = 256
+_RANK_MAX = 16
+_TENSOR_BYTES_MAX = 1 << 30
+_NUMBER_MAX = 1e9
 
 Activation = Literal["softmax", "sigmoid", "logits", "none"]
 """What the numbers of an output are: probabilities that sum to 1, independent probabilities, scores that
@@ -40,6 +49,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         inputs: In the order of the model file.
         outputs: In the order of the original model.
         labels: One a class, in the order of the output; empty where there are none.
+        head: How the outputs of a detector are laid out, a row of ``HEADS``; empty for other tasks.
     """
 
     format: int = FORMAT_VERSION
@@ -48,6 +58,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     inputs: tuple[InputCard, ...]
     outputs: tuple[OutputCard, ...]
     labels: tuple[str, ...] = ()
+    head: str = ""
 
 
 class _Versioned(msgspec.Struct):
@@ -60,9 +71,60 @@ def decode_card(text: bytes) -> Card:
     Raises:
         BundleVersionError: It is of a newer format.
         BundleError: It is no card.
+        PreprocessError: Its preprocessing contradicts its tensors.
     """
+    if len(text) > _CARD_BYTES_MAX:
+        raise BundleError(f"the card is larger than {_CARD_BYTES_MAX >> 20} MB")
     refuse_newer(text)
-    return decode_json(text, Card, what="the card", error=BundleError)
+    card = decode_json(text, Card, what="the card", error=BundleError)
+    check_card(card, error=BundleError)
+    return card
+
+
+def check_card(card: Card, *, error: type[LeptonError]) -> None:
+    """Raise ``error`` for a card that is well formed and cannot be true, before anything relies on it."""
+    if not 1 <= card.format <= FORMAT_VERSION:
+        raise error(f"the card is of format {card.format}; there are 1 to {FORMAT_VERSION}")
+    for kind, ends in (("input", card.inputs), ("output", card.outputs)):
+        names = [end.tensor.name for end in ends]
+        if not 1 <= len(names) <= _ENDS_MAX:
+            raise error(f"the card has {len(names)} {kind}s; there are 1 to {_ENDS_MAX}")
+        if len(set(names)) != len(names):
+            raise error(f"the card has two {kind}s of one name: {', '.join(map(repr, names))}")
+        for end in ends:
+            check_tensor(end.tensor, error=error)
+    for end in card.inputs:
+        if end.preprocess is not None:
+            _check_levels(end, error)
+    for text in (card.name, *card.labels):
+        if not is_plain(text):
+            raise error(f"the card has a name or label with characters that cannot be shown: {text!r}")
+
+
+def check_tensor(tensor: TensorSpec, *, error: type[LeptonError], may_be_open: bool = False) -> None:
+    """Raise ``error`` for a tensor that no model has; ``may_be_open`` allows for axes that a file leaves open."""
+    if not is_plain(tensor.name):
+        raise error(f"the tensor {tensor.name!r} has characters in its name that cannot be shown")
+    shape = tuple(1 if may_be_open and size == OPEN else size for size in tensor.shape)
+    size_bytes = prod(shape) * np.dtype(tensor.dtype).itemsize
+    if len(shape) > _RANK_MAX or any(size < 1 for size in shape) or size_bytes > _TENSOR_BYTES_MAX:
+        raise error(
+            f"the tensor {tensor.name!r} has the shape {tensor.shape}; a tensor has at most {_RANK_MAX} axes of 1 or "
+            f"more, and {_TENSOR_BYTES_MAX >> 20} MB"
+        )
+    # What a tensor's type can hold has been looked at when it was made; this bounds the numbers it stands for.
+    if tensor.quant is not None and tensor.quant.scale >= _NUMBER_MAX:
+        raise error(
+            f"the tensor {tensor.name!r} cannot have the scale {tensor.quant.scale:g}; it is below {_NUMBER_MAX:g}"
+        )
+
+
+def _check_levels(end: InputCard, error: type[LeptonError]) -> None:
+    assert end.preprocess is not None  # noqa: S101 - the caller looked
+    full = end.preprocess.completed(end.tensor)
+    numbers = [*(full.range or ()), *full.mean, *full.std]
+    if any(abs(number) > _NUMBER_MAX for number in numbers) or any(abs(one) < 1 / _NUMBER_MAX for one in full.std):
+        raise error(f"the preprocessing of {end.tensor.name!r} has numbers that no picture becomes: {full.describe()}")
 
 
 def refuse_newer(text: bytes) -> None:

@@ -117,12 +117,14 @@ class Candidate:
         members: Model files by their name in a bundle, read when asked for.
         golden: Samples to check an engine on; ``None`` where there are none.
         tolerance: Largest distance from them, for each member, one number an output.
+        assumptions: What neither the file nor the user says of it, one sentence each.
     """
 
     card: Card
     members: Mapping[str, Callable[[], bytes]]
     golden: Callable[[], Golden] | None = None
     tolerance: Mapping[str, tuple[float, ...]] | None = None
+    assumptions: tuple[str, ...] = ()
 
 
 def choose(
@@ -189,7 +191,9 @@ def open_proved(candidate: Candidate, name: str, threads: int) -> Runner:
         raise BackendError(
             f"backend {name!r} runs {member}, and there is none; there are: {', '.join(candidate.members)}"
         )
-    runner = Runner(name, open_backend(name, candidate.members[member](), threads=threads), candidate.card)
+    shapes = {end.tensor.name: end.tensor.shape for end in candidate.card.inputs}
+    opened = open_backend(name, candidate.members[member](), threads=threads, shapes=shapes)
+    runner = Runner(name, opened, candidate.card)
     if candidate.golden is not None:
         try:
             check_golden(runner, candidate, member)

@@ -7,9 +7,11 @@ LeptonError                     LEPTON                any error of ours
 │   └── BundleVersionError      BUNDLE_VERSION        written by a newer Lepton Edge
 ├── ModelFileError              MODEL_FILE            a .tflite or .onnx file that cannot be read
 ├── BackendError                BACKEND               an engine refused the model, or there is no such engine
-│   └── GoldenMismatchError     GOLDEN_MISMATCH       the engine answers unlike the converter did
+│   ├── GoldenMismatchError     GOLDEN_MISMATCH       the engine answers unlike the converter did
+│   └── ModelCrashesError       MODEL_CRASHES         the model kills the process that loads it, or never answers
 ├── InputError                  INPUT                 an image or tensor that the model does not take
 ├── PreprocessError             PREPROCESS            a preprocessing that contradicts the model
+├── OutputError                 OUTPUT                a bundle cannot be written where it was asked for
 ├── ProbeError                  PROBE                 a fresh process that looks at something failed or crashed
 ├── SinkError                   SINK                  a result that cannot be written or shown
 ├── TuningError                 TUNING                a stored choice that cannot be read, written or trusted
@@ -114,6 +116,12 @@ class GoldenMismatchError(BackendError):
     code = "GOLDEN_MISMATCH"
 
 
+class ModelCrashesError(BackendError):
+    """The model kills the process that loads it, or does not answer in time."""
+
+    code = "MODEL_CRASHES"
+
+
 class InputError(LeptonError):
     """An image or a tensor that the model does not take."""
 
@@ -124,6 +132,12 @@ class PreprocessError(LeptonError):
     """A preprocessing that contradicts the model or itself."""
 
     code = "PREPROCESS"
+
+
+class OutputError(LeptonError):
+    """A bundle cannot be written where it was asked for."""
+
+    code = "OUTPUT"
 
 
 class ProbeError(LeptonError):

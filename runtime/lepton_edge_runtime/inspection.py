@@ -1,17 +1,19 @@
 """What a bundle or a model file holds, read without running it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from lepton_edge_runtime.bare import Given
 from lepton_edge_runtime.bundle import Bundle, Manifest
-from lepton_edge_runtime.card import Card, decode_card
-from lepton_edge_runtime.errors import BrokenExtraError, MissingExtraError
+from lepton_edge_runtime.card import Card
+from lepton_edge_runtime.errors import BrokenExtraError, MissingExtraError, ModelFileError, PreprocessError
 from lepton_edge_runtime.formats import ModelFile
-from lepton_edge_runtime.model import READERS, read_model_file
+from lepton_edge_runtime.opening import READERS, draft_card, given_by_user, read_model_file
+from lepton_edge_runtime.preprocess import Preprocess
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +23,12 @@ class Inspection:
     Attributes:
         path: The file.
         size_bytes: Its size.
-        card: What the model takes and answers; ``None`` for a bare file without our card.
+        card: What the model takes and answers, or is taken for; ``None`` for a bare file that cannot be served.
         manifest: Of a bundle.
         files: Each model file's operators and ends, by member name.
         sizes: Bytes of each member.
+        assumptions: What neither a bare file nor the user says of it, one sentence each.
+        obstacle: Why a bare file cannot be served, in one sentence.
         not_read: Why a model file is not among ``files``, by member name.
     """
 
@@ -34,6 +38,8 @@ class Inspection:
     manifest: Manifest | None
     files: Mapping[str, ModelFile]
     sizes: Mapping[str, int]
+    assumptions: tuple[str, ...] = ()
+    obstacle: str = ""
     not_read: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -42,6 +48,8 @@ class Inspection:
             "path": str(self.path),
             "size_bytes": self.size_bytes,
             "card": msgspec.to_builtins(self.card),
+            "assumptions": list(self.assumptions),
+            "obstacle": self.obstacle or None,
             "provenance": msgspec.to_builtins(self.manifest.provenance) if self.manifest else None,
             "measured": msgspec.to_builtins(self.manifest.measured) if self.manifest else {},
             "recipe": msgspec.json.decode(self.manifest.recipe) if self.manifest else {},
@@ -52,6 +60,8 @@ class Inspection:
                     "macs": file.macs or None,
                     "inputs": msgspec.to_builtins(file.inputs),
                     "outputs": msgspec.to_builtins(file.outputs),
+                    "versions": dict(file.versions),
+                    "metadata": str(file.hints) if file.hints else None,
                 }
                 for name, file in self.files.items()
             },
@@ -59,8 +69,20 @@ class Inspection:
         }
 
 
-def inspect(path: str | Path) -> Inspection:
-    """Return what a bundle, a ``.tflite`` or an ``.onnx`` file holds.
+def inspect(
+    path: str | Path,
+    *,
+    labels: Sequence[str] | str | Path | None = None,
+    preprocess: Preprocess | None = None,
+    task: str | None = None,
+) -> Inspection:
+    """Return what a bundle, a ``.tflite`` or an ``.onnx`` file holds; nothing is run.
+
+    Args:
+        path: The file.
+        labels: Names of the classes of a bare file, or a text file with one a line.
+        preprocess: For its inputs that take pictures.
+        task: ``classify``, ``detect`` or ``raw``.
 
     Raises:
         BundleError, ModelFileError: It cannot be read.
@@ -68,16 +90,24 @@ def inspect(path: str | Path) -> Inspection:
     """
     path = Path(path)
     if path.suffix.lower() in READERS:
-        member, read = READERS[path.suffix.lower()]
-        content = read_model_file(path)
-        file = read(content)
-        card = decode_card(file.card) if file.card else None
-        return Inspection(path, len(content), card, None, {member: file}, {member: len(content)})
+        return _inspect_bare(path, given_by_user(labels, preprocess, task))
     bundle = Bundle(path)
     contents = {name: bundle.member(name) for name in bundle.manifest.members}
     files, not_read = _read_files(contents)
     sizes = {name: len(content) for name, content in contents.items()}
-    return Inspection(path, path.stat().st_size, bundle.card, bundle.manifest, files, sizes, not_read)
+    return Inspection(path, path.stat().st_size, bundle.card, bundle.manifest, files, sizes, not_read=not_read)
+
+
+def _inspect_bare(path: Path, given: Given) -> Inspection:
+    member, read = READERS[path.suffix.lower()]
+    content = read_model_file(path)
+    file = read(content)
+    found = Inspection(path, len(content), None, None, {member: file}, {member: len(content)})
+    try:
+        bare = draft_card(path, file, given)
+    except (ModelFileError, PreprocessError) as refused:
+        return replace(found, obstacle=str(refused))
+    return replace(found, card=bare.card, assumptions=bare.assumptions)
 
 
 def _read_files(contents: Mapping[str, bytes]) -> tuple[dict[str, ModelFile], dict[str, str]]:

@@ -8,22 +8,17 @@ from threading import Lock
 from time import perf_counter_ns
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from lepton_edge_runtime.bundle import GOLDEN, Bundle
 from lepton_edge_runtime.camera import Camera
-from lepton_edge_runtime.card import Card, decode_card
-from lepton_edge_runtime.choice import Candidate, Choice, Runner, choose
+from lepton_edge_runtime.card import Card
+from lepton_edge_runtime.choice import Choice, Runner, choose
 from lepton_edge_runtime.closing import Closing
-from lepton_edge_runtime.errors import BrokenExtraError, InputError, MissingExtraError, ModelFileError, PreprocessError
-from lepton_edge_runtime.formats import ModelFile
-from lepton_edge_runtime.formats.onnx import read_onnx
-from lepton_edge_runtime.formats.tflite import read_tflite
+from lepton_edge_runtime.errors import BrokenExtraError, InputError, MissingExtraError
 from lepton_edge_runtime.frame import Frame
-from lepton_edge_runtime.golden import decode_golden
 from lepton_edge_runtime.images import Image, read_image
+from lepton_edge_runtime.opening import given_by_user, read_candidate
 from lepton_edge_runtime.plan import Placement, Plan
 from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.results import Origin, Result, Timing
@@ -33,9 +28,6 @@ from lepton_edge_runtime.tuned.store import look_up
 
 log = logging.getLogger(__name__)
 
-READERS = {".tflite": ("model.tflite", read_tflite), ".onnx": ("model.onnx", read_onnx)}
-"""Bare model files: the member of a bundle that each stands for, and who reads it."""
-
 
 def open_model(
     path: str | Path,
@@ -43,11 +35,16 @@ def open_model(
     backend: str = "auto",
     labels: Sequence[str] | str | Path | None = None,
     preprocess: Preprocess | None = None,
+    task: str | None = None,
     threads: int | None = None,
     top: int = 5,
     cache: str | Path | None = None,
 ) -> "Model":
-    """Open a bundle, or a ``.tflite`` or ``.onnx`` file that carries our card.
+    """Open a bundle, or a ``.tflite`` or ``.onnx`` file.
+
+    A file that carries our card is taken at its word. Of others, metadata are read, the arguments below say
+    more, and what is left is assumed and said in ``model.assumptions``. The file is loaded into this process:
+    ``verify`` and ``adopt`` try one of doubtful origin in a process of its own.
 
     Args:
         path: The file.
@@ -55,6 +52,7 @@ def open_model(
         labels: Names of the classes, or a text file with one a line, instead of the card's.
         preprocess: Instead of the card's, for the inputs that take pictures; what it leaves open (``size``,
             ``color``, and ``range`` with ``mean`` and ``std``) stays the card's.
+        task: ``classify``, ``detect`` or ``raw``, instead of the card's.
         threads: Of the engine; 1 if not given, or what ``tune`` chose.
         top: How many classes a classifier's result holds.
         cache: Folder that ``tune`` stored a choice in. It is used where ``backend`` is ``auto`` and ``threads`` is
@@ -62,7 +60,8 @@ def open_model(
             first backend that passes serves.
 
     Raises:
-        BundleError, ModelFileError: The file cannot be read or trusted.
+        BundleError, ModelFileError: The file cannot be read, trusted or served.
+        PreprocessError: The preprocessing contradicts the model, or the size of its pictures must be given.
         BackendError, MissingExtraError: No engine, or not the one named, can run it.
 
     Example:
@@ -71,55 +70,15 @@ def open_model(
         Ara macao
     """
     path = Path(path)
-    candidate = read_candidate(path)
-    card = _overridden(candidate.card, labels, preprocess)
-    decode = make_decoder(card, top=top)
+    candidate = read_candidate(path, given_by_user(labels, preprocess, task))
+    decode = make_decoder(candidate.card, top=top)
     asked = backend != "auto" or threads is not None
     preferred = None if cache is None or asked else look_up(cache, path)
     runner, choice = choose(candidate, backend, 1 if threads is None else threads, preferred)
     log.info("%s: %s", path, choice)
-    return Model(card, runner, decode, choice)
-
-
-def read_candidate(path: Path) -> Candidate:
-    """Return what is needed to open the model in ``path``: a bundle, or a bare file with our card."""
-    if path.suffix.lower() not in READERS:
-        bundle = Bundle(path)
-        card = bundle.card
-        members = {name: _member_reader(bundle, name) for name, _ in READERS.values() if name in bundle}
-        golden = (lambda: decode_golden(bundle.member(GOLDEN), card)) if GOLDEN in bundle else None
-        return Candidate(card, members, golden, bundle.manifest.tolerance)
-    member, read = READERS[path.suffix.lower()]
-    content = read_model_file(path)
-    facts: ModelFile = read(content)
-    if facts.card is None:
-        raise ModelFileError(f"{path} carries no Lepton Edge card; convert its Keras model with 'lepton-edge convert'")
-    return Candidate(decode_card(facts.card), {member: lambda: content})
-
-
-def read_model_file(path: Path) -> bytes:
-    """Return a file's bytes, or raise ModelFileError."""
-    try:
-        return path.read_bytes()
-    except OSError as problem:
-        raise ModelFileError(f"cannot read {path}: {problem.strerror}") from problem
-
-
-def read_labels(path: str | Path) -> tuple[str, ...]:
-    """Return the labels in a text file, one a line, in class order; blank lines at the end are dropped.
-
-    Numbers before the labels, as Teachable Machine writes them, are dropped if they count from 0 through all lines.
-    """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as problem:
-        raise InputError(f"cannot read the labels in {path}: {problem}") from problem
-    while lines and not lines[-1].strip():
-        lines.pop()
-    labels = [line.strip() for line in lines]
-    if len(labels) > 1 and all(label.startswith(f"{i} ") for i, label in enumerate(labels)):
-        labels = [label.partition(" ")[2].strip() for label in labels]
-    return tuple(labels)
+    for assumption in candidate.assumptions:
+        log.info("%s: assumed: %s", path, assumption)
+    return Model(candidate.card, runner, decode, choice, candidate.assumptions)
 
 
 class Model(Closing):
@@ -128,11 +87,16 @@ class Model(Closing):
     Attributes:
         card: What it takes and answers.
         choice: Which engine runs it, and why.
+        assumptions: What neither its file nor the caller says, one sentence each; with a card of ours, only how
+            pictures are made to fit if that is not as the card says.
     """
 
-    def __init__(self, card: Card, runner: Runner, decode: Any, choice: Choice) -> None:
+    def __init__(
+        self, card: Card, runner: Runner, decode: Any, choice: Choice, assumptions: tuple[str, ...] = ()
+    ) -> None:
         self.card = card
         self.choice = choice
+        self.assumptions = assumptions
         self._runner: Runner | None = runner
         self._decode = decode
         self._lock = Lock()
@@ -254,24 +218,3 @@ class Model(Closing):
         stored = quantize(tensor, end.tensor)
         runner.input_view(index)[...] = stored
         return None
-
-
-def _member_reader(bundle: Bundle, name: str) -> Any:
-    return lambda: bundle.member(name)
-
-
-def _overridden(card: Card, labels: Sequence[str] | str | Path | None, preprocess: Preprocess | None) -> Card:
-    if labels is not None:
-        names = read_labels(labels) if isinstance(labels, str | Path) else tuple(labels)
-        card = msgspec.structs.replace(card, labels=names)
-    if preprocess is not None:
-        if not any(end.preprocess for end in card.inputs):
-            raise PreprocessError("a preprocess was given, and this model takes no pictures")
-        ends = tuple(
-            msgspec.structs.replace(end, preprocess=preprocess.over(end.preprocess).completed(end.tensor))
-            if end.preprocess
-            else end
-            for end in card.inputs
-        )
-        card = msgspec.structs.replace(card, inputs=ends)
-    return card

@@ -20,12 +20,18 @@ from lepton_edge_runtime.tensors import TensorSpec, quantize
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a picture lies in the input: ``input = scale * picture + offset``, in pixels."""
+    """Where a picture lies in the input: ``input = scale * picture + offset``, in pixels.
+
+    Attributes:
+        width, height: Of the picture.
+    """
 
     scale_x: float
     scale_y: float
     offset_x: float
     offset_y: float
+    width: int
+    height: int
 
 
 class Plan:
@@ -90,7 +96,7 @@ class Plan:
             left, top, right, bottom = self._crop_box(width, height)
         region = image[top:bottom, left:right]
         scale_x, scale_y = self._width / (right - left), self._height / (bottom - top)
-        placement = Placement(scale_x, scale_y, -left * scale_x, -top * scale_y)
+        placement = Placement(scale_x, scale_y, -left * scale_x, -top * scale_y, width, height)
         if region.shape[:2] == (self._height, self._width):
             return region, placement
         canvas = self._canvas_for(image)
@@ -122,7 +128,7 @@ class Plan:
             self._canvas_geometry = geometry
         inner = canvas[top : top + new_height, left : left + new_width]
         self._cv2.resize(image, (new_width, new_height), dst=inner, interpolation=self._interpolation)
-        return canvas, Placement(new_width / width, new_height / height, left, top)
+        return canvas, Placement(new_width / width, new_height / height, left, top, width, height)
 
     def _canvas_for(self, image: Image) -> NDArray[np.uint8]:
         shape = (self._height, self._width, *image.shape[2:])

@@ -18,6 +18,9 @@ Resize = Literal["stretch", "letterbox", "crop"]
 Interpolation = Literal["linear", "linear-exact", "nearest", "area", "cubic"]
 Layout = Literal["nhwc", "nchw"]
 
+SIDE_MAX = 65_535
+"""Pixels of the longest side of a picture that a model may take."""
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -59,8 +62,8 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     def __post_init__(self) -> None:
         """Refuse values that no picture could be prepared with."""
-        if self.size is not None and not (min(self.size) >= 1 and max(self.size) <= 65_535):
-            raise ValueError(f"size is (width, height) in pixels, 1 to 65535, not {self.size}")
+        if self.size is not None and not (min(self.size) >= 1 and max(self.size) <= SIDE_MAX):
+            raise ValueError(f"size is (width, height) in pixels, 1 to {SIDE_MAX}, not {self.size}")
         if not 0 < self.crop_fraction <= 1:
             raise ValueError(f"crop_fraction lies in (0, 1], not {self.crop_fraction}")
         if not 0 <= self.pad <= 255:
@@ -164,7 +167,9 @@ def picture_shape(spec: TensorSpec, layout: Layout) -> tuple[int, int, int]:
     shape = spec.shape
     if len(shape) == 4 and shape[0] == 1:
         height, width, channels = (shape[1], shape[2], shape[3]) if layout == "nhwc" else (shape[2], shape[3], shape[1])
-        if channels in (1, 3):
+        if channels in (1, 3) and min(height, width) >= 1 and max(height, width) <= SIDE_MAX:
             return height, width, channels
     axes = "1 × height × width × 1 or 3" if layout == "nhwc" else "1 × 1 or 3 × height × width"
-    raise PreprocessError(f"the input {spec.name!r} takes no picture: its shape is {shape}, not {axes}")
+    raise PreprocessError(
+        f"the input {spec.name!r} takes no picture: its shape is {shape}, not {axes} of 1 to {SIDE_MAX} pixels"
+    )

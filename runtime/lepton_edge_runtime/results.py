@@ -73,6 +73,61 @@ class Classes:
 
 
 @dataclass(frozen=True, slots=True)
+class Detection:
+    """One thing found: where (left, top, right, bottom in pixels), what (index and name), and how surely."""
+
+    box: tuple[float, float, float, float]
+    class_id: int
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """What was found in one picture, the surest first.
+
+    Attributes:
+        xyxy: ``float32``, n × 4: left, top, right, bottom in pixels of the picture.
+        score: ``float32``, n, 0 to 1.
+        class_id: ``int64``, n.
+        labels: n names.
+        origin: Engine, timing and frame.
+    """
+
+    xyxy: NDArray[np.float32]
+    score: NDArray[np.float32]
+    class_id: NDArray[np.int64]
+    labels: tuple[str, ...]
+    origin: Origin
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __iter__(self) -> Iterator[Detection]:
+        for box, class_id, label, score in zip(self.xyxy, self.class_id, self.labels, self.score, strict=True):
+            left, top, right, bottom = map(float, box)
+            yield Detection((left, top, right, bottom), int(class_id), label, float(score))
+
+    def __str__(self) -> str:
+        found = (f"{one.label} {one.score:.3f} [{' '.join(f'{edge:.0f}' for edge in one.box)}]" for one in self)
+        return "  ".join(found) or "nothing found"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``--json`` prints: plain lists, numbers and strings."""
+        return {
+            "detections": [
+                {
+                    "class_id": one.class_id,
+                    "label": one.label,
+                    "score": round(one.score, 6),
+                    "box": [round(edge, 2) for edge in one.box],
+                }
+                for one in self
+            ]
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Tensors:
     """All outputs as real numbers, by name: ``float32`` where the model stores scaled integers."""
 
@@ -93,5 +148,5 @@ class Tensors:
         return {"tensors": {name: value.tolist() for name, value in self.values.items()}}
 
 
-Result = Classes | Tensors
+Result = Classes | Detections | Tensors
 """What a task answers."""

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 Dtype = Literal["float32", "float16", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "bool"]
 
+OPEN = -1
+"""Size of an axis that a model file does not fix."""
+
 
 # Integers that may have a scale, and the type whose range their zero point lies in: formats hold it in 32 bits.
 _SCALED = {
@@ -56,10 +59,13 @@ class TensorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Bytes that the tensor holds."""
         return prod(self.shape) * np.dtype(self.dtype).itemsize
 
+    def shape_text(self) -> str:
+        """Return the shape for people, such as ``1×224×224×3``; ``?`` is an open axis."""
+        return "×".join("?" if size == OPEN else str(size) for size in self.shape)
+
     def __str__(self) -> str:
-        shape = "×".join(map(str, self.shape))
         scaling = f", scale {self.quant.scale:.6g}, zero point {self.quant.zero_point}" if self.quant else ""
-        return f"{self.name} {self.dtype} {shape}{scaling}"
+        return f"{self.name} {self.dtype} {self.shape_text()}{scaling}"
 
 
 def read_quant(dtype: str, scale: float, zero_point: int) -> Quant | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lepton_edge_runtime.backends import BACKENDS, find_engine
 from lepton_edge_runtime.choice import Candidate, Runner, open_proved
 from lepton_edge_runtime.errors import BackendError, MissingExtraError
-from lepton_edge_runtime.model import read_candidate
+from lepton_edge_runtime.opening import read_candidate
 from lepton_edge_runtime.timing import Progress, latency_of, timed_rounds, watched
 from lepton_edge_runtime.tuned.record import Refused, Timed, Tuning
 from lepton_edge_runtime.tuned.store import key_of, make_cache, store

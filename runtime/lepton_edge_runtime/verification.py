@@ -1,4 +1,4 @@
-"""Whether a bundle is whole, and every installed engine answers it as the converter saw it answer."""
+"""Whether a file is whole, and every installed engine answers it as it should."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,11 +7,14 @@ from typing import Literal
 from lepton_edge_runtime.backends import BACKENDS
 from lepton_edge_runtime.bundle import Bundle
 from lepton_edge_runtime.choice import check_golden, engine_version, open_proved
-from lepton_edge_runtime.errors import BackendError, BundleError
-from lepton_edge_runtime.model import read_candidate
+from lepton_edge_runtime.errors import BackendError, BundleError, ModelCrashesError
+from lepton_edge_runtime.opening import READERS, draft_card, read_candidate, read_model_file
+from lepton_edge_runtime.probe import Probe
 
 HASHES = "hashes"
-"""What the first check is called; the others are of the golden samples."""
+FILE = "file"
+READINGS = (HASHES, FILE)
+"""What the first check is called, of a bundle and of a bare file; in the others engines answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,46 +29,79 @@ class Check:
 def verify(path: str | Path, *, threads: int = 1) -> list[Check]:
     """Return a check of every member's hash, and of the golden samples on every installed backend.
 
-    No engine is given a file whose members are not as its manifest says.
+    Of a bare ``.tflite`` or ``.onnx`` file: whether it can be served, and whether its engine runs it. Engines run in a
+    process of their own, so a model that crashes one is a failed check. No engine is given a bundle whose members are
+    not as its manifest says.
 
     Raises:
         BundleError: The file is no bundle, or its manifest cannot be read.
+        ModelFileError, PreprocessError: The bare file cannot be read or served.
     """
     path = Path(path)
-    bundle = Bundle(path)
+    with Probe() as probe:
+        if path.suffix.lower() in READERS:
+            return _check_bare(path, probe)
+        bundle = Bundle(path)
+        try:
+            for name in bundle.manifest.members:
+                bundle.member(name)
+        except BundleError as changed:
+            untried = [Check(_golden(name), "skipped", "the bundle was changed") for name in BACKENDS]
+            return [Check(HASHES, "failed", str(changed)), *untried]
+        checks = [Check(HASHES, "passed", f"{len(bundle.manifest.members)} members are as the manifest says")]
+        return checks + [_check_engine(name, bundle, threads, probe) for name in BACKENDS]
+
+
+def _check_bare(path: Path, probe: Probe) -> list[Check]:
+    member, read = READERS[path.suffix.lower()]
+    content = read_model_file(path)
+    file = read(content)
+    card = draft_card(path, file).card
+    name = next(name for name, engine in BACKENDS.items() if engine.member == member)
+    checks = [Check(FILE, "passed", f"{len(file.operators)} operators, task {card.task}")]
+    what = f"first run, {name}"
+    if not BACKENDS[name].installed:
+        return [*checks, Check(what, "skipped", f"{BACKENDS[name].distribution} is not installed")]
     try:
-        for name in bundle.manifest.members:
-            bundle.member(name)
-    except BundleError as changed:
-        untried = [Check(_golden(name), "skipped", "the bundle was changed") for name in BACKENDS]
-        return [Check(HASHES, "failed", str(changed)), *untried]
-    checks = [Check(HASHES, "passed", f"{len(bundle.manifest.members)} members are as the manifest says")]
-    return checks + [_check_backend(name, path, threads) for name in BACKENDS]
+        probed = probe.run(name, content, {end.tensor.name: end.tensor.shape for end in card.inputs})
+    except BackendError as refused:
+        return [*checks, Check(what, "failed", str(refused))]
+    return [*checks, Check(what, "passed", f"answers zeros, {probed.engine}; there are no golden samples")]
+
+
+def _check_engine(name: str, bundle: Bundle, threads: int, probe: Probe) -> Check:
+    engine = BACKENDS[name]
+    what = _golden(name)
+    if engine.member not in bundle:
+        return Check(what, "skipped", f"the bundle has no {engine.member}")
+    if not engine.installed:
+        return Check(what, "skipped", f"{engine.distribution} is not installed")
+    try:
+        check: Check = probe.call("lepton_edge_runtime.verification:answer_golden", name, bundle.path, threads)
+    except ModelCrashesError as crash:
+        return Check(what, "failed", str(crash))
+    return check
 
 
 def _golden(name: str) -> str:
     return f"golden samples, {name}"
 
 
-def _check_backend(name: str, path: Path, threads: int) -> Check:
+def answer_golden(name: str, path: Path, threads: int) -> Check:
+    """Return whether an installed backend answers a bundle's golden samples; runs in the child."""
     candidate = read_candidate(path)
-    engine = BACKENDS[name]
+    member = BACKENDS[name].member
     what = _golden(name)
-    if engine.member not in candidate.members:
-        return Check(what, "skipped", f"the bundle has no {engine.member}")
-    if not engine.installed:
-        return Check(what, "skipped", f"{engine.distribution} is not installed")
     if candidate.golden is None:
         return Check(what, "skipped", "the bundle has no golden samples")
     try:
         runner = open_proved(candidate, name, threads)
-        differences = check_golden(runner, candidate, engine.member)
+        differences = check_golden(runner, candidate, member)
+        runner.backend.close()
     except BackendError as refused:
         # An engine that cannot be imported has not answered, and says nothing of the bundle.
         return Check(what, "skipped" if isinstance(refused.__cause__, ImportError) else "failed", str(refused))
-    runner.backend.close()
-    worst = ", ".join(
-        f"{d:g} of {limit:g}" for d, limit in zip(differences, (candidate.tolerance or {})[engine.member], strict=True)
-    )
+    limits = (candidate.tolerance or {}).get(member, (0.0,) * len(differences))
+    worst = ", ".join(f"{difference:.3g} of {limit:.3g}" for difference, limit in zip(differences, limits, strict=True))
     detail = f"{len(candidate.golden())} samples, {engine_version(name)}, largest difference {worst}"
     return Check(what, "passed", detail + "".join(f"; {note}" for note in runner.backend.notes))

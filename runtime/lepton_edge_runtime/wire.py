@@ -20,13 +20,17 @@ def decode_json(text: bytes, wire_type: type[T], *, what: str, error: type[Excep
     """
     # msgspec keeps the last of two equal keys without a word: two readers could see two cards.
     try:
-        json.loads(text, object_pairs_hook=_refuse_duplicates)
+        json.loads(text, object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as problem:
         raise error(f"{what} is not valid JSON: {problem}") from problem
     try:
         return msgspec.json.decode(text, type=wire_type)
     except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as problem:
         raise error(f"{what}: {problem}") from problem
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is no number of JSON")
 
 
 def nearest(word: str, known: list[str]) -> str:

@@ -39,8 +39,8 @@ def test_importing_the_runtime_loads_nothing_heavy():
 
 def test_a_device_never_loads_the_converters(bundle, video):
     code = (
-        "from lepton_edge.cli import run\n"
-        f"assert run(['run', {str(bundle)!r}, '--camera', {str(video)!r}, '--max-frames', '1']) == 0"
+        "from lepton_edge.cli import execute\n"
+        f"assert execute(['run', {str(bundle)!r}, '--camera', {str(video)!r}, '--max-frames', '1']) == 0"
     )
     loaded = modules_after(code)
     assert loaded & {"tensorflow", "keras", "onnx", "tf2onnx", "rich", "sklearn", "lepton_edge_converters"} == set()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lepton_edge.cli import run
+from lepton_edge.cli import execute
 
 
 @pytest.fixture
@@ -10,7 +10,7 @@ def command(capfd):
     """Run a command line; return its exit status and what it printed."""
 
     def call(*arguments):
-        status = run([str(argument) for argument in arguments])
+        status = execute([str(argument) for argument in arguments])
         printed = capfd.readouterr()
         return status, printed.out, printed.err
 

@@ -10,14 +10,16 @@ import threading
 import keras_models
 import numpy as np
 import pytest
+import small_models
 
 from lepton_edge.cli import COMMANDS
 from lepton_edge_runtime import camera as camera_module
 from lepton_edge_runtime import choice as choice_module
-from lepton_edge_runtime.bundle import Bundle
+from lepton_edge_runtime.bundle import Bundle, write_bundle
 from lepton_edge_runtime.camera import Camera
 from lepton_edge_runtime.choice import Runner
 from lepton_edge_runtime.errors import SourceTimeoutError
+from lepton_edge_runtime.golden import Golden, decode_golden, encode_golden
 from lepton_edge_runtime.sources import Picture
 
 
@@ -37,7 +39,7 @@ def test_every_command_has_help(command, name):
 
 
 def test_help_lists_the_commands_without_loading_them():
-    code = "import sys; from lepton_edge.cli import run; run(['--help']); print('numpy' in sys.modules)"
+    code = "import sys; from lepton_edge.cli import execute; execute(['--help']); print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
     assert all(f"  {name} " in done.stdout for name in COMMANDS)
@@ -170,15 +172,79 @@ def test_inspect_reads_bare_files(command, bundle, tmp_path, member):
     assert "task classify" in out
 
 
+@pytest.fixture
+def stranger(tmp_path):
+    """A classifier of someone else's, and a file of its labels."""
+    path = tmp_path / "stranger.tflite"
+    path.write_bytes(small_models.picture_classifier(dtype="uint8", quant=(1 / 128, 128)).build())
+    (tmp_path / "labels.txt").write_text("ant\nbee\ncat\n")
+    return path
+
+
+def test_inspect_says_what_a_strangers_file_is_taken_for(command, stranger, tmp_path):
+    status, out, _ = command("inspect", stranger)
+    assert status == 0
+    assert "task classify" in out
+    assert "  assumed  colours are taken to be in the order rgb (--color)" in out
+    status, out, _ = command("inspect", stranger, "--labels", tmp_path / "labels.txt", "--color", "bgr", "--json")
+    found = json.loads(out)
+    assert found["card"]["labels"] == ["ant", "bee", "cat"]
+    assert found["card"]["inputs"][0]["preprocess"]["color"] == "bgr"
+    assert not any("--color" in one for one in found["assumptions"])
+
+
+def test_run_says_what_it_assumed_before_anything_else(command, stranger, video, tmp_path):
+    status, out, err = command("run", stranger, "--camera", video, "--max-frames", "2")
+    assert (status, len(out.splitlines())) == (0, 2)
+    said = err.splitlines()
+    assert said[0] == "lepton-edge: assumed: pictures are stretched to the input's size (--resize)"
+    assert "2 answered" in said[-1]
+    status, out, err = command(
+        "run", stranger, "--camera", video, "--max-frames", "2", "--labels", tmp_path / "labels.txt",
+        "--resize", "crop", "--color", "rgb", "--range", "-1..1", "--task", "classify",
+    )  # fmt: skip
+    assert status == 0
+    assert "assumed" not in err
+    assert any(label in out for label in ("ant", "bee", "cat"))
+
+
+def test_adopt_makes_a_bundle_that_verifies(command, stranger, tmp_path):
+    arguments = ("adopt", stranger, "-o", tmp_path / "m.lepton", "--labels", tmp_path / "labels.txt")
+    status, out, err = command(*arguments)
+    assert status == 0
+    assert "labels   3: ant, bee, cat" in out
+    assert err.startswith(f"wrote {tmp_path / 'm.lepton'}")
+    assert command("verify", tmp_path / "m.lepton")[0] == 0
+    assert "adopted, not converted" in command("inspect", tmp_path / "m.lepton")[1]
+    assert command(*arguments)[0] == 1
+    status, out, err = command(*arguments, "--force", "--json")
+    assert (status, err) == (0, "")
+    assert json.loads(out)["card"]["task"] == "classify"
+
+
+def test_adopt_refuses_with_the_reason(command, tmp_path):
+    content = small_models.TfliteFile(operators=[("FlexErf", ["x"], ["y"])]).build()
+    (tmp_path / "m.tflite").write_bytes(content)
+    status, out, err = command("adopt", tmp_path / "m.tflite", "-o", tmp_path / "m.lepton")
+    assert (status, out) == (1, "")
+    assert "the operator 'FlexErf' is TensorFlow's own" in err
+    assert command("inspect", tmp_path / "m.tflite")[1].count("refused") == 1
+    assert not (tmp_path / "m.lepton").exists()
+
+
 def test_verify_passes_a_good_bundle_quietly(command, bundle):
     status, out, err = command("verify", bundle)
     assert (status, err) == (0, "")
     assert [line.split()[0] for line in out.splitlines()] == ["passed"] * 3
 
 
-def test_verify_exits_with_3_on_a_mismatch(command, bundle, monkeypatch):
-    monkeypatch.setattr("lepton_edge_runtime.choice.worst_differences", lambda golden, run: (99.0,))
-    status, out, _ = command("verify", bundle, "--json")
+def test_verify_exits_with_3_on_a_mismatch(command, bundle, tmp_path):
+    whole = Bundle(bundle)
+    members = {name: whole.member(name) for name in whole.manifest.members}
+    golden = decode_golden(members["golden.npz"], whole.card)
+    other = Golden(golden.inputs, (255 - golden.outputs[0],))
+    write_bundle(tmp_path / "m.lepton", whole.manifest, {**members, "golden.npz": encode_golden(other)})
+    status, out, _ = command("verify", tmp_path / "m.lepton", "--json")
     assert status == 3
     assert [check["outcome"] for check in json.loads(out)] == ["passed", "failed", "failed"]
 
@@ -205,7 +271,17 @@ def test_verify_that_proved_nothing_says_so_and_exits_with_1(command, bundle, mo
     status, out, err = command("verify", bundle, *(["--json"] if as_json else []))
     assert status == 1
     assert out.count("skipped") == 2
-    assert err == "lepton-edge: no engine has answered the golden samples, so nothing is proved of the model\n"
+    assert err == "lepton-edge: no engine has answered, so nothing is proved of the model\n"
+
+
+def test_verify_of_a_bare_file_proves_nothing_without_its_engine(command, tmp_path, monkeypatch):
+    (tmp_path / "m.tflite").write_bytes(small_models.picture_classifier().build())
+    assert command("verify", tmp_path / "m.tflite")[0] == 0
+    monkeypatch.setattr("lepton_edge_runtime.backends.find_spec", lambda package: None)
+    status, out, err = command("verify", tmp_path / "m.tflite")
+    assert status == 1
+    assert "skipped  first run, tflite: ai-edge-litert is not installed" in out
+    assert err == "lepton-edge: no engine has answered, so nothing is proved of the model\n"
 
 
 def test_run_prints_a_line_a_frame_and_says_where_all_went(command, bundle, video):

@@ -14,7 +14,7 @@ import rpicam_stand_in
 from mjpeg_camera import MjpegCamera
 from rtsp_camera import RtspCamera
 
-from lepton_edge.cli import run as run_command
+from lepton_edge.cli import execute
 from lepton_edge_runtime.camera import Camera
 
 # Ctrl-C may be switched off in what started the tests.
@@ -117,7 +117,7 @@ def test_a_stream_that_is_gone_for_good_ends_with_the_totals_and_the_error(bundl
     monkeypatch.setattr(import_module("lepton_edge.cli.run"), "Camera", partial(Camera, timeout_seconds=1))
     closing = threading.Timer(0.5, server.close)
     closing.start()
-    status = run_command(["run", str(bundle), "--camera", server.url])
+    status = execute(["run", str(bundle), "--camera", server.url])
     closing.join()
     assert status == 1
     *_, totals, error = capfd.readouterr().err.splitlines()

@@ -167,7 +167,7 @@ def write_zip(path, *names):
 REFUSED = {
     "empty.keras": (b"", "is empty"),
     "text.keras": (b"I am text", r"is no Keras model; save the model with Keras 3: model.save\('NAME.keras'\)"),
-    "model.tflite": (b"\x1c\0\0\0TFL3" + bytes(20), "is a model for devices already; convert the Keras model"),
+    "model.tflite": (b"\x1c\0\0\0TFL3" + bytes(20), "make a bundle of it with 'lepton-edge adopt'"),
     "model.onnx": (b"\x08\x08", "is a model for devices already"),
     "frozen.pb": (b"\n\x05graph", "is a TensorFlow 1 graph, .*; export it as a SavedModel"),
     "saved_model.pb": (b"\x08\x01", "is a part of a SavedModel; give its folder"),

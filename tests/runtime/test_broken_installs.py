@@ -44,7 +44,7 @@ def test_an_engine_asked_for_by_name_says_why_it_cannot_be_imported(without, bun
 
 
 def test_verify_does_not_blame_the_bundle_for_a_broken_engine(without, bundle):
-    out = without("ai_edge_litert", f"from lepton_edge.cli import run; print(run(['verify', {str(bundle)!r}]))")
+    out = without("ai_edge_litert", f"from lepton_edge.cli import execute; print(execute(['verify', {str(bundle)!r}]))")
     hashes, tflite, onnx, status = out.splitlines()
     assert [line.split()[0] for line in (hashes, tflite, onnx)] == ["passed", "skipped", "passed"]
     assert f"cannot be imported: {REASON}" in tflite
@@ -64,13 +64,13 @@ def test_an_opencv_that_cannot_be_imported_is_not_called_missing(without, bundle
 
 
 def test_a_bundle_is_inspected_without_the_engine_that_reads_one_file_of_it(without, bundle):
-    out = without("ai_edge_litert", f"from lepton_edge.cli import run; run(['inspect', {str(bundle)!r}])")
+    out = without("ai_edge_litert", f"from lepton_edge.cli import execute; execute(['inspect', {str(bundle)!r}])")
     assert "input    picture uint8 1×24×24×3" in out
     assert "QuantizeLinear" in out
     assert f"not read: LiteRT (ai_edge_litert) is installed and cannot be imported: {REASON}" in out
 
 
 def test_what_was_not_read_is_in_the_json_too(without, bundle):
-    script = f"from lepton_edge.cli import run; run(['inspect', {str(bundle)!r}, '--json'])"
+    script = f"from lepton_edge.cli import execute; execute(['inspect', {str(bundle)!r}, '--json'])"
     out = without("ai_edge_litert", script)
     assert '"not_read": {\n    "model.tflite": "LiteRT' in out

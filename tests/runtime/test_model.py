@@ -174,6 +174,16 @@ def test_the_preprocessing_can_be_replaced_but_not_contradict_the_model(bundle, 
         le.open_model(bundle, preprocess=le.Preprocess(color="gray"))
 
 
+def test_what_a_preprocessing_leaves_open_stays_the_cards(bundle):
+    with le.open_model(bundle) as model:
+        own = model.card.inputs[0].preprocess
+    with le.open_model(bundle, preprocess=le.Preprocess(color="bgr", resize="crop")) as other:
+        changed = other.card.inputs[0].preprocess
+        assert (changed.color, changed.resize) == ("bgr", "crop")
+        assert (changed.range, changed.mean, changed.size) == (own.range, own.mean, own.size)
+        assert other.assumptions == ("pictures are made to fit by 'crop' instead of the card's 'stretch' (--resize)",)
+
+
 def test_a_resize_of_ones_own_keeps_the_cards_scaling(bundle, pictures):
     with (
         le.open_model(bundle, preprocess=le.Preprocess(resize="letterbox")) as boxed,
@@ -247,17 +257,6 @@ def test_each_file_is_enough_by_itself(bundle, tmp_path, member, suffix, frame):
         assert bare.card == whole.card
         assert bare(frame).top == whole(frame).top
         assert bare.choice.rejected or suffix == ".tflite"
-
-
-def test_a_bare_file_without_a_card_is_refused_plainly(tmp_path):
-    import onnx
-    from onnx import TensorProto, helper
-
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
-    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", ends[:1], ends[1:])
-    onnx.save(helper.make_model(graph), tmp_path / "bare.onnx")
-    with pytest.raises(ModelFileError, match="carries no Lepton Edge card"):
-        le.open_model(tmp_path / "bare.onnx")
 
 
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx", ".lepton", ""])

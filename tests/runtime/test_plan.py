@@ -202,7 +202,7 @@ def test_a_letterbox_says_where_the_picture_lies():
     plan = Plan(Preprocess(resize="letterbox", range=(0, 255)), spec)
     out = np.empty(spec.shape, np.uint8)
     placement = plan(np.full((50, 200, 3), 255, np.uint8), out)
-    assert placement == Placement(0.5, 0.5, 0, 37)
+    assert placement == Placement(0.5, 0.5, 0, 37, 200, 50)
     assert (out[0, :37] == 114).all()
     assert (out[0, 37:62] == 255).all()
     assert (out[0, 62:] == 114).all()
@@ -211,7 +211,7 @@ def test_a_letterbox_says_where_the_picture_lies():
 def test_a_crop_says_where_the_picture_lies():
     spec = TensorSpec(name="x", dtype="float32", shape=(1, 224, 224, 3))
     placement = Plan(Preprocess(resize="crop"), spec)(np.zeros((256, 400, 3), np.uint8), np.empty(spec.shape, "f4"))
-    assert placement == Placement(1.0, 1.0, -88.0, -16.0)
+    assert placement == Placement(1.0, 1.0, -88.0, -16.0, 400, 256)
 
 
 @pytest.mark.parametrize(

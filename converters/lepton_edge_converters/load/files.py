@@ -24,7 +24,10 @@ _OTHER_FILES: tuple[tuple[Callable[[Path, bytes], bool], str], ...] = (
     (lambda _, head: not head, "is empty"),
     (
         lambda path, head: head[4:8] == b"TFL3" or path.suffix.lower() == ".onnx",
-        "is a model for devices already; convert the Keras model that it was made from",
+        (
+            "is a model for devices already; make a bundle of it with 'lepton-edge adopt', "
+            "or convert the Keras model that it was made from"
+        ),
     ),
     (lambda path, _: path.suffix.lower() in (".pt", ".pth"), _PYTORCH),
     (

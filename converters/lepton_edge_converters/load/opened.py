@@ -17,7 +17,7 @@ from lepton_edge_converters.load.files import ModelPath, find_model, teachable_l
 from lepton_edge_converters.load.loaded import LoadedModel, LoadOptions
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.worker import Progress, Worker, report_progress
-from lepton_edge_runtime.model import read_labels
+from lepton_edge_runtime.opening import read_labels
 
 _BATCH = 32
 _TEACHABLE_RANGE = (-1.0, 1.0)  # what Teachable Machine's own export code feeds: pixels / 127.5 - 1

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_converters.facts import EndFacts
+from lepton_edge_runtime.golden import noise_picture
 from lepton_edge_runtime.preprocess import Preprocess
 
 _STORED_AT_ONCE = 64
@@ -161,7 +162,7 @@ def _synthetic(
     shape = tuple(size or 1 for size in end.shape)
     if preprocess is not None and preprocess.size is not None:
         width, height = preprocess.size
-        return _noise_picture(height, width, preprocess.channels, rng)
+        return noise_picture(height, width, preprocess.channels, rng)
     if np.dtype(end.dtype).kind in "iu":
         low, high = seen or (0, 1)  # small, so that they are in any vocabulary
         return rng.integers(int(low), int(high), shape, endpoint=True).astype(end.dtype)
@@ -169,16 +170,3 @@ def _synthetic(
         return rng.integers(0, 2, shape).astype(end.dtype)
     noise = rng.standard_normal(shape).astype(np.float32)
     return noise if seen is None else np.clip((seen[0] + seen[1]) / 2 + noise * (seen[1] - seen[0]) / 4, *seen)
-
-
-def _noise_picture(height: int, width: int, channels: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return noise whose coarse parts are stronger than its fine ones, from 0 to 255."""
-    total = np.zeros((height, width, channels))
-    cells = 2
-    while cells <= max(height, width):
-        rows = np.arange(height) * cells // height
-        columns = np.arange(width) * cells // width
-        total += rng.standard_normal((cells, cells, channels))[np.ix_(rows, columns)] / np.sqrt(cells)
-        cells *= 2
-    low, high = total.min(), total.max()
-    return np.asarray(np.rint((total - low) / max(high - low, 1e-9) * 255), np.uint8)

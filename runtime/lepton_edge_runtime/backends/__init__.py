@@ -45,8 +45,8 @@ class Backend(Protocol):
 class Opener(Protocol):
     """What a backend's module offers."""
 
-    def open_backend(self, content: bytes, *, threads: int) -> Backend:
-        """Open a model file's bytes, or raise BackendError."""
+    def open_backend(self, content: bytes, *, threads: int, shapes: Mapping[str, tuple[int, ...]]) -> Backend:
+        """Open a model file's bytes, its inputs fixed to these shapes, or raise BackendError."""
         ...
 
 
@@ -95,8 +95,16 @@ def find_engine(name: str) -> Engine:
     return BACKENDS[name]
 
 
-def open_backend(name: str, content: bytes, *, threads: int = 1) -> Backend:
+def open_backend(
+    name: str, content: bytes, *, threads: int = 1, shapes: Mapping[str, tuple[int, ...]] | None = None
+) -> Backend:
     """Open a model file's bytes with the backend called ``name``.
+
+    Args:
+        name: Row of ``BACKENDS``.
+        content: The file's bytes.
+        threads: Of the engine.
+        shapes: Of the inputs by name, where the file leaves an axis open.
 
     Raises:
         MissingExtraError: The engine is not installed.
@@ -113,4 +121,4 @@ def open_backend(name: str, content: bytes, *, threads: int = 1) -> Backend:
         raise BackendError(
             f"{engine.distribution} {BROKEN}: {first_line(problem)}; install what it needs, or another version of it"
         ) from problem
-    return module.open_backend(content, threads=threads)
+    return module.open_backend(content, threads=threads, shapes=shapes or {})

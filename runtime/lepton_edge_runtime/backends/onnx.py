@@ -1,5 +1,6 @@
 """ONNX Runtime on the CPU."""
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from lepton_edge_runtime.backends import Backend
-from lepton_edge_runtime.errors import BackendError
+from lepton_edge_runtime.errors import BackendError, ModelFileError
+from lepton_edge_runtime.formats.onnx import read_onnx
 from lepton_edge_runtime.tensors import TensorSpec
 
 # They share no base class but Exception.
@@ -36,16 +38,20 @@ _PRECISION_NOTE = (
 
 
 class OnnxBackend:
-    """An ONNX model in an inference session; its inputs are arrays of our own."""
+    """An ONNX model in an inference session; its inputs are arrays of our own.
 
-    def __init__(self, session: Any, notes: tuple[str, ...]) -> None:
+    It is run once here: the first run allocates, and tells the shapes of outputs that the file leaves open.
+    """
+
+    def __init__(self, session: Any, shapes: Mapping[str, tuple[int, ...]], notes: tuple[str, ...]) -> None:
         self._session = session
-        self.inputs = tuple(_spec(end) for end in session.get_inputs())
-        self.outputs = tuple(_spec(end) for end in session.get_outputs())
+        self.inputs = tuple(_spec(end, shapes.get(end.name, tuple(end.shape))) for end in session.get_inputs())
         self.notes = notes
         self._feed = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in self.inputs}
         self._views = list(self._feed.values())
-        self._names = [spec.name for spec in self.outputs]
+        self._names = [end.name for end in session.get_outputs()]
+        shown = [np.shape(answer) for answer in self.run()]
+        self.outputs = tuple(_spec(end, shape) for end, shape in zip(session.get_outputs(), shown, strict=True))
 
     def input_view(self, index: int) -> NDArray[Any]:
         """Return the array that the session reads."""
@@ -63,20 +69,19 @@ class OnnxBackend:
         self._session = None
 
 
-def open_backend(content: bytes, *, threads: int) -> Backend:
-    """Open an ONNX file's bytes.
+def open_backend(content: bytes, *, threads: int, shapes: Mapping[str, tuple[int, ...]]) -> Backend:
+    """Open an ONNX file's bytes, which are read first: weights in other files are none of the engine's business.
 
     Raises:
         BackendError: ONNX Runtime cannot load or run it; its own words follow.
     """
     saturates = saturating_processor()
     try:
+        read_onnx(content)
         session = _session(content, _options(threads, exact=saturates))
-        backend = OnnxBackend(session, notes=(_PRECISION_NOTE,) if saturates else ())
-        backend.run()  # the first run allocates: pay for it here
-    except (*_ORT_ERRORS, *_PYTHON_ERRORS) as refused:
+        return OnnxBackend(session, shapes, notes=(_PRECISION_NOTE,) if saturates else ())
+    except (*_ORT_ERRORS, *_PYTHON_ERRORS, ModelFileError) as refused:
         raise _refusal(refused) from refused
-    return backend
 
 
 @cache
@@ -110,14 +115,17 @@ def _options(threads: int, *, exact: bool) -> Any:
     return options
 
 
-def _spec(end: Any) -> TensorSpec:
-    if any(not isinstance(size, int) for size in end.shape):
+def _spec(end: Any, shape: tuple[Any, ...]) -> TensorSpec:
+    if any(not isinstance(size, int) for size in shape):
         raise BackendError(f"the ONNX model's {end.name!r} has a shape that is not fixed: {end.shape}")
     if end.type not in _DTYPES:
         raise BackendError(f"the ONNX model's {end.name!r} is a {end.type}, which no task reads")
-    return TensorSpec(name=end.name, dtype=_DTYPES[end.type], shape=tuple(end.shape))  # type: ignore[arg-type]  # a row of _DTYPES
+    return TensorSpec(name=end.name, dtype=_DTYPES[end.type], shape=tuple(shape))  # type: ignore[arg-type]  # a row of _DTYPES
 
 
 def _refusal(problem: Exception) -> BackendError:
     words = str(problem).split(" : ", 2)[-1] or type(problem).__name__
-    return BackendError(f"ONNX Runtime cannot run this model: {words.splitlines()[0]}")
+    sentence = words.splitlines()[0]
+    if "IR version" in sentence or "opset" in sentence:
+        sentence += " Export it with an older opset, or install a newer onnxruntime"
+    return BackendError(f"ONNX Runtime cannot run this model: {sentence}")

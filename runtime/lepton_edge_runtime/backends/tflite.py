@@ -1,5 +1,6 @@
 """LiteRT, through ``Interpreter``: ``CompiledModel`` kills the process on cores without LSE atomics."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class TfliteBackend:
         self._interpreter = None
 
 
-def open_backend(content: bytes, *, threads: int) -> Backend:
+def open_backend(content: bytes, *, threads: int, shapes: Mapping[str, tuple[int, ...]]) -> Backend:
     """Open a TFLite file's bytes.
 
     Raises:
@@ -50,13 +51,17 @@ def open_backend(content: bytes, *, threads: int) -> Backend:
     """
     try:
         interpreter = Interpreter(model_content=content, num_threads=threads)
+        for detail in interpreter.get_input_details():
+            wanted = shapes.get(detail["name"], tuple(detail["shape"]))
+            if wanted != tuple(detail["shape"]):
+                interpreter.resize_tensor_input(detail["index"], wanted, strict=True)
         interpreter.allocate_tensors()
         # Output memory is null before the first run, and the first run allocates: pay for it here.
         for detail in interpreter.get_input_details():
             interpreter.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
         interpreter.invoke()
         return TfliteBackend(interpreter)
-    except (ValueError, RuntimeError) as refused:
+    except (ValueError, RuntimeError, MemoryError) as refused:
         raise _refusal(refused) from refused
 
 

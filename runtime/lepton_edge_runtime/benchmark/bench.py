@@ -16,7 +16,8 @@ from lepton_edge_runtime.choice import Rejected
 from lepton_edge_runtime.errors import BackendError, MissingExtraError
 from lepton_edge_runtime.installed import installed_versions, our_version
 from lepton_edge_runtime.machine import describe_machine
-from lepton_edge_runtime.model import open_model, read_candidate
+from lepton_edge_runtime.model import open_model
+from lepton_edge_runtime.opening import read_candidate
 from lepton_edge_runtime.timing import Latency, Progress, latency_of, timed_rounds, watched
 
 _RUNS_MAX = 5000

@@ -16,7 +16,7 @@ from lepton_edge_runtime.children import ask_child
 from lepton_edge_runtime.choice import Runner, check_golden
 from lepton_edge_runtime.errors import ProbeError
 from lepton_edge_runtime.machine import resident_mb
-from lepton_edge_runtime.model import read_candidate
+from lepton_edge_runtime.opening import read_candidate
 
 PROCESSES = 3
 

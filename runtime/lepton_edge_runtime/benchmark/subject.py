@@ -14,7 +14,8 @@ from lepton_edge_runtime.benchmark.bare import BARE
 from lepton_edge_runtime.choice import Candidate
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.images import Image, read_image
-from lepton_edge_runtime.model import READERS, Model, open_model, read_candidate
+from lepton_edge_runtime.model import Model, open_model
+from lepton_edge_runtime.opening import READERS, read_candidate
 from lepton_edge_runtime.results import Result
 from lepton_edge_runtime.tensors import dequantize
 

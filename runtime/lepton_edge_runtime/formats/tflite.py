@@ -5,18 +5,24 @@ from collections.abc import Iterator
 from math import prod
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from lepton_edge_runtime.errors import ModelFileError, not_imported
-from lepton_edge_runtime.formats import CARD_KEY, ModelFile, Operator
-from lepton_edge_runtime.tensors import TensorSpec, read_quant
+from lepton_edge_runtime.formats import CARD_KEY, OPERATORS_MAX, ModelFile, Operator, end_obstacles
+from lepton_edge_runtime.formats.metadata import METADATA_KEY, read_metadata
+from lepton_edge_runtime.tensors import OPEN, TensorSpec, read_quant
 
-_DTYPES = {
-    0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 6: "bool", 7: "int16",
-    9: "int8", 10: "float64", 15: "uint32", 16: "uint16",
-}  # fmt: skip
-# Inputs that say where, not what: shapes, axes, paddings, indices.
 _CUSTOM = 32
+# Custom operators that LiteRT has kernels for all the same.
+_SERVED_CUSTOM = {"TFLite_Detection_PostProcess", "AudioSpectrogram", "Mfcc", "NumericVerify"}
+_STATE = {"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"}
+_GRAPHS_MAX = 1000
+_BUFFERS_MAX = 200_000
+_ENDS_MAX = 1000
+_OPERATOR_ENDS_MAX = 2_000_000
+_RANK_MAX = 32
+_NAME_BYTES_MAX = 10_000
 
 
 def read_tflite(data: bytes) -> ModelFile:
@@ -31,18 +37,32 @@ def read_tflite(data: bytes) -> ModelFile:
         raise ModelFileError("this is no TFLite file: its bytes 4 to 8 are not 'TFL3'")
     try:
         model = schema.Model.GetRootAs(data, 0)
+        _refuse_outside(model, len(data))
         names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
-        graph = model.Subgraphs(0)
-        specs = [_tensor_spec(graph.Tensors(i)) for i in range(graph.TensorsLength())]
-        return ModelFile(
-            operators=tuple(_operators(model, graph, specs, names)),
-            inputs=tuple(specs[graph.Inputs(i)] for i in range(graph.InputsLength())),
-            outputs=tuple(specs[graph.Outputs(i)] for i in range(graph.OutputsLength())),
-            card=_metadata(model, CARD_KEY),
-        )
+        types = {value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)}
+        graphs = [model.Subgraphs(i) for i in range(_bounded(model.SubgraphsLength(), _GRAPHS_MAX, "graphs"))]
+        specs = [_tensor_specs(graph, types) for graph in graphs]
+        operators = [
+            tuple(_operators(model, graph, own, names, len(data))) for graph, own in zip(graphs, specs, strict=True)
+        ]
+        main = graphs[0]
+        inputs = _ends(main, specs[0], main.Inputs, main.InputsLength())
+        outputs = _ends(main, specs[0], main.Outputs, main.OutputsLength())
+        state = [spec.name for i, spec in enumerate(inputs) if main.Tensors(main.Inputs(i)).IsVariable()]
+        version = model.Version()
+        card, metadata = _metadata(model, CARD_KEY), _metadata(model, METADATA_KEY)
     except (struct.error, IndexError, AttributeError, TypeError, ValueError, UnicodeDecodeError) as broken:
         # The generated reader trusts every offset; a broken one ends in any of these.
         raise ModelFileError(f"the TFLite file is broken: {broken}") from broken
+    return ModelFile(
+        operators=operators[0],
+        inputs=inputs,
+        outputs=outputs,
+        card=card,
+        hints=read_metadata(metadata, data),
+        obstacles=(*_operator_obstacles(operators), *_state_obstacles(state), *end_obstacles(inputs, outputs)),
+        versions={"schema": version},
+    )
 
 
 def _schema() -> Any:
@@ -59,30 +79,105 @@ def _schema() -> Any:
     return schema_py_generated
 
 
-def _tensor_spec(tensor: Any) -> TensorSpec:
-    dtype = _DTYPES.get(tensor.Type(), f"type {tensor.Type()}")
+def _bounded(length: int, most: int, what: str) -> int:
+    """Return a vector's length, or refuse one that would only fill the memory."""
+    if length > most:
+        raise ValueError(f"it claims to have {length} {what}, and at most {most} are read")
+    return length
+
+
+def _refuse_outside(model: Any, size: int) -> None:
+    """Refuse weights that lie past the file's end, or in other files."""
+    # The newest schema lets weights lie in other files; ours is told by the package that is installed.
+    external = (
+        getattr(model, "ExternalBufferGroupsLength", lambda: 0)() + getattr(model, "ExternalBuffersLength", lambda: 0)()
+    )
+    if external:
+        raise ValueError("it keeps weights outside itself, and only files that are whole are read")
+    for i in range(_bounded(model.BuffersLength(), _BUFFERS_MAX, "buffers")):
+        buffer = model.Buffers(i)
+        if buffer.Offset() + buffer.Size() > size:
+            raise ValueError(
+                f"its buffer {i} lies past the end, at {buffer.Offset()} + {buffer.Size()} of {size} bytes"
+            )
+        buffer.DataAsNumpy()  # a view, which raises where the buffer reaches past the end
+
+
+def _tensor_specs(graph: Any, types: dict[int, str]) -> list[TensorSpec]:
+    count = _bounded(graph.TensorsLength(), OPERATORS_MAX, "tensors")
+    return [_tensor_spec(graph.Tensors(i), types) for i in range(count)]
+
+
+def _tensor_spec(tensor: Any, types: dict[int, str]) -> TensorSpec:
+    dtype = types.get(tensor.Type(), f"type {tensor.Type()}")
     quantization = tensor.Quantization()
     quant = None
     if quantization is not None and quantization.ScaleLength() == 1:
         zero_point = int(quantization.ZeroPoint(0)) if quantization.ZeroPointLength() else 0
         quant = read_quant(dtype, float(quantization.Scale(0)), zero_point)
-    shape = tensor.ShapeAsNumpy()
+    _bounded(tensor.ShapeLength(), _RANK_MAX, "axes of one tensor")
+    name = tensor.Name() or b""
+    _bounded(len(name), _NAME_BYTES_MAX, "bytes in a name")
     return TensorSpec(
-        name=(tensor.Name() or b"").decode(),
-        dtype=dtype,  # type: ignore[arg-type]  # one we do not know is shown, never run
-        shape=tuple(int(size) for size in shape) if isinstance(shape, np.ndarray) else (),
+        name=name.decode(),
+        dtype=dtype,  # type: ignore[arg-type]  # others are shown, never run
+        shape=_sizes(tensor.ShapeAsNumpy()),
         quant=quant,
     )
 
 
-def _operators(model: Any, graph: Any, specs: list[TensorSpec], names: dict[int, str]) -> Iterator[Operator]:
-    for i in range(graph.OperatorsLength()):
+def _ends(graph: Any, specs: list[TensorSpec], index: Any, count: int) -> tuple[TensorSpec, ...]:
+    """Return inputs or outputs, with the axes open that the file's signature leaves open."""
+    ends = []
+    for i in range(_bounded(count, _ENDS_MAX, "inputs or outputs")):
+        spec, tensor = specs[index(i)], graph.Tensors(index(i))
+        _bounded(tensor.ShapeSignatureLength(), _RANK_MAX, "axes of one tensor")
+        signature = _sizes(tensor.ShapeSignatureAsNumpy())
+        open_axes = len(signature) == len(spec.shape) and min(signature, default=0) < 0
+        ends.append(msgspec.structs.replace(spec, shape=signature) if open_axes else spec)
+    return tuple(ends)
+
+
+def _sizes(array: Any) -> tuple[int, ...]:
+    return tuple(int(size) if size >= 0 else OPEN for size in array) if isinstance(array, np.ndarray) else ()
+
+
+def _operator_obstacles(graphs: list[tuple[Operator, ...]]) -> list[str]:
+    found = []
+    for kind, custom in dict.fromkeys((one.kind, one.custom) for graph in graphs for one in graph):
+        if kind in _STATE:
+            found.append(f"the operator {kind!r} keeps state from one run to the next (resource variables): not served")
+        elif custom and kind.startswith("Flex"):
+            found.append(
+                f"the operator {kind!r} is TensorFlow's own (Flex), which LiteRT does not run; convert the model again "
+                "without select TensorFlow operators"
+            )
+        elif custom and kind == "edgetpu-custom-op":
+            found.append(f"the operator {kind!r} runs on an Edge TPU only; take the file it was compiled from")
+        elif custom:
+            found.append(
+                f"the operator {kind!r} is a custom one, and LiteRT has no kernel for it; convert the model without it"
+            )
+    return found
+
+
+def _state_obstacles(names: list[str]) -> list[str]:
+    return [f"the input {name!r} is state that is kept from one run to the next: not served" for name in names]
+
+
+def _operators(model: Any, graph: Any, specs: list[TensorSpec], names: dict[int, str], size: int) -> Iterator[Operator]:
+    ends_left = _OPERATOR_ENDS_MAX
+    for i in range(_bounded(graph.OperatorsLength(), OPERATORS_MAX, "operators")):
         operator = graph.Operators(i)
         code = model.OperatorCodes(operator.OpcodeIndex())
         # Files from before schema 3a keep the number in a byte.
         number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-        custom = number == _CUSTOM
-        kind = (code.CustomCode() or b"?").decode() if custom else names.get(number, f"operator {number}")
+        kind = names.get(number, f"operator {number}")
+        if operator.LargeCustomOptionsOffset() + operator.LargeCustomOptionsSize() > size:
+            raise ValueError(f"the options of its operator {i} lie past the end")
+        if number == _CUSTOM:
+            kind = (code.CustomCode() or b"?").decode()
+        ends_left -= _bounded(operator.InputsLength() + operator.OutputsLength(), ends_left, "inputs of operators")
         inputs = [specs[j] for j in _indices(operator.InputsAsNumpy())]
         outputs = [specs[j] for j in _indices(operator.OutputsAsNumpy())]
         ends = (
@@ -90,10 +185,11 @@ def _operators(model: Any, graph: Any, specs: list[TensorSpec], names: dict[int,
         )
         yield Operator(
             kind=kind,
-            custom=custom,
+            custom=number == _CUSTOM and kind not in _SERVED_CUSTOM,
             dtypes=frozenset(spec.dtype for spec in ends),
             macs=_macs(kind, inputs, outputs),
-            output=outputs[0].name if outputs else "",
+            inputs=tuple(spec.name for spec in inputs),
+            outputs=tuple(spec.name for spec in outputs),
         )
 
 
@@ -120,7 +216,7 @@ def _macs(kind: str, inputs: list[TensorSpec], outputs: list[TensorSpec]) -> int
 
 
 def _metadata(model: Any, name: str) -> bytes | None:
-    for i in range(model.MetadataLength()):
+    for i in range(_bounded(model.MetadataLength(), _ENDS_MAX, "metadata entries")):
         entry = model.Metadata(i)
         if entry.Name() == name.encode():
             content = model.Buffers(entry.Buffer()).DataAsNumpy()

@@ -40,6 +40,7 @@ class Task:
 
 TASKS: Mapping[str, Task] = {
     "classify": Task(module="classify", answers="the best classes, with scores"),
+    "detect": Task(module="detect", answers="boxes with scores and classes, in pixels of the picture"),
     "raw": Task(module="raw", answers="every output as real numbers"),
 }
 

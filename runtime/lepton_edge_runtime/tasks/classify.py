@@ -1,6 +1,7 @@
 """Classification: one row of class scores, the best first."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,9 @@ class Classify:
             raise BundleError(f"the task 'classify' has one output, and this model has {len(card.outputs)}")
         self._output = card.outputs[0]
         count = class_count(self._output)
+        shape = self._output.tensor.shape
+        if prod(shape) != (shape[-1] if shape else 0):
+            raise BundleError(f"the task 'classify' has one row of scores, and this model's output is {shape}")
         if card.labels and len(card.labels) != count:
             raise BundleError(f"there are {len(card.labels)} labels for {count} classes")
         self._labels = card.labels or tuple(map(str, range(count)))

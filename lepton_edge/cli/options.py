@@ -1,0 +1,85 @@
+"""Options that several commands share: what a user says of a model's pictures and answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lepton_edge_runtime.preprocess import PRESET_RANGES, Preprocess
+from lepton_edge_runtime.tasks import TASKS
+
+
+def _size(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    del context, parameter
+    if value is None:
+        return None
+    width, cross, height = value.lower().partition("x")
+    if not cross or not width.isdecimal() or not height.isdecimal():
+        raise click.BadParameter(f"{value!r} is no size; write WIDTHxHEIGHT, such as 224x224")
+    try:
+        return Preprocess(size=(int(width), int(height))).size
+    except ValueError as problem:
+        raise click.BadParameter(str(problem)) from problem
+
+
+_OPTIONS = (
+    click.option("--labels", type=click.Path(path_type=Path), help="Text file with the classes' names, one a line."),
+    click.option("--size", callback=_size, metavar="WxH", help="Picture size of the input [default: the model's]."),
+    click.option(
+        "--resize",
+        type=click.Choice(["stretch", "letterbox", "crop"]),
+        help="How pictures are made to fit [default: the model's, or stretch].",
+    ),
+    click.option(
+        "--color",
+        type=click.Choice(["rgb", "bgr", "gray"]),
+        help="Channel order that the model expects [default: the model's; rgb, or gray for one channel].",
+    ),
+    click.option(
+        "--range",
+        "range_",
+        type=click.Choice(list(PRESET_RANGES)),
+        help="Numbers that the model expects for bytes 0 to 255 [default: what it tells, else assumed and said].",
+    ),
+    click.option("--task", type=click.Choice(list(TASKS)), help="What the outputs are, where the model does not tell."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the options say of a model; ``None`` where they leave it to the model.
+
+    Attributes:
+        labels: A text file with the classes' names.
+        preprocess: For the inputs that take pictures.
+        task: What the outputs are.
+    """
+
+    labels: Path | None
+    preprocess: Preprocess | None
+    task: str | None
+
+
+def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--labels --size --resize --color --range --task`` to a command, which gets them as ``said``."""
+
+    @wraps(command)
+    def with_said(*, labels: Any, size: Any, resize: Any, color: Any, range_: Any, task: Any, **others: Any) -> Any:
+        return command(said=Said(labels, _preprocess(size, resize, color, range_), task), **others)
+
+    decorated: Callable[..., Any] = with_said
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated
+
+
+def _preprocess(size: Any, resize: Any, color: Any, range_: Any) -> Preprocess | None:
+    asked = {"size": size, "resize": resize, "color": color, **(PRESET_RANGES[range_] if range_ else {})}
+    given = {name: value for name, value in asked.items() if value is not None}
+    try:
+        return Preprocess(**given) if given else None
+    except ValueError as wrong:
+        raise click.UsageError(str(wrong)) from wrong

@@ -1,0 +1,201 @@
+"""adopt(): a bundle of a model file of others, tried in a process of its own; nothing is converted."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from lepton_edge_runtime.backends import BACKENDS
+from lepton_edge_runtime.bundle import GOLDEN, Manifest, Provenance, check_output, write_bundle
+from lepton_edge_runtime.card import Card, InputCard, OutputCard, check_card
+from lepton_edge_runtime.errors import ModelCrashesError, ModelFileError, OutputError
+from lepton_edge_runtime.golden import (
+    FLOAT_SHARE,
+    ONNX_FLOAT_SHARE,
+    ONNX_STEPS,
+    Golden,
+    encode_golden,
+    noise_picture,
+)
+from lepton_edge_runtime.opening import READERS, draft_card, given_by_user, read_model_file, with_shapes
+from lepton_edge_runtime.preprocess import Preprocess
+from lepton_edge_runtime.probe import Probe, Probed, Sample
+from lepton_edge_runtime.results import Origin, Timing
+from lepton_edge_runtime.tasks import make_decoder
+from lepton_edge_runtime.tensors import quantize
+
+ROUTE = "adopted, not converted"
+"""What the provenance of an adopted file says of how it was made."""
+
+_SAMPLES = 2
+# Kernels of integers that the converter never writes may round otherwise on other processors.
+_STEPS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What became of a model file.
+
+    Attributes:
+        output: The bundle.
+        size_bytes: Its size.
+        card: What the model takes and answers, or is taken for.
+        assumptions: What neither its file nor the caller says, one sentence each.
+        engine: Which engine recorded the golden samples, with its version.
+    """
+
+    output: Path
+    size_bytes: int
+    card: Card
+    assumptions: tuple[str, ...]
+    engine: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``--json`` prints."""
+        return {
+            "output": str(self.output),
+            "size_bytes": self.size_bytes,
+            "card": msgspec.to_builtins(self.card),
+            "assumptions": list(self.assumptions),
+            "engine": self.engine,
+        }
+
+
+def adopt(
+    model: str | Path,
+    output: str | Path,
+    *,
+    labels: Sequence[str] | str | Path | None = None,
+    preprocess: Preprocess | None = None,
+    task: str | None = None,
+    force: bool = False,
+    timeout_seconds: float = 60.0,
+) -> Adoption:
+    """Make a bundle of a ``.tflite`` or ``.onnx`` file, whose bytes go in unchanged.
+
+    The file is loaded and run in a process of its own; its answers to seeded synthetic samples become
+    the bundle's golden samples. No accuracy is claimed. The same file gives the same bytes, on the same versions
+    and processor features.
+
+    Args:
+        model: The file.
+        output: The bundle to write, ``NAME.lepton``.
+        labels: Names of the classes, or a text file with one a line.
+        preprocess: For the inputs that take pictures.
+        task: ``classify``, ``detect`` or ``raw``.
+        force: Replace an existing bundle.
+        timeout_seconds: Longest that loading and running may take.
+
+    Raises:
+        ModelFileError, PreprocessError: The file cannot be read or served, or contradicts what was given.
+        ModelCrashesError: It kills the process that loads it, or does not answer in time.
+        BackendError, MissingExtraError: Its engine refuses it, or is not installed.
+        OutputError: The bundle cannot be written there.
+    """
+    path, output = Path(model), check_output(Path(output), force=force)
+    if path.suffix.lower() not in READERS:
+        raise ModelFileError(f"only .tflite and .onnx files can be adopted, not {path.name}")
+    member, read = READERS[path.suffix.lower()]
+    backend = next(name for name, engine in BACKENDS.items() if engine.member == member)
+    content = read_model_file(path)
+    draft = draft_card(path, read(content), given_by_user(labels, preprocess, task))
+    samples = [_sample(draft.card, seed) for seed in range(_SAMPLES)]
+    shapes = {end.tensor.name: end.tensor.shape for end in draft.card.inputs}
+    with Probe(timeout_seconds=timeout_seconds) as probe:
+        try:
+            probed = probe.run(backend, content, shapes, [*samples, samples[0]])
+        except ModelCrashesError as crash:
+            raise ModelCrashesError(f"{path} is not safe to load: {crash}") from crash
+    card = with_shapes(draft.card, probed.outputs)
+    check_card(card, error=ModelFileError)
+    golden = _golden(path, card, samples, probed)
+    _decode_once(card, golden)
+    manifest = Manifest(
+        card=card,
+        provenance=Provenance(
+            source=path.name,
+            source_sha256=hashlib.sha256(content).hexdigest(),
+            route={member: ROUTE},
+            versions=_versions(BACKENDS[backend].distribution),
+        ),
+        tolerance={
+            member: tuple(
+                _tolerance(end, tensor, backend) for end, tensor in zip(card.outputs, golden.outputs, strict=True)
+            )
+        },
+        members={},
+    )
+    try:
+        write_bundle(output, manifest, {member: content, GOLDEN: encode_golden(golden)})
+    except OSError as problem:
+        raise OutputError(f"cannot write {output}: {problem.strerror}") from problem
+    return Adoption(output, output.stat().st_size, card, draft.assumptions, probed.engine)
+
+
+def _sample(card: Card, seed: int) -> Sample:
+    return {
+        end.tensor.name: _synthetic(end, np.random.default_rng([seed, i]))[np.newaxis].reshape(end.tensor.shape)
+        for i, end in enumerate(card.inputs)
+    }
+
+
+def _synthetic(end: InputCard, rng: np.random.Generator) -> NDArray[Any]:
+    """Return one input as stored: a noisy picture, small integers that are in any vocabulary, or noise."""
+    spec = end.tensor
+    if end.preprocess is not None and end.preprocess.size is not None:
+        width, height = end.preprocess.size
+        return quantize(end.preprocess.to_real(noise_picture(height, width, end.preprocess.channels, rng)), spec)
+    if np.dtype(spec.dtype).kind in "iub" and spec.quant is None:
+        return rng.integers(0, 2, spec.shape).astype(spec.dtype)
+    return quantize(rng.standard_normal(spec.shape), spec)
+
+
+def _golden(path: Path, card: Card, samples: list[Sample], probed: Probed) -> Golden:
+    """Return the golden samples; refuse a model that does not answer the same to the same."""
+    order = [[spec.name for spec in probed.outputs].index(end.tensor.name) for end in card.outputs]
+    answers = [tuple(answer[i] for i in order) for answer in probed.answers]
+    if any(not np.array_equal(one, other, equal_nan=True) for one, other in zip(answers[0], answers[-1], strict=True)):
+        raise ModelFileError(
+            f"{path} answers the same sample differently the second time: it keeps state or draws random numbers, and "
+            "no golden sample could prove it"
+        )
+    kept = answers[: len(samples)]
+    for i, end in enumerate(card.outputs):
+        if any(answer[i].shape != end.tensor.shape for answer in kept):
+            raise ModelFileError(f"{path}: the shape of its output {end.tensor.name!r} changes from sample to sample")
+        if not all(np.isfinite(answer[i]).all() for answer in kept):
+            raise ModelFileError(f"{path}: its output {end.tensor.name!r} is NaN or infinite on synthetic samples")
+    return Golden(
+        tuple(np.stack([sample[end.tensor.name] for sample in samples]) for end in card.inputs),
+        tuple(np.stack([answer[i] for answer in kept]) for i in range(len(card.outputs))),
+    )
+
+
+def _decode_once(card: Card, golden: Golden) -> None:
+    """Refuse a card whose task does not fit what the model answers."""
+    decode = make_decoder(card)
+    decode([tensor[0] for tensor in golden.outputs], None, Origin("", Timing(0.0, 0.0)))
+
+
+def _tolerance(end: OutputCard, golden: NDArray[Any], backend: str) -> float:
+    if np.dtype(end.tensor.dtype).kind != "f":
+        return (ONNX_STEPS if backend == "onnx" else _STEPS) if end.tensor.quant else 0.0
+    # An ONNX file may be full of integers inside, and hide it: they are allowed for.
+    share = ONNX_FLOAT_SHARE if backend == "onnx" else FLOAT_SHARE
+    return max(share * float(np.abs(golden.astype(np.float64)).max(initial=0.0)), 1e-6)
+
+
+def _versions(engine: str) -> dict[str, str]:
+    found = {}
+    for name in ("lepton-edge", "lepton-edge-runtime", engine, "numpy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue  # either the whole of Lepton Edge is installed, or its runtime alone
+    return found

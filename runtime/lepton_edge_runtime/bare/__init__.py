@@ -1,0 +1,47 @@
+"""A card for a model file of others: what its metadata say, what the user says, and what is left to assume."""
+
+from lepton_edge_runtime.bare.draft import Bare, Draft, Given
+from lepton_edge_runtime.bare.inputs import input_card
+from lepton_edge_runtime.bare.outputs import DETECTION, answered, detected
+from lepton_edge_runtime.card import Card, check_tensor
+from lepton_edge_runtime.errors import ModelFileError, PreprocessError
+from lepton_edge_runtime.formats import Hints, ModelFile
+
+__all__ = ["Bare", "Given", "describe_bare"]
+
+
+def describe_bare(file: ModelFile, name: str, given: Given) -> Bare:
+    """Return what a bare file is taken for.
+
+    Args:
+        file: What it says of itself.
+        name: For people, where its metadata have none.
+        given: What the user says.
+
+    Raises:
+        ModelFileError: No engine of ours can serve it, or not with what was given.
+        PreprocessError: The preprocessing given contradicts it, or its size must be given.
+    """
+    if file.obstacles:
+        raise ModelFileError("; ".join(file.obstacles))
+    for spec in (*file.inputs, *file.outputs):
+        check_tensor(spec, error=ModelFileError, may_be_open=True)
+    hints = file.hints or Hints(source="")
+    draft = Draft(file, hints, given, assumptions=list(hints.notes))
+    inputs = tuple(input_card(draft, i) for i in range(len(file.inputs)))
+    if given.preprocess is not None and not any(end.preprocess for end in inputs):
+        raise PreprocessError("a preprocess was given, and this model takes no pictures")
+    detector = next((one for one in file.operators if one.kind == DETECTION), None)
+    if given.task == "detect" and detector is None:
+        raise ModelFileError(f"the task 'detect' needs the operator {DETECTION}, which this model does not have")
+    as_detector = detector if given.task in (None, "detect") else None
+    answers = detected(draft, as_detector) if as_detector else answered(draft)
+    card = Card(
+        name=hints.name or name,
+        task=answers.task,
+        inputs=inputs,
+        outputs=answers.outputs,
+        labels=answers.labels,
+        head=answers.head,
+    )
+    return Bare(card, tuple(draft.assumptions))

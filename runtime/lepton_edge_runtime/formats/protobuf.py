@@ -1,0 +1,59 @@
+"""Messages in protobuf's wire format that may be hostile, walked field by field."""
+
+from collections.abc import Iterator
+
+_FIELDS_MAX = 5_000_000
+
+Message = memoryview
+
+
+class Walk:
+    """Reads messages, and counts their fields so that no file keeps it busy for long.
+
+    Everything raises ``IndexError`` where a length leads outside its message.
+    """
+
+    def __init__(self) -> None:
+        self._fields_left = _FIELDS_MAX
+
+    def messages(self, message: Message) -> Iterator[tuple[int, Message]]:
+        """Yield the number and content of each length-delimited field: messages, text and bytes."""
+        for number, value in self.fields(message):
+            if not isinstance(value, int):
+                yield number, value
+
+    def fields(self, message: Message) -> Iterator[tuple[int, int | Message]]:
+        """Yield the number and value of each field; fixed-width ones are stepped over."""
+        position, end = 0, len(message)
+        while position < end:
+            self._fields_left -= 1
+            if self._fields_left < 0:
+                raise IndexError(f"more than {_FIELDS_MAX} fields")
+            tag, position = _varint(message, position)
+            wire = tag & 7
+            if wire == 0:
+                number, position = _varint(message, position)
+                yield tag >> 3, number
+            elif wire in (1, 5):
+                position += 8 if wire == 1 else 4
+            elif wire == 2:
+                length, position = _varint(message, position)
+                if position + length > end:
+                    raise IndexError("a field reaches past the end")
+                yield tag >> 3, message[position : position + length]
+                position += length
+            else:
+                raise IndexError(f"a field of wire type {wire}")
+
+
+def _varint(message: Message, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+        if shift > 63:
+            raise IndexError("a number of more than 64 bits")

@@ -1,0 +1,150 @@
+"""What lies at a path, ready to be opened: a bundle, a file with our card, or one that is taken for something."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lepton_edge_runtime.backends import BACKENDS, open_backend
+from lepton_edge_runtime.bare import Bare, Given, describe_bare
+from lepton_edge_runtime.bundle import GOLDEN, Bundle
+from lepton_edge_runtime.card import Card, InputCard, check_card, decode_card
+from lepton_edge_runtime.choice import Candidate
+from lepton_edge_runtime.errors import BackendError, InputError, ModelFileError, PreprocessError, requirement
+from lepton_edge_runtime.formats import ModelFile
+from lepton_edge_runtime.formats.onnx import read_onnx
+from lepton_edge_runtime.formats.tflite import read_tflite
+from lepton_edge_runtime.golden import decode_golden
+from lepton_edge_runtime.preprocess import Preprocess
+from lepton_edge_runtime.tensors import OPEN, TensorSpec
+from lepton_edge_runtime.text import printable
+
+READERS = {".tflite": ("model.tflite", read_tflite), ".onnx": ("model.onnx", read_onnx)}
+"""Bare model files: the member of a bundle that each stands for, and who reads it."""
+
+_NOTHING_GIVEN = Given()
+
+
+def given_by_user(labels: Sequence[str] | str | Path | None, preprocess: Preprocess | None, task: str | None) -> Given:
+    """Return what the user says of a model, the labels read if they are in a file."""
+    names = read_labels(labels) if isinstance(labels, str | Path) else labels
+    return Given(None if names is None else tuple(names), preprocess, task)
+
+
+def read_candidate(path: Path, given: Given = _NOTHING_GIVEN) -> Candidate:
+    """Return what is needed to open the model in ``path``: a bundle, or a bare file."""
+    if path.suffix.lower() not in READERS:
+        bundle = Bundle(path)
+        card = bundle.card
+        members = {name: _member_reader(bundle, name) for name, _ in READERS.values() if name in bundle}
+        golden = (lambda: decode_golden(bundle.member(GOLDEN), card)) if GOLDEN in bundle else None
+        taken = _overridden(card, given)
+        return Candidate(taken.card, members, golden, bundle.manifest.tolerance, taken.assumptions)
+    member, read = READERS[path.suffix.lower()]
+    content = read_model_file(path)
+    draft = draft_card(path, read(content), given)
+    card = _with_shown_outputs(draft.card, member, content)
+    check_card(card, error=ModelFileError)
+    return Candidate(card, {member: lambda: content}, assumptions=draft.assumptions)
+
+
+def draft_card(path: Path, file: ModelFile, given: Given = _NOTHING_GIVEN) -> Bare:
+    """Return the card that a file carries, or what a bare one is taken for, before an engine has seen it.
+
+    Raises:
+        BundleError: It carries a broken card.
+        ModelFileError, PreprocessError: It cannot be served, or not with what was given; the message has its name.
+    """
+    if file.card is not None:
+        return _overridden(decode_card(file.card), given)
+    try:
+        return describe_bare(file, path.stem, given)
+    except ModelFileError as refused:
+        raise ModelFileError(f"{path}: {refused}") from refused
+    except PreprocessError as refused:
+        raise PreprocessError(f"{path}: {refused}") from refused
+
+
+def _with_shown_outputs(card: Card, member: str, content: bytes) -> Card:
+    """Return the card with the outputs' shapes; where the file leaves them open, its engine is asked."""
+    if all(OPEN not in end.tensor.shape for end in card.outputs):
+        return card
+    name = next(name for name, engine in BACKENDS.items() if engine.member == member)
+    if not BACKENDS[name].installed:
+        raise BackendError(
+            f"only {BACKENDS[name].distribution} can tell the shapes of this model's outputs. Try: pip install "
+            f"{requirement(BACKENDS[name].extra)}"
+        )
+    backend = open_backend(name, content, shapes={end.tensor.name: end.tensor.shape for end in card.inputs})
+    shown = with_shapes(card, backend.outputs)
+    backend.close()
+    return shown
+
+
+def with_shapes(card: Card, shown: Sequence[TensorSpec]) -> Card:
+    """Return the card with its outputs' shapes as an engine shows them."""
+    shapes = {spec.name: spec.shape for spec in shown}
+    outputs = tuple(
+        msgspec.structs.replace(end, tensor=msgspec.structs.replace(end.tensor, shape=shapes[end.tensor.name]))
+        if end.tensor.name in shapes
+        else end
+        for end in card.outputs
+    )
+    return msgspec.structs.replace(card, outputs=outputs)
+
+
+def read_model_file(path: Path) -> bytes:
+    """Return a file's bytes, or raise ModelFileError."""
+    try:
+        # Opening a pipe waits for whoever writes into it, and a device may never end.
+        if path.exists() and not path.is_file():
+            raise ModelFileError(f"cannot read {path}: it is no regular file")
+        return path.read_bytes()
+    except OSError as problem:
+        raise ModelFileError(f"cannot read {path}: {problem.strerror}") from problem
+
+
+def read_labels(path: str | Path) -> tuple[str, ...]:
+    """Return the labels in a text file, one a line, in class order; blank lines at the end are dropped.
+
+    Numbers before the labels, as Teachable Machine writes them, are dropped if they count from 0 through all lines.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise InputError(f"cannot read the labels in {path}: {problem}") from problem
+    while lines and not lines[-1].strip():
+        lines.pop()
+    labels = [line.strip() for line in lines]
+    if len(labels) > 1 and all(label.startswith(f"{i} ") for i, label in enumerate(labels)):
+        labels = [label.partition(" ")[2].strip() for label in labels]
+    return tuple(map(printable, labels))
+
+
+def _member_reader(bundle: Bundle, name: str) -> Any:
+    return lambda: bundle.member(name)
+
+
+def _overridden(card: Card, given: Given) -> Bare:
+    """Return the card with what the user says instead; what their preprocessing leaves open stays the card's."""
+    said: list[str] = []
+    if given.task is not None:
+        card = msgspec.structs.replace(card, task=given.task)
+    if given.labels is not None:
+        card = msgspec.structs.replace(card, labels=given.labels)
+    if given.preprocess is not None:
+        if not any(end.preprocess for end in card.inputs):
+            raise PreprocessError("a preprocess was given, and this model takes no pictures")
+        ends = tuple(_prepared_otherwise(end, given.preprocess, said) for end in card.inputs)
+        card = msgspec.structs.replace(card, inputs=ends)
+    return Bare(card, tuple(said))
+
+
+def _prepared_otherwise(end: InputCard, given: Preprocess, said: list[str]) -> InputCard:
+    own = end.preprocess
+    if own is None:
+        return end
+    if given.resize != own.resize:
+        said.append(f"pictures are made to fit by {given.resize!r} instead of the card's {own.resize!r} (--resize)")
+    return msgspec.structs.replace(end, preprocess=given.over(own).completed(end.tensor))

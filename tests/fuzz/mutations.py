@@ -1,0 +1,176 @@
+"""Ways to break a file: bytes, lengths and offsets; JSON by its structure; archives by their fields."""
+
+import hashlib
+import io
+import json
+import re
+import struct
+import warnings
+import zipfile
+from copy import deepcopy
+
+_NUMBERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFF0, 0xFFFFFFFF)
+_VALUES = (
+    None, True, 0, -1, 1, 3, 1 << 31, 1 << 63, 1 << 70, 1e308, -1e-308, "", "x", "raw", "classify", "detect",
+    "\x1b[31m", "\ud800", "a" * 5000, [], [[]], {}, {"a": 1}, [1, 4], [0, 0], [-1, 2], [1 << 40], [65535, 65535],
+    "uint8", "float64",
+)  # fmt: skip
+_TEXTS = (
+    b"NaN",
+    b"Infinity",
+    b"-Infinity",
+    b"1e999",
+    b"[" * 3000,
+    b'{"a":' * 3000,
+    b"\xff\xfe",
+    b"9" * 5000,
+    b"\\ud800",
+)
+
+
+def flip(data, rng):
+    data = bytearray(data)
+    for _ in range(int(rng.integers(1, 9))):
+        data[_position(data, rng)] ^= int(rng.integers(1, 256))
+    return bytes(data)
+
+
+def truncate(data, rng):
+    return data[: int(rng.integers(len(data)))]
+
+
+def splice(data, rng):
+    start, length, to = _position(data, rng), int(rng.integers(1, 64)), _position(data, rng)
+    part = data[start : start + length]
+    return data[:to] + part + data[to + (len(part) if rng.random() < 0.5 else 0) :]
+
+
+def renumber(data, rng):
+    """Overwrite what may be a length or an offset."""
+    data = bytearray(data)
+    for _ in range(int(rng.integers(1, 4))):
+        width = int(rng.choice([1, 2, 4, 8]))
+        near = int(rng.integers(-64, 64)) if rng.random() < 0.3 else int(rng.choice(_NUMBERS))
+        at = _position(data, rng) // width * width
+        data[at : at + width] = struct.pack("<Q", near % (1 << 64))[: len(data[at : at + width])]
+    return bytes(data)
+
+
+def swell(data, rng):
+    """Put a long run of one byte somewhere."""
+    at = _position(data, rng)
+    return data[:at] + bytes([int(rng.integers(256))]) * int(rng.integers(1, 4096)) + data[at:]
+
+
+BYTES = (flip, truncate, splice, renumber, renumber, swell)
+
+
+def mutate_bytes(data, rng):
+    for _ in range(int(rng.integers(1, 3))):
+        if data:
+            data = BYTES[int(rng.integers(len(BYTES)))](data, rng)
+    return data
+
+
+def mutate_json(text, rng):
+    """Exchange a value, drop, double or rename a key; now and then leave JSON altogether."""
+    if rng.random() < 0.15:
+        at = int(rng.integers(len(text)))
+        return text[:at] + _TEXTS[int(rng.integers(len(_TEXTS)))] + text[at + int(rng.integers(3)) :]
+    value = json.loads(text)
+    for _ in range(int(rng.integers(1, 4))):
+        holder, key = _somewhere(value, rng)
+        if holder is None:
+            break
+        _change(holder, key, rng)
+    changed = json.dumps(value).encode()
+    if rng.random() < 0.1:
+        changed = re.sub(rb'("[a-z_]+": [^,\[{]*,)', rb"\1 \1", changed, count=1)  # a key twice
+    return changed
+
+
+def mutate_bundle(data, rng):
+    """Break a bundle: its bytes, its directory, or its members with hashes that fit again."""
+    kind = rng.random()
+    if kind < 0.25:
+        return mutate_bytes(data, rng)
+    if kind < 0.45:
+        return _mutate_directory(data, rng)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = str(rng.choice(list(members)))
+    if name == "manifest.json":
+        members[name] = mutate_json(members[name], rng)
+    else:
+        members[name] = mutate_bundle(members[name], rng) if name.endswith(".npz") else mutate_bytes(members[name], rng)
+        manifest = json.loads(members.get("manifest.json", b"{}"))
+        if "members" in manifest:
+            manifest["members"][name] = hashlib.sha256(members[name]).hexdigest()
+            members["manifest.json"] = json.dumps(manifest).encode()
+    return _packed(members, rng)
+
+
+def _packed(members, rng):
+    buffer = io.BytesIO()
+    compression = zipfile.ZIP_DEFLATED if rng.random() < 0.03 else zipfile.ZIP_STORED
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, content in members.items():
+            entry = zipfile.ZipInfo(name)
+            if rng.random() < 0.03:
+                entry.filename = str(
+                    rng.choice(["../evil", "/etc/evil", "a/b", "..", "x\x00y", "é", "a" * 300, ".hidden"])
+                )
+            if rng.random() < 0.02:
+                entry.external_attr = 0o120777 << 16
+            with warnings.catch_warnings(action="ignore"):  # of two members of one name
+                archive.writestr(entry, content, compression)
+    return buffer.getvalue()
+
+
+def _mutate_directory(data, rng):
+    """Overwrite a field of a local header, a directory entry or the end record."""
+    marks = [found.start() for found in re.finditer(rb"PK(\x01\x02|\x03\x04|\x05\x06)", data)]
+    if not marks:
+        return mutate_bytes(data, rng)
+    data = bytearray(data)
+    for _ in range(int(rng.integers(1, 3))):
+        at, width = int(rng.choice(marks)) + 4 + int(rng.integers(40)), int(rng.choice([1, 2, 4]))
+        number = int(rng.choice(_NUMBERS)) if rng.random() < 0.6 else int(rng.integers(len(data)))
+        data[at : at + width] = struct.pack("<Q", number)[: len(data[at : at + width])]
+    return bytes(data)
+
+
+def _position(data, rng):
+    """Return a position: anywhere, or near one end, where the structure is."""
+    place = rng.random()
+    if place < 0.4:
+        return int(rng.integers(len(data)))
+    near = int(rng.integers(min(len(data), 1500)))
+    return near if place < 0.7 else len(data) - 1 - near
+
+
+def _somewhere(value, rng):
+    """Return a random container inside ``value`` and a key of it."""
+    found = []
+    todo = [value]
+    while todo:
+        holder = todo.pop()
+        keys = holder.keys() if isinstance(holder, dict) else range(len(holder))
+        for key in keys:
+            found.append((holder, key))
+            if isinstance(holder[key], dict | list):
+                todo.append(holder[key])
+    return found[int(rng.integers(len(found)))] if found else (None, None)
+
+
+def _change(holder, key, rng):
+    kind = rng.random()
+    value = deepcopy(_VALUES[int(rng.integers(len(_VALUES)))])
+    if kind < 0.7:
+        holder[key] = value
+    elif isinstance(holder, list):
+        holder.extend(deepcopy(holder[key]) for _ in range(int(rng.integers(1, 300))))
+    elif kind < 0.85:
+        del holder[key]
+    else:
+        holder[str(value)[:50]] = holder[key]

@@ -1,0 +1,188 @@
+"""adopt(): a bundle of someone else's file, tried in a process of its own."""
+
+import hashlib
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small_models
+
+import lepton_edge as le
+from lepton_edge_runtime.adoption import ROUTE
+from lepton_edge_runtime.bundle import GOLDEN, Bundle
+from lepton_edge_runtime.errors import BackendError, ModelCrashesError, ModelFileError, OutputError
+from lepton_edge_runtime.golden import decode_golden
+from lepton_edge_runtime.probe import Probe
+
+LABELS = ["ant", "bee", "cat"]
+
+
+def tflite():
+    return small_models.picture_classifier(dtype="uint8", quant=(1 / 128, 128)).build()
+
+
+def onnx():
+    return small_models.onnx_picture_classifier(size=("h", "w")).SerializeToString()
+
+
+@pytest.fixture(
+    params=[("m.tflite", tflite, None), ("m.onnx", onnx, le.Preprocess(size=(8, 8)))], ids=["tflite", "onnx"]
+)
+def adopted(request, tmp_path):
+    name, make, preprocess = request.param
+    (tmp_path / name).write_bytes(make())
+    done = le.adopt(tmp_path / name, tmp_path / "m.lepton", labels=LABELS, preprocess=preprocess)
+    return tmp_path / name, done, preprocess
+
+
+def test_the_files_bytes_go_in_unchanged_and_answer_as_before(adopted):
+    path, done, preprocess = adopted
+    member = f"model{path.suffix}"
+    assert Bundle(done.output).member(member) == path.read_bytes()
+    picture = np.random.default_rng(3).integers(0, 256, (30, 40, 3), np.uint8)
+    with le.open_model(path, labels=LABELS, preprocess=preprocess) as bare, le.open_model(done.output) as bundle:
+        np.testing.assert_array_equal(bare(picture).score, bundle(picture).score)
+        assert bundle.labels == tuple(LABELS)
+        assert "passes the golden samples" in bundle.choice.reason
+        assert bundle.assumptions == ()  # now the card says it
+
+
+def test_its_golden_samples_prove_it(adopted):
+    _, done, _ = adopted
+    assert sorted(check.outcome for check in le.verify(done.output)) == ["passed", "passed", "skipped"]
+    bundle = Bundle(done.output)
+    golden = decode_golden(bundle.member(GOLDEN), bundle.card)
+    assert len(golden) == 2
+    assert not np.array_equal(golden.outputs[0][0], golden.outputs[0][1])
+
+
+def test_where_it_came_from_is_written_down_and_no_accuracy_is_claimed(adopted):
+    path, done, _ = adopted
+    manifest = Bundle(done.output).manifest
+    assert manifest.provenance.source == path.name
+    assert manifest.provenance.source_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert manifest.provenance.route == {f"model{path.suffix}": ROUTE}
+    assert manifest.measured == {}
+    assert done.to_dict()["card"]["labels"] == tuple(LABELS)
+
+
+def test_the_same_file_gives_the_same_bytes(adopted, tmp_path):
+    path, done, preprocess = adopted
+    again = le.adopt(path, tmp_path / "again.lepton", labels=LABELS, preprocess=preprocess)
+    assert again.output.read_bytes() == done.output.read_bytes()
+
+
+def test_a_file_with_our_card_keeps_it(bundle, tmp_path):
+    (tmp_path / "m.tflite").write_bytes(Bundle(bundle).member("model.tflite"))
+    done = le.adopt(tmp_path / "m.tflite", tmp_path / "m.lepton")
+    assert done.card == Bundle(bundle).card
+    assert done.assumptions == ()
+
+
+def test_a_model_that_does_not_answer_in_time_is_an_error_and_nothing_is_written(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(tflite())
+    with pytest.raises(ModelCrashesError, match=r"m.tflite is not safe to load: the step 'try_model' took longer than"):
+        le.adopt(tmp_path / "m.tflite", tmp_path / "m.lepton", timeout_seconds=0.001)
+    assert [path.name for path in tmp_path.iterdir()] == ["m.tflite"]
+
+
+def crash():
+    os.write(2, b"the engine gave up\n")
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def wait():
+    time.sleep(60)
+
+
+def swallow():
+    return bytearray(20 << 30)
+
+
+def process():
+    return os.getpid()
+
+
+@pytest.fixture
+def probe(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    with Probe(timeout_seconds=5) as one:
+        yield one
+
+
+def test_a_crash_ends_the_child_and_not_the_caller(probe):
+    first = probe.call("test_adoption:process")
+    with pytest.raises(
+        ModelCrashesError, match=r"killed its process \(SIGSEGV\); the last it said: the engine gave up"
+    ):
+        probe.call("test_adoption:crash")
+    assert probe.call("test_adoption:process") not in (first, os.getpid())
+
+
+def test_memory_without_end_is_an_error(probe):
+    with pytest.raises(BackendError, match="swallow: MemoryError"):
+        probe.call("test_adoption:swallow")
+
+
+def test_silence_ends_the_child(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    with Probe(timeout_seconds=0.5) as probe, pytest.raises(ModelCrashesError, match=r"took longer than 0\.5 s"):
+        probe.call("test_adoption:wait")
+
+
+def test_a_model_that_its_engine_refuses_is_refused_with_its_words(tmp_path):
+    content = bytearray(onnx())
+    (tmp_path / "m.onnx").write_bytes(content.replace(b"GlobalAveragePool", b"GlobalAverageFool"))
+    with pytest.raises(BackendError, match="ONNX Runtime cannot run this model: .*GlobalAverageFool"):
+        le.adopt(tmp_path / "m.onnx", tmp_path / "m.lepton", preprocess=le.Preprocess(size=(8, 8)))
+    assert not (tmp_path / "m.lepton").exists()
+
+
+def test_a_model_that_draws_random_numbers_is_refused(tmp_path):
+    from onnx import TensorProto, helper
+
+    nodes = [helper.make_node("RandomNormalLike", ["x"], ["noise"]), helper.make_node("Add", ["x", "noise"], ["y"])]
+    (tmp_path / "m.onnx").write_bytes(small_models.onnx_model(nodes).SerializeToString())
+    with pytest.raises(ModelFileError, match="answers the same sample differently the second time"):
+        le.adopt(tmp_path / "m.onnx", tmp_path / "m.lepton")
+    nodes = [helper.make_node("NonZero", ["x"], ["y"])]
+    output = [helper.make_tensor_value_info("y", TensorProto.INT64, [2, "n"])]
+    (tmp_path / "m.onnx").write_bytes(small_models.onnx_model(nodes, outputs=output).SerializeToString())
+    with pytest.raises(ModelFileError, match="the tensor 'y' has the shape|the shape of its output 'y' changes"):
+        le.adopt(tmp_path / "m.onnx", tmp_path / "m.lepton")
+
+
+def test_answers_that_are_no_numbers_are_refused(tmp_path):
+    from onnx import helper
+
+    nodes = [helper.make_node("Log", ["x"], ["y"])]  # noise is negative now and then
+    (tmp_path / "m.onnx").write_bytes(small_models.onnx_model(nodes).SerializeToString())
+    with pytest.raises(ModelFileError, match="its output 'y' is NaN or infinite"):
+        le.adopt(tmp_path / "m.onnx", tmp_path / "m.lepton")
+
+
+def test_where_nothing_can_be_written_is_said_at_once(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(tflite())
+    (tmp_path / "old.lepton").write_text("old")
+    for output, message in (
+        ("m.zip", "a bundle is called NAME.lepton"), ("no/m.lepton", "there is no folder"),
+        ("old.lepton", "exists already; replace it with --force"),
+    ):  # fmt: skip
+        with pytest.raises(OutputError, match=message):
+            le.adopt(tmp_path / "m.tflite", tmp_path / output)
+    with pytest.raises(ModelFileError, match=r"only .tflite and .onnx files can be adopted, not old.lepton"):
+        le.adopt(tmp_path / "old.lepton", tmp_path / "m.lepton")
+
+
+def test_a_bare_file_is_verified_by_a_first_run(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(tflite())
+    checks = le.verify(tmp_path / "m.tflite")
+    assert [(check.what, check.outcome) for check in checks] == [("file", "passed"), ("first run, tflite", "passed")]
+
+
+def test_a_bare_file_that_its_engine_refuses_fails(tmp_path):
+    (tmp_path / "m.onnx").write_bytes(small_models.onnx_model(opset=99).SerializeToString())
+    assert [check.outcome for check in le.verify(tmp_path / "m.onnx")] == ["passed", "failed"]

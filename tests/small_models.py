@@ -1,0 +1,201 @@
+"""Small TFLite and ONNX files, made here: what other people's files look like, and what cannot be served."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+_DTYPES = {"float32": 0, "int32": 2, "uint8": 3, "int64": 4, "string": 5, "int8": 9, "resource": 13}
+
+
+@dataclass
+class Tensor:
+    name: str
+    shape: tuple
+    dtype: str = "float32"
+    quant: tuple | None = None
+    signature: tuple | None = None
+    constant: np.ndarray | None = None
+    variable: bool = False
+
+
+@dataclass
+class TfliteFile:
+    """A TFLite file in the making: operators are (kind, inputs, outputs); unknown kinds are custom ones."""
+
+    tensors: list = field(default_factory=lambda: [Tensor("x", (1, 4)), Tensor("y", (1, 4))])
+    operators: list = field(default_factory=lambda: [("SOFTMAX", ["x"], ["y"])])
+    inputs: tuple = ("x",)
+    outputs: tuple = ("y",)
+    metadata: dict = field(default_factory=dict)
+
+    def build(self) -> bytes:
+        from lepton_edge_converters.exporters.flatbuffer import _pack
+
+        return _pack(self.model())
+
+    def model(self):
+        from ai_edge_litert import schema_py_generated as schema
+
+        names = [tensor.name for tensor in self.tensors]
+        model, graph = schema.ModelT(), schema.SubGraphT()
+        model.version, model.buffers, model.operatorCodes, model.subgraphs = 3, [schema.BufferT()], [], [graph]
+        graph.tensors = [self._tensor(schema, model, tensor) for tensor in self.tensors]
+        graph.inputs = [names.index(name) for name in self.inputs]
+        graph.outputs = [names.index(name) for name in self.outputs]
+        graph.operators = []
+        for kind, inputs, outputs in self.operators:
+            code = schema.OperatorCodeT()
+            code.version = 1
+            code.builtinCode = getattr(schema.BuiltinOperator, kind, schema.BuiltinOperator.CUSTOM)
+            code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+            code.customCode = None if hasattr(schema.BuiltinOperator, kind) else kind.encode()
+            operator = schema.OperatorT()
+            operator.opcodeIndex = len(model.operatorCodes)
+            operator.inputs = [names.index(name) for name in inputs]
+            operator.outputs = [names.index(name) for name in outputs]
+            if kind == "SOFTMAX":
+                operator.builtinOptionsType = schema.BuiltinOptions.SoftmaxOptions
+                operator.builtinOptions = schema.SoftmaxOptionsT()
+                operator.builtinOptions.beta = 1.0
+            if kind == "FULLY_CONNECTED":
+                operator.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
+                operator.builtinOptions = schema.FullyConnectedOptionsT()
+            model.operatorCodes.append(code)
+            graph.operators.append(operator)
+        model.metadata = []
+        for name, content in self.metadata.items():
+            entry = schema.MetadataT()
+            entry.name, entry.buffer = name.encode(), len(model.buffers)
+            model.metadata.append(entry)
+            model.buffers.append(_buffer(schema, content))
+        return model
+
+    @staticmethod
+    def _tensor(schema, model, tensor):
+        made = schema.TensorT()
+        made.name, made.shape, made.type = tensor.name.encode(), list(tensor.shape), _DTYPES[tensor.dtype]
+        made.isVariable = tensor.variable
+        made.shapeSignature = list(tensor.signature) if tensor.signature else None
+        made.buffer = 0
+        if tensor.constant is not None:
+            made.buffer = len(model.buffers)
+            model.buffers.append(_buffer(schema, tensor.constant.tobytes()))
+        if tensor.quant:
+            made.quantization = schema.QuantizationParametersT()
+            made.quantization.scale, made.quantization.zeroPoint = [tensor.quant[0]], [tensor.quant[1]]
+        return made
+
+
+def _buffer(schema, content):
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(content, np.uint8)
+    return buffer
+
+
+def picture_classifier(size=8, classes=3, dtype="float32", quant=None) -> TfliteFile:
+    """A picture to ``classes`` probabilities: reshape, fully connected, softmax; weights are seeded noise."""
+    pixels = size * size * 3
+    weights = np.random.default_rng(0).standard_normal((classes, pixels)).astype(np.float32) / 8
+    shape = np.array([1, pixels], np.int32)
+    tensors = [
+        Tensor("picture", (1, size, size, 3), dtype, quant),
+        Tensor("shape", (2,), "int32", constant=shape),
+        Tensor("real", (1, size, size, 3)),
+        Tensor("flat", (1, pixels)),
+        Tensor("weights", (classes, pixels), constant=weights),
+        Tensor("scores", (1, classes)),
+        Tensor("probabilities", (1, classes)),
+    ]
+    operators = [
+        ("RESHAPE", ["picture" if dtype == "float32" else "real", "shape"], ["flat"]),
+        ("FULLY_CONNECTED", ["flat", "weights"], ["scores"]),
+        ("SOFTMAX", ["scores"], ["probabilities"]),
+    ]
+    if dtype != "float32":
+        operators.insert(0, ("DEQUANTIZE", ["picture"], ["real"]))
+    return TfliteFile(tensors, operators, ("picture",), ("probabilities",))
+
+
+def onnx_model(nodes=None, inputs=None, outputs=None, initializers=(), *, opset=17, ir=8, metadata=None, imports=()):
+    """An ONNX model of these nodes; a Softmax over a row of four by default."""
+    from onnx import TensorProto, helper
+
+    nodes = nodes or [helper.make_node("Softmax", ["x"], ["y"])]
+    inputs = inputs or [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])]
+    outputs = outputs or [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])]
+    graph = helper.make_graph(nodes, "small", inputs, outputs, list(initializers))
+    sets = [helper.make_opsetid("", opset), *(helper.make_opsetid(name, 1) for name in imports)]
+    model = helper.make_model(graph, opset_imports=sets, ir_version=ir)
+    for key, value in (metadata or {}).items():
+        model.metadata_props.add(key=key, value=value)
+    return model
+
+
+def onnx_picture_classifier(*, size=(8, 8), classes=3):
+    """A planar picture to ``classes`` probabilities; ``size`` may hold names of open axes."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = np.random.default_rng(0).standard_normal((classes, 3)).astype(np.float32)
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["picture"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "weights"], ["scores"], transB=1),
+        helper.make_node("Softmax", ["scores"], ["probabilities"]),
+    ]
+    return onnx_model(
+        nodes,
+        [helper.make_tensor_value_info("picture", TensorProto.FLOAT, ["batch", 3, *size])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", classes])],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+
+
+def tflite_metadata(*, name="Small", labels_file="labels.txt", mean=(127.5,), std=(127.5,)) -> bytes:
+    """TFLite Metadata of one picture input and one output with labels, written field by field."""
+    import flatbuffers
+
+    builder = flatbuffers.Builder(512)
+
+    def table(fields, *, slots):
+        builder.StartObject(slots)
+        for slot, (kind, value) in fields.items():
+            if kind == "offset":
+                builder.PrependUOffsetTRelativeSlot(slot, value, 0)
+            else:
+                builder.PrependUint8Slot(slot, value, 0)
+        return builder.EndObject()
+
+    def vector(items, prepend):
+        builder.StartVector(4, len(items), 4)
+        for item in reversed(items):
+            prepend(item)
+        return builder.EndVector()
+
+    def tables(*items):
+        return vector(items, builder.PrependUOffsetTRelative)
+
+    numbers = [vector(values, builder.PrependFloat32) for values in (mean, std)]
+    normalization = table({0: ("offset", numbers[0]), 1: ("offset", numbers[1])}, slots=2)
+    unit = tables(table({0: ("byte", 1), 1: ("offset", normalization)}, slots=2))
+    image = table({0: ("byte", 1)}, slots=2)
+    content = table({0: ("byte", 2), 1: ("offset", image)}, slots=3)
+    file_name = builder.CreateString(labels_file)
+    files = tables(table({0: ("offset", file_name), 2: ("byte", 2)}, slots=4))
+    inputs = tables(table({3: ("offset", content), 4: ("offset", unit)}, slots=7))
+    outputs = tables(table({6: ("offset", files)}, slots=7))
+    graphs = tables(table({2: ("offset", inputs), 3: ("offset", outputs)}, slots=5))
+    title = builder.CreateString(name)
+    builder.Finish(table({0: ("offset", title), 3: ("offset", graphs)}, slots=8), file_identifier=b"M001")
+    return bytes(builder.Output())
+
+
+def with_files(content: bytes, files: dict) -> bytes:
+    """The model with an archive of files behind it, as publishers of TFLite Metadata pack their labels."""
+    import io
+    import zipfile
+
+    buffer = io.BytesIO(content)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return buffer.getvalue()
