@@ -43,6 +43,9 @@ _FALLBACK_FPS = 10.0
 @no_cache_option
 @model_options
 @click.option("--top", default=3, show_default=True, type=click.IntRange(1), help="How many classes to show.")
+@click.option(
+    "--min-score", default=0.0, show_default=True, type=click.FloatRange(0, 1), help="Least score of a box to show."
+)
 @click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write an annotated video: .mp4, .avi or .mkv.")
 @click.option("--show", is_flag=True, help="Show the frames in a window; q or Escape ends it.")
@@ -57,6 +60,7 @@ def command(
     cache: Path | None,
     said: Said,
     top: int,
+    min_score: float,
     max_frames: int | None,
     save: Path | None,
     *,
@@ -97,6 +101,7 @@ def command(
                     task=said.task,
                     threads=threads,
                     top=top,
+                    min_score=min_score,
                     cache=choices,
                 )
             )

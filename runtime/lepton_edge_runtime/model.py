@@ -22,7 +22,7 @@ from lepton_edge_runtime.opening import given_by_user, read_candidate
 from lepton_edge_runtime.plan import Placement, Plan
 from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.results import Origin, Result, Timing
-from lepton_edge_runtime.tasks import make_decoder
+from lepton_edge_runtime.tasks import Limits, make_decoder
 from lepton_edge_runtime.tensors import quantize
 from lepton_edge_runtime.tuned.store import look_up
 
@@ -38,6 +38,7 @@ def open_model(
     task: str | None = None,
     threads: int | None = None,
     top: int = 5,
+    min_score: float = 0.0,
     cache: str | Path | None = None,
 ) -> "Model":
     """Open a bundle, or a ``.tflite`` or ``.onnx`` file.
@@ -55,6 +56,7 @@ def open_model(
         task: ``classify``, ``detect`` or ``raw``, instead of the card's.
         threads: Of the engine; 1 if not given, or what ``tune`` chose.
         top: How many classes a classifier's result holds.
+        min_score: Least score, 0 to 1, of the boxes in a detector's result.
         cache: Folder that ``tune`` stored a choice in. It is used where ``backend`` is ``auto`` and ``threads`` is
             not given; if it is stale, broken or fails the golden samples, ``choice.rejected`` says so, and the
             first backend that passes serves.
@@ -71,7 +73,7 @@ def open_model(
     """
     path = Path(path)
     candidate = read_candidate(path, given_by_user(labels, preprocess, task))
-    decode = make_decoder(candidate.card, top=top)
+    decode = make_decoder(candidate.card, Limits(top, min_score))
     asked = backend != "auto" or threads is not None
     preferred = None if cache is None or asked else look_up(cache, path)
     runner, choice = choose(candidate, backend, 1 if threads is None else threads, preferred)

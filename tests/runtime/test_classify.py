@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from lepton_edge_runtime.card import Card, OutputCard
 from lepton_edge_runtime.errors import BundleError
 from lepton_edge_runtime.results import Origin, Timing
-from lepton_edge_runtime.tasks import make_decoder
+from lepton_edge_runtime.tasks import Limits, make_decoder
 from lepton_edge_runtime.tensors import Quant, TensorSpec
 
 ORIGIN = Origin("test", Timing(0, 0))
@@ -14,7 +14,7 @@ ORIGIN = Origin("test", Timing(0, 0))
 
 def decoder(count, activation="softmax", *, quant=None, dtype="float32", labels=(), top=3):
     output = OutputCard(TensorSpec(name="scores", dtype=dtype, shape=(1, count), quant=quant), activation)
-    return make_decoder(Card(name="m", task="classify", inputs=(), outputs=(output,), labels=labels), top=top)
+    return make_decoder(Card(name="m", task="classify", inputs=(), outputs=(output,), labels=labels), Limits(top))
 
 
 @given(st.lists(st.integers(0, 255), min_size=2, max_size=30), st.integers(1, 8), st.booleans())

@@ -9,7 +9,7 @@ from lepton_edge_runtime.draw import draw
 from lepton_edge_runtime.errors import BundleError
 from lepton_edge_runtime.plan import Placement
 from lepton_edge_runtime.results import Origin, Timing
-from lepton_edge_runtime.tasks import make_decoder
+from lepton_edge_runtime.tasks import Limits, make_decoder
 from lepton_edge_runtime.tensors import TensorSpec
 
 ORIGIN = Origin("test", Timing(0, 0))
@@ -40,6 +40,17 @@ def test_boxes_are_sorted_and_named_in_pixels_of_the_input_without_a_picture():
     np.testing.assert_allclose(found.xyxy[1], [20, 25, 100, 75], rtol=1e-6)
     assert found.xyxy.dtype == np.float32
     assert found.class_id.tolist() == [0, 1, 7]
+
+
+def test_boxes_of_a_lower_score_are_left_out():
+    found = make_decoder(card(), Limits(min_score=0.5))(outputs(), None, ORIGIN)
+    assert found.score.tolist() == [np.float32(0.9), 0.5]
+
+
+@pytest.mark.parametrize(("limits", "message"), [({"min_score": 1.5}, "from 0 to 1, not 1.5"), ({"top": 0}, "not 0")])
+def test_limits_that_no_result_could_keep_are_refused(limits, message):
+    with pytest.raises(ValueError, match=message):
+        Limits(**limits)
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,30 @@ class Decode(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is left out of a result.
+
+    Attributes:
+        top: A classifier gives this many classes at most.
+        min_score: A detector leaves out boxes of a lower score, 0 to 1. Classes are given whatever their score.
+    """
+
+    top: int = 5
+    min_score: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what no score could be compared with."""
+        if self.top < 1:
+            raise ValueError(f"top is 1 class or more, not {self.top}")
+        if not 0 <= self.min_score <= 1:
+            raise ValueError(f"min_score is a score from 0 to 1, not {self.min_score}")
+
+
 class TaskModule(Protocol):
     """What a task's module offers."""
 
-    def make(self, card: Card, top: int) -> Decode:
+    def make(self, card: Card, limits: Limits) -> Decode:
         """Return the decoder for a card, or raise BundleError if the card does not fit the task."""
         ...
 
@@ -45,7 +65,7 @@ TASKS: Mapping[str, Task] = {
 }
 
 
-def make_decoder(card: Card, *, top: int = 5) -> Decode:
+def make_decoder(card: Card, limits: Limits = Limits()) -> Decode:
     """Return the decoder that a card asks for.
 
     Raises:
@@ -55,4 +75,4 @@ def make_decoder(card: Card, *, top: int = 5) -> Decode:
         known = list(TASKS)
         raise BundleError(f"no task {card.task!r}; there are: {', '.join(known)}{nearest(card.task, known)}")
     module = cast("TaskModule", import_module(f"lepton_edge_runtime.tasks.{TASKS[card.task].module}"))
-    return module.make(card, top)
+    return module.make(card, limits)

@@ -11,7 +11,7 @@ from lepton_edge_runtime.card import Card, OutputCard
 from lepton_edge_runtime.errors import BundleError
 from lepton_edge_runtime.plan import Placement
 from lepton_edge_runtime.results import Classes, Origin
-from lepton_edge_runtime.tasks import Decode
+from lepton_edge_runtime.tasks import Decode, Limits
 from lepton_edge_runtime.tensors import dequantize
 
 
@@ -77,6 +77,6 @@ def _best(values: NDArray[Any], count: int) -> NDArray[np.int64]:
     return np.argsort(-values, kind="stable")[:count]
 
 
-def make(card: Card, top: int) -> Decode:
+def make(card: Card, limits: Limits) -> Decode:
     """Return the decoder for a card."""
-    return Classify(card, top)
+    return Classify(card, limits.top)

@@ -11,7 +11,7 @@ from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.errors import BundleError
 from lepton_edge_runtime.plan import Placement
 from lepton_edge_runtime.results import Detections, Origin
-from lepton_edge_runtime.tasks import Decode
+from lepton_edge_runtime.tasks import Decode, Limits
 from lepton_edge_runtime.tensors import dequantize
 
 
@@ -71,7 +71,7 @@ HEADS: Mapping[str, Callable[[Card, tuple[int, int]], Head]] = {"tflite_postproc
 class Detect:
     """Decodes boxes by the card's head, and puts them back into the picture."""
 
-    def __init__(self, card: Card) -> None:
+    def __init__(self, card: Card, min_score: float) -> None:
         if card.head not in HEADS:
             raise BundleError(f"no detection head {card.head!r}; there are: {', '.join(HEADS)}")
         preprocess = card.inputs[0].preprocess
@@ -81,11 +81,13 @@ class Detect:
         assert size is not None  # noqa: S101 - completed() filled it in
         self._head = HEADS[card.head](card, size)
         self._labels = card.labels
+        self._min_score = min_score
 
     def __call__(self, outputs: Sequence[NDArray[Any]], placement: Placement | None, origin: Origin) -> Detections:
         """Return the boxes, the best first; in pixels of the input where a tensor was given instead of a picture."""
         boxes = self._head(outputs)
         order = np.argsort(-boxes.score, kind="stable")
+        order = order[boxes.score[order] >= self._min_score]
         xyxy = boxes.xyxy[order] if placement is None else _in_picture(boxes.xyxy[order], placement)
         class_id = boxes.class_id[order]
         return Detections(xyxy, boxes.score[order], class_id, tuple(map(self._label, class_id.tolist())), origin)
@@ -102,7 +104,6 @@ def _in_picture(xyxy: NDArray[np.float32], placement: Placement) -> NDArray[np.f
     return np.asarray(np.clip((xyxy - offset) / scale, 0, edges), np.float32)
 
 
-def make(card: Card, top: int) -> Decode:
+def make(card: Card, limits: Limits) -> Decode:
     """Return the decoder for a card."""
-    del top  # a detector gives what it finds
-    return Detect(card)
+    return Detect(card, limits.min_score)

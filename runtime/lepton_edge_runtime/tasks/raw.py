@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.plan import Placement
 from lepton_edge_runtime.results import Origin, Tensors
-from lepton_edge_runtime.tasks import Decode
+from lepton_edge_runtime.tasks import Decode, Limits
 from lepton_edge_runtime.tensors import dequantize
 
 
@@ -25,7 +25,7 @@ class Raw:
         return Tensors(values, origin)
 
 
-def make(card: Card, top: int) -> Decode:
+def make(card: Card, limits: Limits) -> Decode:
     """Return the decoder for a card."""
-    del top  # nothing is ranked
+    del limits  # nothing is ranked
     return Raw(card)
