@@ -1,9 +1,6 @@
-import shutil
-import subprocess
-import sys
 from importlib.resources import files
-from pathlib import Path
 
+import emulated
 import numpy as np
 import onnx
 import pytest
@@ -91,41 +88,15 @@ def test_spinning_is_off_when_there_are_several_threads():
     assert backend._options(1, exact=True).get_session_config_entry("session.x64quantprecision") == "1"
 
 
-SCRIPT = """
-import sys
-sys.path[:0] = {paths!r}
-import numpy as np
-from lepton_edge_runtime.backends import open_backend
-from lepton_edge_runtime.backends.onnx import saturating_processor
-from lepton_edge_runtime.bundle import Bundle
-opened = open_backend("onnx", Bundle({bundle!r}).member("model.onnx"))
-answers = []
-for picture in np.load({pictures!r}):
-    opened.input_view(0)[...] = picture
-    answers.append(opened.run()[0])
-np.save({out!r}, np.concatenate(answers))
-print(saturating_processor(), len(opened.notes))
-"""
-
-
 @pytest.mark.slow
 def test_a_processor_without_vnni_decides_alike(bundle, pictures, tmp_path):
-    emulator = shutil.which("qemu-x86_64-static")
-    if emulator is None:
-        pytest.skip("qemu-x86_64-static (Debian's qemu-user-static) is not installed")
-    np.save(tmp_path / "pictures.npy", pictures[0])
-    script = SCRIPT.format(
-        paths=[path for path in sys.path if path],
-        bundle=str(bundle),
-        pictures=str(tmp_path / "pictures.npy"),
-        out=str(tmp_path / "out.npy"),
-    )
-    command = [emulator, "-cpu", "Haswell", str(Path(sys.executable).resolve()), "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
-    assert done.stdout.split() == ["True", "1"]
+    if emulated.emulator() is None:
+        pytest.skip(emulated.MISSING)
+    there, printed = emulated.haswell_answers(bundle, pictures[0], tmp_path)
+    assert printed == ["True", "1"]
     opened = open_backend("onnx", Bundle(bundle).member("model.onnx"))
     here = []
     for picture in pictures[0]:
         opened.input_view(0)[...] = picture
         here.append(opened.run()[0])
-    np.testing.assert_array_equal(np.load(tmp_path / "out.npy").argmax(1), np.concatenate(here).argmax(1))
+    np.testing.assert_array_equal(there.argmax(1), np.concatenate(here).argmax(1))
