@@ -6,6 +6,7 @@ import os
 import struct
 import zipfile
 
+import msgspec
 import numpy as np
 import pytest
 import small_models
@@ -14,13 +15,14 @@ from small_bundle import CARD, GOLDEN, MANIFEST, MEMBERS, rewritten, with_manife
 import lepton_edge as le
 from lepton_edge.cli import execute
 from lepton_edge_runtime.bundle import Bundle, write_bundle
-from lepton_edge_runtime.card import decode_card, encode_card
+from lepton_edge_runtime.card import InputCard, OutputCard, decode_card, encode_card
 from lepton_edge_runtime.errors import BackendError, BundleError, LeptonError, ModelFileError
 from lepton_edge_runtime.formats.flatbuffer import Table
 from lepton_edge_runtime.formats.metadata import read_metadata
 from lepton_edge_runtime.formats.onnx import read_onnx
 from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.golden import decode_golden, encode_golden
+from lepton_edge_runtime.tensors import TensorSpec
 from lepton_edge_runtime.text import is_plain, printable
 
 
@@ -219,7 +221,105 @@ def external(where):
     return tensor
 
 
+def varint(number):
+    written = b""
+    while number > 127:
+        written += bytes([number & 127 | 128])
+        number >>= 7
+    return written + bytes([number])
+
+
+def field(number, content, *, high=0):
+    """A length-delimited field of a message; ``high`` is added to its tag above 32 bits, which engines drop."""
+    return varint((number << 3 | 2) + (high << 32)) + varint(len(content)) + content
+
+
+def peeping_model(where, *, high=0):
+    """An ONNX model that answers with bytes of another file: 64 of them are its constant, and are picked by index."""
+    from onnx import TensorProto, helper
+
+    ends = [
+        helper.make_tensor_value_info(name, kind, [1, 4])
+        for name, kind in (("x", TensorProto.INT64), ("y", TensorProto.UINT8))
+    ]
+    model = small_models.onnx_model([helper.make_node("Gather", ["weights", "x"], ["y"])], ends[:1], ends[1:])
+    graph = model.graph.SerializeToString()
+    model.ClearField("graph")
+    entries = {b"location": where.encode(), b"offset": b"0", b"length": b"64"}
+    tensor = TensorProto(name="weights", data_type=TensorProto.UINT8, dims=[64]).SerializeToString()
+    for key, value in entries.items():
+        tensor += field(13, field(1, key) + field(2, value), high=high)
+    tensor += varint((14 << 3) + (high << 32)) + b"\1"
+    return model.SerializeToString() + field(7, graph + field(5, tensor))
+
+
 class TestOnnx:
+    @pytest.mark.parametrize("high", [0, 1, 1 << 20], ids=["plain tags", "tags of five bytes", "tags of nine bytes"])
+    @pytest.mark.parametrize("where", ["secret", "HERE/secret"])
+    def test_bytes_of_other_files_are_out_of_reach(self, tmp_path, monkeypatch, where, high):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "secret").write_bytes(b"password" * 8)
+        content = peeping_model(where.replace("HERE", str(tmp_path)), high=high)
+        (tmp_path / "m.onnx").write_bytes(content)
+        card = {
+            "inputs": (InputCard(TensorSpec("x", "int64", (1, 4))),),
+            "outputs": (OutputCard(TensorSpec("y", "uint8", (1, 4))),),
+        }
+        card = msgspec.structs.replace(CARD, task="raw", labels=(), **card)
+        manifest = msgspec.structs.replace(MANIFEST, card=card, tolerance={}, measured={})
+        write_bundle(tmp_path / "m.lepton", manifest, {"model.onnx": content})
+        for attempt in (
+            lambda: le.open_model(tmp_path / "m.onnx"),
+            lambda: le.open_model(tmp_path / "m.lepton", backend="onnx"),
+            lambda: le.adopt(tmp_path / "m.onnx", tmp_path / "adopted.lepton"),
+        ):
+            with pytest.raises(LeptonError, match="keeps the weights 'weights' outside itself|a field of the number"):
+                attempt()
+
+    @pytest.mark.parametrize("where", ["secret", "HERE/secret", "../PARENT/secret"])
+    def test_the_engine_itself_is_told_to_open_no_other_file(self, tmp_path, monkeypatch, where):
+        from lepton_edge_runtime.backends import onnx, open_backend
+
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "secret").write_bytes(b"password" * 8)
+        content = peeping_model(where.replace("HERE", str(tmp_path)).replace("PARENT", tmp_path.name))
+        monkeypatch.setattr(onnx, "read_onnx", lambda content: None)  # as if the reader had overlooked it
+        with pytest.raises(BackendError, match="ONNX Runtime cannot run this model: "):
+            open_backend("onnx", content)
+
+    def test_the_engines_own_format_is_not_taken_for_onnx(self, tmp_path, monkeypatch):
+        import onnxruntime
+
+        from lepton_edge_runtime.backends import onnx, open_backend
+
+        options = onnxruntime.SessionOptions()
+        options.optimized_model_filepath = str(tmp_path / "m.ort")
+        options.add_session_config_entry("session.save_model_format", "ORT")
+        onnxruntime.InferenceSession(small_models.onnx_model().SerializeToString(), options)
+        with pytest.raises(ModelFileError, match="but one in ONNX Runtime's own format"):
+            read_onnx((tmp_path / "m.ort").read_bytes())
+        # The same four bytes in a name: the engine would not look at the ONNX model behind it.
+        both = small_models.onnx_model()
+        both.producer_name = "ORTM"
+        content = b"\x08\x08" + both.SerializeToString().removeprefix(b"\x08\x08")
+        assert content[:4] == b"\x08\x08\x12\x04"
+        with pytest.raises(ModelFileError, match="but one in ONNX Runtime's own format"):
+            read_onnx(content)
+        monkeypatch.setattr(onnx, "read_onnx", lambda content: None)
+        with pytest.raises(BackendError, match="ONNX Runtime cannot run this model: "):
+            open_backend("onnx", (tmp_path / "m.ort").read_bytes())
+
+    @pytest.mark.parametrize("content", [b"\x02\x00", b"\x80\x80\x80\x80\x10\x00"], ids=["0", "2 ** 29"])
+    def test_fields_of_no_number_are_refused(self, content):
+        with pytest.raises(ModelFileError, match="a field of the number"):
+            read_onnx(content)
+
+    def test_a_place_of_weights_that_is_cut_to_32_bits_is_seen(self):
+        # Engines keep the low half: this says "in another file" to them.
+        tensor = field(8, b"weights") + varint(14 << 3) + varint((1 << 32) + 1)
+        with pytest.raises(ModelFileError, match="keeps the weights 'weights' outside itself"):
+            read_onnx(field(7, field(5, tensor)))
+
     @pytest.mark.parametrize("where", ["../../etc/passwd", "/etc/passwd", "weights.bin"])
     def test_weights_in_other_files_are_refused_wherever_they_are_named(self, tmp_path, where):
         from onnx import helper
@@ -253,13 +353,6 @@ class TestOnnx:
             open_backend("onnx", content)
 
     def test_graphs_in_graphs_in_graphs_end_somewhere(self):
-        def field(number, content):
-            length, size = b"", len(content)
-            while size > 127:
-                length += bytes([size & 127 | 128])
-                size >>= 7
-            return bytes([number << 3 | 2]) + length + bytes([size]) + content
-
         graph = b""
         for _ in range(2000):
             graph = field(1, field(5, field(6, graph)))
