@@ -17,6 +17,7 @@ from lepton_edge.cli import execute
 from lepton_edge_runtime.bundle import Bundle, write_bundle
 from lepton_edge_runtime.card import InputCard, OutputCard, decode_card, encode_card
 from lepton_edge_runtime.errors import BackendError, BundleError, LeptonError, ModelFileError
+from lepton_edge_runtime.formats.budget import Budget
 from lepton_edge_runtime.formats.flatbuffer import Table
 from lepton_edge_runtime.formats.metadata import read_metadata
 from lepton_edge_runtime.formats.onnx import read_onnx
@@ -430,6 +431,38 @@ class TestTflite:
         with pytest.raises(ModelFileError, match=r"m.tflite: the tensor 'picture' has the shape \(1, 60000"):
             le.open_model(tmp_path / "m.tflite")
 
+    @pytest.mark.parametrize(
+        ("much", "message"),
+        [
+            ({"graphs": 30, "tensors": 10_000}, "the same ones, named over and over"),
+            ({"graphs": 30, "operators": 10_000}, "the same ones, named over and over"),
+            ({"graphs": 60, "operators": 1_000, "ends": 5}, "the same ones, named over and over"),
+            ({"tensors": 2_000, "name": "n" * 9_999}, "its names are longer in all"),
+            ({"operators": 2_000, "custom": "n" * 9_999}, "its names are longer in all"),
+            ({"operators": 1, "custom": "n" * 99_999}, "99999 bytes in a name"),
+        ],
+        ids=["tensors", "operators", "ends", "names", "custom names", "a long custom name"],
+    )
+    def test_one_table_named_over_and_over_is_not_read_over_and_over(self, much, message):
+        with pytest.raises(ModelFileError, match=message):
+            read_tflite(small_models.repetitive_tflite(**much))
+
+    @pytest.mark.parametrize(
+        "much",
+        [{"inputs": 200, "units": 100}, {"inputs": 200, "files": 100}],
+        ids=["units", "files"],
+    )
+    def test_metadata_that_name_one_table_over_and_over_are_not_used(self, much):
+        hints = read_metadata(small_models.repetitive_metadata(**much), b"")
+        assert "its TFLite Metadata are broken and not used: its" in hints.notes[0]
+
+    def test_more_inputs_than_any_model_has_are_refused_before_they_are_described(self, tmp_path):
+        from onnx import TensorProto, helper
+
+        ends = [helper.make_tensor_value_info(f"x{i}", TensorProto.FLOAT, [1, 8, 8, 3]) for i in range(257)]
+        (tmp_path / "m.onnx").write_bytes(small_models.onnx_model(inputs=ends).SerializeToString())
+        assert "it has 257 inputs; a model has 1 to 256" in le.inspect(tmp_path / "m.onnx").obstacle
+
     def test_operators_of_no_graph_and_graphs_of_no_tensor_are_refused(self):
         def change(model):
             model.subgraphs[0].inputs = [99]
@@ -450,7 +483,7 @@ class TestTflite:
             broken = whole[:position] + b"\xff\xff\xff\x7f" + whole[position + 4 :]
             read_metadata(broken, b"")  # says so in its notes, and never raises
         with pytest.raises(IndexError, match="its identifier is b'XXXX'"):
-            Table.root(whole[:4] + b"XXXX" + whole[8:], b"M001")
+            Table.root(whole[:4] + b"XXXX" + whole[8:], b"M001", Budget())
 
 
 def test_the_bytes_behind_a_golden_sample_are_only_read(path):
