@@ -128,7 +128,6 @@ def _member_reader(bundle: Bundle, name: str) -> Any:
 
 def _overridden(card: Card, given: Given) -> Bare:
     """Return the card with what the user says instead; what their preprocessing leaves open stays the card's."""
-    said: list[str] = []
     if given.task is not None:
         card = msgspec.structs.replace(card, task=given.task)
     if given.labels is not None:
@@ -136,15 +135,12 @@ def _overridden(card: Card, given: Given) -> Bare:
     if given.preprocess is not None:
         if not any(end.preprocess for end in card.inputs):
             raise PreprocessError("a preprocess was given, and this model takes no pictures")
-        ends = tuple(_prepared_otherwise(end, given.preprocess, said) for end in card.inputs)
+        ends = tuple(_prepared_otherwise(end, given.preprocess) for end in card.inputs)
         card = msgspec.structs.replace(card, inputs=ends)
-    return Bare(card, tuple(said))
+    return Bare(card, assumptions=())
 
 
-def _prepared_otherwise(end: InputCard, given: Preprocess, said: list[str]) -> InputCard:
-    own = end.preprocess
-    if own is None:
+def _prepared_otherwise(end: InputCard, given: Preprocess) -> InputCard:
+    if end.preprocess is None:
         return end
-    if given.resize != own.resize:
-        said.append(f"pictures are made to fit by {given.resize!r} instead of the card's {own.resize!r} (--resize)")
-    return msgspec.structs.replace(end, preprocess=given.over(own).completed(end.tensor))
+    return msgspec.structs.replace(end, preprocess=given.over(end.preprocess).completed(end.tensor))
