@@ -17,12 +17,15 @@ from lepton_edge_runtime.formats.onnx import read_onnx
 from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.golden import decode_golden
 from lepton_edge_runtime.preprocess import Preprocess
+from lepton_edge_runtime.regular import read_regular
 from lepton_edge_runtime.tensors import OPEN, TensorSpec
 from lepton_edge_runtime.text import printable
 
 READERS = {".tflite": ("model.tflite", read_tflite), ".onnx": ("model.onnx", read_onnx)}
 """Bare model files: the member of a bundle that each stands for, and who reads it."""
 
+# Where protobuf and flatbuffers end.
+_MODEL_BYTES_MAX = (2 << 30) - 1
 _NOTHING_GIVEN = Given()
 
 
@@ -96,13 +99,7 @@ def with_shapes(card: Card, shown: Sequence[TensorSpec]) -> Card:
 
 def read_model_file(path: Path) -> bytes:
     """Return a file's bytes, or raise ModelFileError."""
-    try:
-        # Opening a pipe waits for whoever writes into it, and a device may never end.
-        if path.exists() and not path.is_file():
-            raise ModelFileError(f"cannot read {path}: it is no regular file")
-        return path.read_bytes()
-    except OSError as problem:
-        raise ModelFileError(f"cannot read {path}: {problem.strerror}") from problem
+    return read_regular(path, ModelFileError, bytes_max=_MODEL_BYTES_MAX, what="a model file")
 
 
 def read_labels(path: str | Path) -> tuple[str, ...]:

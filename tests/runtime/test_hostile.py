@@ -88,6 +88,25 @@ class TestArchive:
         with pytest.raises(LeptonError, match="no regular file"):
             le.open_model(tmp_path / name)
 
+    @pytest.mark.parametrize("name", ["a\0.lepton", "a\0.tflite", "a\0.onnx"])
+    def test_a_path_with_a_zero_byte_is_an_error_of_ours(self, name):
+        for attempt in (le.open_model, le.inspect, le.verify):
+            with pytest.raises(LeptonError, match=r"cannot read 'a\\x00\..*null"):
+                attempt(name)
+
+    @pytest.mark.parametrize("name", ["m.tflite", "m.onnx"])
+    def test_a_file_larger_than_any_model_is_not_read(self, tmp_path, name):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(30 << 30)  # sparse: it takes no room
+        with pytest.raises(ModelFileError, match="a model file has at most 2047 MB, and it has 30720 MB"):
+            le.inspect(tmp_path / name)
+
+    @pytest.mark.parametrize("name", ["pipe.lepton", "pipe.tflite"])
+    def test_tune_does_not_wait_for_a_pipe(self, tmp_path, name):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(LeptonError, match="no regular file"):
+            le.tune(tmp_path / name, cache=tmp_path)
+
     def test_a_folder_is_no_bundle(self, tmp_path):
         (tmp_path / "folder.lepton").mkdir()
         with pytest.raises(BundleError, match="no regular file"):
