@@ -482,6 +482,15 @@ class TestTflite:
         (tmp_path / "m.onnx").write_bytes(small_models.onnx_model(inputs=ends).SerializeToString())
         assert "it has 257 inputs; a model has 1 to 256" in le.inspect(tmp_path / "m.onnx").obstacle
 
+    def test_shapes_of_no_tensor_make_no_number_that_cannot_be_shown(self, tmp_path, capsys):
+        def change(model):
+            model.subgraphs[0].tensors[4].shape = [(1 << 31) - 1] * 32  # the weights
+            model.subgraphs[0].tensors[5].shape = [(1 << 31) - 1] * 32
+
+        (tmp_path / "m.tflite").write_bytes(repacked(change))
+        assert execute(["inspect", str(tmp_path / "m.tflite")]) == 0
+        assert "3 operators\n" in capsys.readouterr().out
+
     def test_operators_of_no_graph_and_graphs_of_no_tensor_are_refused(self):
         def change(model):
             model.subgraphs[0].inputs = [99]

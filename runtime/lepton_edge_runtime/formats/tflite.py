@@ -23,6 +23,8 @@ _BUFFERS_MAX = 200_000
 _ENDS_MAX = 1000
 _RANK_MAX = 32
 _NAME_BYTES_MAX = 10_000
+# Of one operator: years of work for a device, so its shapes are of no tensor.
+_MACS_END = 1 << 60
 
 
 def read_tflite(data: bytes) -> ModelFile:
@@ -189,11 +191,12 @@ def _operators(
         ends = (
             inputs[:1] + outputs if kind not in ("GATHER", "CONCATENATION", "ADD", "MUL", "SUB") else inputs + outputs
         )
+        macs = _macs(kind, inputs, outputs)
         yield Operator(
             kind=kind,
             custom=number == _CUSTOM and kind not in _SERVED_CUSTOM,
             dtypes=frozenset(spec.dtype for spec in ends),
-            macs=_macs(kind, inputs, outputs),
+            macs=macs if 0 < macs < _MACS_END else 0,
             inputs=tuple(spec.name for spec in inputs),
             outputs=tuple(spec.name for spec in outputs),
         )
