@@ -199,3 +199,77 @@ def with_files(content: bytes, files: dict) -> bytes:
         for name, text in files.items():
             archive.writestr(name, text)
     return buffer.getvalue()
+
+
+def repetitive_tflite(*, graphs=1, tensors=1, operators=0, ends=1, name="x", custom="") -> bytes:
+    """A small TFLite file that names the same table many times: offsets may lead to one place as often as they like."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    builder = flatbuffers.Builder(1024)
+
+    def vector(items, prepend, width=4):
+        builder.StartVector(width, len(items), width)
+        for item in reversed(items):
+            prepend(item)
+        return builder.EndVector()
+
+    name, code_name = builder.CreateString(name), builder.CreateString(custom) if custom else None
+    shape, first = vector([1, 4], builder.PrependInt32), vector([0], builder.PrependInt32)
+    many = vector([0] * ends, builder.PrependInt32)
+    schema.TensorStart(builder)
+    schema.TensorAddShape(builder, shape)
+    schema.TensorAddName(builder, name)
+    tensor = schema.TensorEnd(builder)
+    schema.OperatorCodeStart(builder)
+    schema.OperatorCodeAddBuiltinCode(builder, schema.BuiltinOperator.CUSTOM if custom else schema.BuiltinOperator.RELU)
+    if custom:
+        schema.OperatorCodeAddCustomCode(builder, code_name)
+    code = schema.OperatorCodeEnd(builder)
+    schema.OperatorStart(builder)
+    schema.OperatorAddInputs(builder, many)
+    schema.OperatorAddOutputs(builder, first)
+    operator = schema.OperatorEnd(builder)
+    tables = builder.PrependUOffsetTRelative
+    all_tensors, all_operators = vector([tensor] * tensors, tables), vector([operator] * operators, tables)
+    schema.SubGraphStart(builder)
+    schema.SubGraphAddTensors(builder, all_tensors)
+    schema.SubGraphAddInputs(builder, first)
+    schema.SubGraphAddOutputs(builder, first)
+    schema.SubGraphAddOperators(builder, all_operators)
+    graph = schema.SubGraphEnd(builder)
+    schema.BufferStart(builder)
+    buffers = vector([schema.BufferEnd(builder)], tables)
+    codes, all_graphs = vector([code], tables), vector([graph] * graphs, tables)
+    schema.ModelStart(builder)
+    schema.ModelAddVersion(builder, 3)
+    schema.ModelAddOperatorCodes(builder, codes)
+    schema.ModelAddSubgraphs(builder, all_graphs)
+    schema.ModelAddBuffers(builder, buffers)
+    builder.Finish(schema.ModelEnd(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def repetitive_metadata(*, inputs=1, units=0, files=0) -> bytes:
+    """TFLite Metadata that name the same tables many times."""
+    import flatbuffers
+
+    builder = flatbuffers.Builder(1024)
+
+    def table(fields):
+        builder.StartObject(8)
+        for slot, offset in fields.items():
+            builder.PrependUOffsetTRelativeSlot(slot, offset, 0)
+        return builder.EndObject()
+
+    def tables(item, count):
+        builder.StartVector(4, count, 4)
+        for _ in range(count):
+            builder.PrependUOffsetTRelative(item)
+        return builder.EndVector()
+
+    empty = table({})
+    tensor = table({4: tables(empty, units), 6: tables(empty, files)})
+    ends = tables(tensor, inputs)
+    builder.Finish(table({3: tables(table({2: ends, 3: ends}), 1)}), file_identifier=b"M001")
+    return bytes(builder.Output())

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from lepton_edge_runtime.closing import Closing
 from lepton_edge_runtime.errors import LeptonError
+from lepton_edge_runtime.regular import open_regular
 
 _MEMBER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _MEMBERS_MAX = 64
@@ -20,6 +21,7 @@ _LOCAL_HEADER_BYTES = 30
 # What zipfile raises, on purpose or not, for an archive that contradicts itself.
 _ZIP_ERRORS = (
     zipfile.BadZipFile, EOFError, OSError, OverflowError, ValueError, NotImplementedError, RuntimeError, struct.error,
+    MemoryError,
 )  # fmt: skip
 
 
@@ -39,7 +41,7 @@ class StoredZip(Closing):
         self._title = title
         self._kind = kind
         self._error = error
-        self._file = self._opened(source)
+        self._file: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source, error)
         try:
             directory_offset = self._checked_end()
             self._archive = zipfile.ZipFile(self._file)
@@ -62,19 +64,6 @@ class StoredZip(Closing):
         """Close the file."""
         self._archive.close()
         self._file.close()
-
-    def _opened(self, source: Path | bytes) -> BinaryIO:
-        if isinstance(source, bytes):
-            return io.BytesIO(source)
-        try:
-            # Opening a pipe waits for whoever writes into it, and a device may never end.
-            if source.exists() and not source.is_file():
-                raise self._error(f"{source} is no {self._kind}: it is no regular file")
-            return source.open("rb")
-        except OSError as problem:
-            raise self._error(f"cannot read {source}: {problem.strerror}") from problem
-        except ValueError as problem:
-            raise self._error(f"cannot read {str(source)!r}: {problem}") from problem
 
     def _checked_end(self) -> int:
         """Return where the directory begins; refuse a large one before zipfile reads it into memory."""

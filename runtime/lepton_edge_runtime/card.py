@@ -14,8 +14,10 @@ from lepton_edge_runtime.wire import decode_json
 
 FORMAT_VERSION = 1
 
+ENDS_MAX = 256
+"""Inputs, and outputs, of one model."""
+
 _CARD_BYTES_MAX = 4 << 20
-_ENDS_MAX = 256
 _RANK_MAX = 16
 _TENSOR_BYTES_MAX = 1 << 30
 _NUMBER_MAX = 1e9
@@ -87,8 +89,8 @@ def check_card(card: Card, *, error: type[LeptonError]) -> None:
         raise error(f"the card is of format {card.format}; there are 1 to {FORMAT_VERSION}")
     for kind, ends in (("input", card.inputs), ("output", card.outputs)):
         names = [end.tensor.name for end in ends]
-        if not 1 <= len(names) <= _ENDS_MAX:
-            raise error(f"the card has {len(names)} {kind}s; there are 1 to {_ENDS_MAX}")
+        if not 1 <= len(names) <= ENDS_MAX:
+            raise error(f"the card has {len(names)} {kind}s; there are 1 to {ENDS_MAX}")
         if len(set(names)) != len(names):
             raise error(f"the card has two {kind}s of one name: {', '.join(map(repr, names))}")
         for end in ends:

@@ -51,8 +51,8 @@ def open_model(
         path: The file.
         backend: ``tflite``, ``onnx``, or ``auto``: the first installed one that passes the golden samples.
         labels: Names of the classes, or a text file with one a line, instead of the card's.
-        preprocess: Instead of the card's, for the inputs that take pictures; what it leaves open (``size``,
-            ``color``, and ``range`` with ``mean`` and ``std``) stays the card's.
+        preprocess: Instead of the card's, for the inputs that take pictures; what it leaves open stays the
+            card's (``range``, ``mean`` and ``std`` together).
         task: ``classify``, ``detect`` or ``raw``, instead of the card's.
         threads: Of the engine; 1 if not given, or what ``tune`` chose.
         top: How many classes a classifier's result holds.
@@ -89,8 +89,7 @@ class Model(Closing):
     Attributes:
         card: What it takes and answers.
         choice: Which engine runs it, and why.
-        assumptions: What neither its file nor the caller says, one sentence each; with a card of ours, only how
-            pictures are made to fit if that is not as the card says.
+        assumptions: What neither its file nor the caller says, one sentence each; none with a card of ours.
     """
 
     def __init__(

@@ -17,12 +17,15 @@ from lepton_edge_runtime.formats.onnx import read_onnx
 from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.golden import decode_golden
 from lepton_edge_runtime.preprocess import Preprocess
+from lepton_edge_runtime.regular import read_regular
 from lepton_edge_runtime.tensors import OPEN, TensorSpec
 from lepton_edge_runtime.text import printable
 
 READERS = {".tflite": ("model.tflite", read_tflite), ".onnx": ("model.onnx", read_onnx)}
 """Bare model files: the member of a bundle that each stands for, and who reads it."""
 
+# Where protobuf and flatbuffers end.
+_MODEL_BYTES_MAX = (2 << 30) - 1
 _NOTHING_GIVEN = Given()
 
 
@@ -96,13 +99,7 @@ def with_shapes(card: Card, shown: Sequence[TensorSpec]) -> Card:
 
 def read_model_file(path: Path) -> bytes:
     """Return a file's bytes, or raise ModelFileError."""
-    try:
-        # Opening a pipe waits for whoever writes into it, and a device may never end.
-        if path.exists() and not path.is_file():
-            raise ModelFileError(f"cannot read {path}: it is no regular file")
-        return path.read_bytes()
-    except OSError as problem:
-        raise ModelFileError(f"cannot read {path}: {problem.strerror}") from problem
+    return read_regular(path, ModelFileError, bytes_max=_MODEL_BYTES_MAX, what="a model file")
 
 
 def read_labels(path: str | Path) -> tuple[str, ...]:
@@ -128,7 +125,6 @@ def _member_reader(bundle: Bundle, name: str) -> Any:
 
 def _overridden(card: Card, given: Given) -> Bare:
     """Return the card with what the user says instead; what their preprocessing leaves open stays the card's."""
-    said: list[str] = []
     if given.task is not None:
         card = msgspec.structs.replace(card, task=given.task)
     if given.labels is not None:
@@ -136,15 +132,12 @@ def _overridden(card: Card, given: Given) -> Bare:
     if given.preprocess is not None:
         if not any(end.preprocess for end in card.inputs):
             raise PreprocessError("a preprocess was given, and this model takes no pictures")
-        ends = tuple(_prepared_otherwise(end, given.preprocess, said) for end in card.inputs)
+        ends = tuple(_prepared_otherwise(end, given.preprocess) for end in card.inputs)
         card = msgspec.structs.replace(card, inputs=ends)
-    return Bare(card, tuple(said))
+    return Bare(card, assumptions=())
 
 
-def _prepared_otherwise(end: InputCard, given: Preprocess, said: list[str]) -> InputCard:
-    own = end.preprocess
-    if own is None:
+def _prepared_otherwise(end: InputCard, given: Preprocess) -> InputCard:
+    if end.preprocess is None:
         return end
-    if given.resize != own.resize:
-        said.append(f"pictures are made to fit by {given.resize!r} instead of the card's {own.resize!r} (--resize)")
-    return msgspec.structs.replace(end, preprocess=given.over(own).completed(end.tensor))
+    return msgspec.structs.replace(end, preprocess=given.over(end.preprocess).completed(end.tensor))

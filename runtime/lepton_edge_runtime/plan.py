@@ -48,9 +48,13 @@ class Plan:
     def __init__(self, preprocess: Preprocess, spec: TensorSpec) -> None:
         self._cv2 = opencv()
         self.preprocess = preprocess.completed(spec)
-        assert self.preprocess.size is not None  # noqa: S101 - completed() filled it in
-        self._width, self._height = self.preprocess.size
-        self._interpolation = _interpolation(self.preprocess.interpolation)
+        full = self.preprocess
+        # completed() filled them in.
+        assert full.size and full.crop_fraction and full.interpolation and full.pad is not None  # noqa: S101, PT018
+        self._width, self._height = full.size
+        self._crop_fraction = full.crop_fraction
+        self._pad = full.pad
+        self._interpolation = _interpolation(full.interpolation)
         self._to_color = _color_codes(self.preprocess.color)
         self._table = quantize(self.preprocess.levels(), spec)
         self._spec = spec
@@ -108,7 +112,7 @@ class Plan:
 
         Cutting before resizing touches fewer pixels than resizing the whole picture first.
         """
-        fraction = self.preprocess.crop_fraction
+        fraction = self._crop_fraction
         scale = max(self._width / fraction / width, self._height / fraction / height)
         cut_width = min(width, max(1, round(self._width / scale)))
         cut_height = min(height, max(1, round(self._height / scale)))
@@ -124,7 +128,7 @@ class Plan:
         canvas = self._canvas_for(image)
         geometry = (left, top, new_width, new_height, canvas.ndim)
         if geometry != self._canvas_geometry:
-            canvas[...] = self.preprocess.pad  # the bars stay until the source changes its size
+            canvas[...] = self._pad  # the bars stay until the source changes its size
             self._canvas_geometry = geometry
         inner = canvas[top : top + new_height, left : left + new_width]
         self._cv2.resize(image, (new_width, new_height), dst=inner, interpolation=self._interpolation)

@@ -29,16 +29,17 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """How a picture becomes the real numbers that the model was trained on.
 
     A byte ``b`` of channel ``c`` becomes ``(low + b * (high - low) / 255 - mean[c]) / std[c]`` with
-    ``range = (low, high)``. What is ``None`` is filled in from the model at conversion.
+    ``range = (low, high)``. What is left open, as ``None`` or empty, is the card's where there is one, else what the
+    model tells, else what stands below.
 
     Attributes:
         size: Width and height in pixels of what the model takes.
         color: Channel order that the model expects.
         resize: ``stretch`` ignores the aspect ratio; ``letterbox`` keeps it and pads; ``crop`` cuts the
-            centre so that ``crop_fraction`` of the short side fills the input (the ImageNet habit).
-        crop_fraction: Share of the short side that ``crop`` keeps; 224/256 by habit.
-        interpolation: ``linear-exact`` is bit-equal on x86 and Arm, and slower.
-        pad: Grey level, 0 to 255, of the bars of a letterbox.
+            centre so that ``crop_fraction`` of the short side fills the input (the ImageNet habit). Else ``stretch``.
+        crop_fraction: Share of the short side that ``crop`` keeps; else 0.875, by habit 224/256.
+        interpolation: ``linear-exact`` is bit-equal on x86 and Arm, and slower. Else ``linear``.
+        pad: Grey level, 0 to 255, of the bars of a letterbox; else 114.
         range: Real numbers that the bytes 0 and 255 become, before mean and std.
         mean: One number a channel, in units of ``range``, in the model's colour order; empty for 0.
         std: One number a channel, likewise; empty for 1.
@@ -51,10 +52,10 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     size: tuple[int, int] | None = None
     color: Color | None = None
-    resize: Resize = "stretch"
-    crop_fraction: float = 0.875
-    interpolation: Interpolation = "linear"
-    pad: int = 114
+    resize: Resize | None = None
+    crop_fraction: float | None = None
+    interpolation: Interpolation | None = None
+    pad: int | None = None
     range: tuple[float, float] | None = None
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
@@ -64,9 +65,9 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         """Refuse values that no picture could be prepared with."""
         if self.size is not None and not (min(self.size) >= 1 and max(self.size) <= SIDE_MAX):
             raise ValueError(f"size is (width, height) in pixels, 1 to {SIDE_MAX}, not {self.size}")
-        if not 0 < self.crop_fraction <= 1:
+        if self.crop_fraction is not None and not 0 < self.crop_fraction <= 1:
             raise ValueError(f"crop_fraction lies in (0, 1], not {self.crop_fraction}")
-        if not 0 <= self.pad <= 255:
+        if self.pad is not None and not 0 <= self.pad <= 255:
             raise ValueError(f"pad is a grey level from 0 to 255, not {self.pad}")
         if self.range is not None and not (np.isfinite(self.range).all() and self.range[0] < self.range[1]):
             raise ValueError(f"range is (low, high) with low < high, not {self.range}")
@@ -81,13 +82,14 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     def describe(self) -> str:
         """Return one line for people."""
         size = "{}×{}".format(*self.size) if self.size else "size from the model"
-        crop = f" {self.crop_fraction:g}" if self.resize == "crop" else ""
+        resize = self.resize or _HABITS.resize
+        crop = f" {self.crop_fraction or _HABITS.crop_fraction:g}" if resize == "crop" else ""
         low_high = "{:g}..{:g}".format(*self.range) if self.range else "from the model"
         scaling = f", mean {self.mean}, std {self.std}" if self.mean or self.std else ""
-        return f"{size} {self.color or 'color from the model'}, {self.resize}{crop}, range {low_high}{scaling}"
+        return f"{size} {self.color or 'color from the model'}, {resize}{crop}, range {low_high}{scaling}"
 
     def over(self, card: "Preprocess") -> "Preprocess":
-        """Return this with what it leaves open taken from the card's: size, color, range, layout.
+        """Return this with what it leaves open taken from the card's.
 
         ``mean`` and ``std`` are the card's where none of ``range``, ``mean`` and ``std`` is given: they are
         in units of a range, and do not go with another one.
@@ -97,6 +99,10 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             self,
             size=self.size or card.size,
             color=self.color or card.color,
+            resize=self.resize or card.resize,
+            crop_fraction=card.crop_fraction if self.crop_fraction is None else self.crop_fraction,
+            interpolation=self.interpolation or card.interpolation,
+            pad=card.pad if self.pad is None else self.pad,
             range=self.range or card.range,
             mean=self.mean if scaled else card.mean,
             std=self.std if scaled else card.std,
@@ -105,7 +111,7 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         )
 
     def completed(self, spec: TensorSpec) -> "Preprocess":
-        """Return this with size, color and range filled in from the tensor it feeds.
+        """Return this with size, color and range filled in from the tensor it feeds, and the rest by habit.
 
         Raises:
             PreprocessError: The tensor takes no pictures, or other ones than asked for, or does not tell
@@ -122,7 +128,7 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
                 f"the input {spec.name!r} is {spec.dtype} without a scale, which does not tell what bytes become; "
                 "give a range, such as range=(0, 255)"
             )
-        full = msgspec.structs.replace(self, size=size, color=color, range=self.range or (0.0, 1.0))
+        full = self.over(msgspec.structs.replace(_HABITS, size=size, color=color, layout=self.layout))
         if full.channels != channels:
             raise PreprocessError(
                 f"color {color!r} was asked for; the model's input {spec.name!r} has {channels} channels"
@@ -152,6 +158,10 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         levels = self.levels().astype(np.float32)
         real = np.stack([levels[pixels[..., c], c] for c in range(self.channels)], axis=-1)
         return np.moveaxis(real, -1, -3) if self.layout == "nchw" else real
+
+
+_HABITS = Preprocess(resize="stretch", crop_fraction=0.875, interpolation="linear", pad=114, range=(0.0, 1.0))
+"""What is meant where nobody says otherwise."""
 
 
 PRESET_RANGES: dict[str, dict[str, Any]] = {

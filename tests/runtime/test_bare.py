@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import numpy as np
 import pytest
 import small_models
@@ -290,11 +291,44 @@ def test_metadata_that_agree_with_the_quantization_leave_the_bytes_alone():
 NAMES = "{0: 'ant', 1: \"bee's\", 2: 'cat'}"
 
 
-def test_the_names_that_ultralytics_writes_are_labels():
+def ultralytics_classifier():
     model = small_models.onnx_picture_classifier()
     for key, value in {"names": NAMES, "task": "classify", "imgsz": "[8, 8]"}.items():
         model.metadata_props.add(key=key, value=value)
-    bare = described(model.SerializeToString())
+    return model.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"color": "rgb"},
+        {"color": "bgr"},
+        {"size": (8, 8)},
+        {"resize": "stretch"},
+        {"crop_fraction": 0.5},
+        {"interpolation": "area"},
+        {"pad": 0},
+        {"range": (0, 1), "mean": (), "std": ()},
+    ],
+    ids=str,
+)
+def test_one_thing_that_the_user_says_leaves_all_else_as_the_metadata_say(said):
+    told = described(ultralytics_classifier()).card.inputs[0].preprocess
+    bare = described(ultralytics_classifier(), preprocess=le.Preprocess(**said))
+    assert bare.card.inputs[0].preprocess == msgspec.structs.replace(told, **said)
+    assert bare.assumptions == ()
+
+
+def test_a_stretch_that_the_user_asks_for_is_no_assumption():
+    content = small_models.picture_classifier().build()
+    assert any("stretched" in one for one in described(content).assumptions)
+    assert not any(
+        "stretched" in one for one in described(content, preprocess=le.Preprocess(resize="stretch")).assumptions
+    )
+
+
+def test_the_names_that_ultralytics_writes_are_labels():
+    bare = described(ultralytics_classifier())
     assert bare.card.labels == ("ant", "bee's", "cat")
     preprocess = bare.card.inputs[0].preprocess
     assert (preprocess.resize, preprocess.crop_fraction, preprocess.color) == ("crop", 1.0, "rgb")

@@ -6,6 +6,7 @@ import os
 import struct
 import zipfile
 
+import msgspec
 import numpy as np
 import pytest
 import small_models
@@ -14,13 +15,15 @@ from small_bundle import CARD, GOLDEN, MANIFEST, MEMBERS, rewritten, with_manife
 import lepton_edge as le
 from lepton_edge.cli import execute
 from lepton_edge_runtime.bundle import Bundle, write_bundle
-from lepton_edge_runtime.card import decode_card, encode_card
+from lepton_edge_runtime.card import InputCard, OutputCard, decode_card, encode_card
 from lepton_edge_runtime.errors import BackendError, BundleError, LeptonError, ModelFileError
+from lepton_edge_runtime.formats.budget import Budget
 from lepton_edge_runtime.formats.flatbuffer import Table
 from lepton_edge_runtime.formats.metadata import read_metadata
 from lepton_edge_runtime.formats.onnx import read_onnx
 from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.golden import decode_golden, encode_golden
+from lepton_edge_runtime.tensors import TensorSpec
 from lepton_edge_runtime.text import is_plain, printable
 
 
@@ -84,6 +87,25 @@ class TestArchive:
         os.mkfifo(tmp_path / name)
         with pytest.raises(LeptonError, match="no regular file"):
             le.open_model(tmp_path / name)
+
+    @pytest.mark.parametrize("name", ["a\0.lepton", "a\0.tflite", "a\0.onnx"])
+    def test_a_path_with_a_zero_byte_is_an_error_of_ours(self, name):
+        for attempt in (le.open_model, le.inspect, le.verify):
+            with pytest.raises(LeptonError, match=r"cannot read 'a\\x00\..*null"):
+                attempt(name)
+
+    @pytest.mark.parametrize("name", ["m.tflite", "m.onnx"])
+    def test_a_file_larger_than_any_model_is_not_read(self, tmp_path, name):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(30 << 30)  # sparse: it takes no room
+        with pytest.raises(ModelFileError, match="a model file has at most 2047 MB, and it has 30720 MB"):
+            le.inspect(tmp_path / name)
+
+    @pytest.mark.parametrize("name", ["pipe.lepton", "pipe.tflite"])
+    def test_tune_does_not_wait_for_a_pipe(self, tmp_path, name):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(LeptonError, match="no regular file"):
+            le.tune(tmp_path / name, cache=tmp_path)
 
     def test_a_folder_is_no_bundle(self, tmp_path):
         (tmp_path / "folder.lepton").mkdir()
@@ -219,7 +241,105 @@ def external(where):
     return tensor
 
 
+def varint(number):
+    written = b""
+    while number > 127:
+        written += bytes([number & 127 | 128])
+        number >>= 7
+    return written + bytes([number])
+
+
+def field(number, content, *, high=0):
+    """A length-delimited field of a message; ``high`` is added to its tag above 32 bits, which engines drop."""
+    return varint((number << 3 | 2) + (high << 32)) + varint(len(content)) + content
+
+
+def peeping_model(where, *, high=0):
+    """An ONNX model that answers with bytes of another file: 64 of them are its constant, and are picked by index."""
+    from onnx import TensorProto, helper
+
+    ends = [
+        helper.make_tensor_value_info(name, kind, [1, 4])
+        for name, kind in (("x", TensorProto.INT64), ("y", TensorProto.UINT8))
+    ]
+    model = small_models.onnx_model([helper.make_node("Gather", ["weights", "x"], ["y"])], ends[:1], ends[1:])
+    graph = model.graph.SerializeToString()
+    model.ClearField("graph")
+    entries = {b"location": where.encode(), b"offset": b"0", b"length": b"64"}
+    tensor = TensorProto(name="weights", data_type=TensorProto.UINT8, dims=[64]).SerializeToString()
+    for key, value in entries.items():
+        tensor += field(13, field(1, key) + field(2, value), high=high)
+    tensor += varint((14 << 3) + (high << 32)) + b"\1"
+    return model.SerializeToString() + field(7, graph + field(5, tensor))
+
+
 class TestOnnx:
+    @pytest.mark.parametrize("high", [0, 1, 1 << 20], ids=["plain tags", "tags of five bytes", "tags of nine bytes"])
+    @pytest.mark.parametrize("where", ["secret", "HERE/secret"])
+    def test_bytes_of_other_files_are_out_of_reach(self, tmp_path, monkeypatch, where, high):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "secret").write_bytes(b"password" * 8)
+        content = peeping_model(where.replace("HERE", str(tmp_path)), high=high)
+        (tmp_path / "m.onnx").write_bytes(content)
+        card = {
+            "inputs": (InputCard(TensorSpec("x", "int64", (1, 4))),),
+            "outputs": (OutputCard(TensorSpec("y", "uint8", (1, 4))),),
+        }
+        card = msgspec.structs.replace(CARD, task="raw", labels=(), **card)
+        manifest = msgspec.structs.replace(MANIFEST, card=card, tolerance={}, measured={})
+        write_bundle(tmp_path / "m.lepton", manifest, {"model.onnx": content})
+        for attempt in (
+            lambda: le.open_model(tmp_path / "m.onnx"),
+            lambda: le.open_model(tmp_path / "m.lepton", backend="onnx"),
+            lambda: le.adopt(tmp_path / "m.onnx", tmp_path / "adopted.lepton"),
+        ):
+            with pytest.raises(LeptonError, match="keeps the weights 'weights' outside itself|a field of the number"):
+                attempt()
+
+    @pytest.mark.parametrize("where", ["secret", "HERE/secret", "../PARENT/secret"])
+    def test_the_engine_itself_is_told_to_open_no_other_file(self, tmp_path, monkeypatch, where):
+        from lepton_edge_runtime.backends import onnx, open_backend
+
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "secret").write_bytes(b"password" * 8)
+        content = peeping_model(where.replace("HERE", str(tmp_path)).replace("PARENT", tmp_path.name))
+        monkeypatch.setattr(onnx, "read_onnx", lambda content: None)  # as if the reader had overlooked it
+        with pytest.raises(BackendError, match="ONNX Runtime cannot run this model: "):
+            open_backend("onnx", content)
+
+    def test_the_engines_own_format_is_not_taken_for_onnx(self, tmp_path, monkeypatch):
+        import onnxruntime
+
+        from lepton_edge_runtime.backends import onnx, open_backend
+
+        options = onnxruntime.SessionOptions()
+        options.optimized_model_filepath = str(tmp_path / "m.ort")
+        options.add_session_config_entry("session.save_model_format", "ORT")
+        onnxruntime.InferenceSession(small_models.onnx_model().SerializeToString(), options)
+        with pytest.raises(ModelFileError, match="but one in ONNX Runtime's own format"):
+            read_onnx((tmp_path / "m.ort").read_bytes())
+        # The same four bytes in a name: the engine would not look at the ONNX model behind it.
+        both = small_models.onnx_model()
+        both.producer_name = "ORTM"
+        content = b"\x08\x08" + both.SerializeToString().removeprefix(b"\x08\x08")
+        assert content[:4] == b"\x08\x08\x12\x04"
+        with pytest.raises(ModelFileError, match="but one in ONNX Runtime's own format"):
+            read_onnx(content)
+        monkeypatch.setattr(onnx, "read_onnx", lambda content: None)
+        with pytest.raises(BackendError, match="ONNX Runtime cannot run this model: "):
+            open_backend("onnx", (tmp_path / "m.ort").read_bytes())
+
+    @pytest.mark.parametrize("content", [b"\x02\x00", b"\x80\x80\x80\x80\x10\x00"], ids=["0", "2 ** 29"])
+    def test_fields_of_no_number_are_refused(self, content):
+        with pytest.raises(ModelFileError, match="a field of the number"):
+            read_onnx(content)
+
+    def test_a_place_of_weights_that_is_cut_to_32_bits_is_seen(self):
+        # Engines keep the low half: this says "in another file" to them.
+        tensor = field(8, b"weights") + varint(14 << 3) + varint((1 << 32) + 1)
+        with pytest.raises(ModelFileError, match="keeps the weights 'weights' outside itself"):
+            read_onnx(field(7, field(5, tensor)))
+
     @pytest.mark.parametrize("where", ["../../etc/passwd", "/etc/passwd", "weights.bin"])
     def test_weights_in_other_files_are_refused_wherever_they_are_named(self, tmp_path, where):
         from onnx import helper
@@ -253,13 +373,6 @@ class TestOnnx:
             open_backend("onnx", content)
 
     def test_graphs_in_graphs_in_graphs_end_somewhere(self):
-        def field(number, content):
-            length, size = b"", len(content)
-            while size > 127:
-                length += bytes([size & 127 | 128])
-                size >>= 7
-            return bytes([number << 3 | 2]) + length + bytes([size]) + content
-
         graph = b""
         for _ in range(2000):
             graph = field(1, field(5, field(6, graph)))
@@ -337,6 +450,47 @@ class TestTflite:
         with pytest.raises(ModelFileError, match=r"m.tflite: the tensor 'picture' has the shape \(1, 60000"):
             le.open_model(tmp_path / "m.tflite")
 
+    @pytest.mark.parametrize(
+        ("much", "message"),
+        [
+            ({"graphs": 30, "tensors": 10_000}, "the same ones, named over and over"),
+            ({"graphs": 30, "operators": 10_000}, "the same ones, named over and over"),
+            ({"graphs": 60, "operators": 1_000, "ends": 5}, "the same ones, named over and over"),
+            ({"tensors": 2_000, "name": "n" * 9_999}, "its names are longer in all"),
+            ({"operators": 2_000, "custom": "n" * 9_999}, "its names are longer in all"),
+            ({"operators": 1, "custom": "n" * 99_999}, "99999 bytes in a name"),
+        ],
+        ids=["tensors", "operators", "ends", "names", "custom names", "a long custom name"],
+    )
+    def test_one_table_named_over_and_over_is_not_read_over_and_over(self, much, message):
+        with pytest.raises(ModelFileError, match=message):
+            read_tflite(small_models.repetitive_tflite(**much))
+
+    @pytest.mark.parametrize(
+        "much",
+        [{"inputs": 200, "units": 100}, {"inputs": 200, "files": 100}],
+        ids=["units", "files"],
+    )
+    def test_metadata_that_name_one_table_over_and_over_are_not_used(self, much):
+        hints = read_metadata(small_models.repetitive_metadata(**much), b"")
+        assert "its TFLite Metadata are broken and not used: its" in hints.notes[0]
+
+    def test_more_inputs_than_any_model_has_are_refused_before_they_are_described(self, tmp_path):
+        from onnx import TensorProto, helper
+
+        ends = [helper.make_tensor_value_info(f"x{i}", TensorProto.FLOAT, [1, 8, 8, 3]) for i in range(257)]
+        (tmp_path / "m.onnx").write_bytes(small_models.onnx_model(inputs=ends).SerializeToString())
+        assert "it has 257 inputs; a model has 1 to 256" in le.inspect(tmp_path / "m.onnx").obstacle
+
+    def test_shapes_of_no_tensor_make_no_number_that_cannot_be_shown(self, tmp_path, capsys):
+        def change(model):
+            model.subgraphs[0].tensors[4].shape = [(1 << 31) - 1] * 32  # the weights
+            model.subgraphs[0].tensors[5].shape = [(1 << 31) - 1] * 32
+
+        (tmp_path / "m.tflite").write_bytes(repacked(change))
+        assert execute(["inspect", str(tmp_path / "m.tflite")]) == 0
+        assert "3 operators\n" in capsys.readouterr().out
+
     def test_operators_of_no_graph_and_graphs_of_no_tensor_are_refused(self):
         def change(model):
             model.subgraphs[0].inputs = [99]
@@ -357,7 +511,7 @@ class TestTflite:
             broken = whole[:position] + b"\xff\xff\xff\x7f" + whole[position + 4 :]
             read_metadata(broken, b"")  # says so in its notes, and never raises
         with pytest.raises(IndexError, match="its identifier is b'XXXX'"):
-            Table.root(whole[:4] + b"XXXX" + whole[8:], b"M001")
+            Table.root(whole[:4] + b"XXXX" + whole[8:], b"M001", Budget())
 
 
 def test_the_bytes_behind_a_golden_sample_are_only_read(path):

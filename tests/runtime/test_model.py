@@ -5,6 +5,7 @@ import cv2
 import msgspec
 import numpy as np
 import pytest
+import small_models
 
 import lepton_edge as le
 from lepton_edge_runtime import choice as choice_module
@@ -174,14 +175,42 @@ def test_the_preprocessing_can_be_replaced_but_not_contradict_the_model(bundle, 
         le.open_model(bundle, preprocess=le.Preprocess(color="gray"))
 
 
-def test_what_a_preprocessing_leaves_open_stays_the_cards(bundle):
-    with le.open_model(bundle) as model:
-        own = model.card.inputs[0].preprocess
-    with le.open_model(bundle, preprocess=le.Preprocess(color="bgr", resize="crop")) as other:
-        changed = other.card.inputs[0].preprocess
-        assert (changed.color, changed.resize) == ("bgr", "crop")
-        assert (changed.range, changed.mean, changed.size) == (own.range, own.mean, own.size)
-        assert other.assumptions == ("pictures are made to fit by 'crop' instead of the card's 'stretch' (--resize)",)
+CARDS = le.Preprocess(
+    color="bgr", resize="crop", crop_fraction=0.75, interpolation="area", pad=7, range=(0, 255), mean=(1.0,) * 3
+)
+
+
+@pytest.fixture(scope="module")
+def particular(bundle, tmp_path_factory):
+    """A bundle whose card has nothing as it is by habit."""
+    path = tmp_path_factory.mktemp("particular") / "m.lepton"
+    model = path.with_suffix(".tflite")
+    model.write_bytes(small_models.picture_classifier().build())
+    le.adopt(model, path, preprocess=CARDS)
+    return path
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"color": "rgb"},
+        {"resize": "stretch"},
+        {"resize": "letterbox"},
+        {"crop_fraction": 1.0},
+        {"crop_fraction": 0.875},
+        {"interpolation": "linear"},
+        {"pad": 114},
+        {"pad": 0},
+        {"size": (8, 8)},
+        {"range": (0, 1), "mean": ()},
+    ],
+    ids=str,
+)
+def test_what_a_preprocessing_leaves_open_stays_the_cards(particular, said):
+    with le.open_model(particular, preprocess=le.Preprocess(**said)) as model:
+        expected = msgspec.structs.replace(CARDS, size=(8, 8)).completed(model.card.inputs[0].tensor)
+        assert model.card.inputs[0].preprocess == msgspec.structs.replace(expected, **said)
+        assert model.assumptions == ()
 
 
 def test_a_resize_of_ones_own_keeps_the_cards_scaling(bundle, pictures):

@@ -272,7 +272,7 @@ BROKEN = {
     "a choice never timed": (lambda bundle: as_json(bundle, threads=7), "has not timed"),
     "nothing timed": (lambda bundle: as_json(bundle, timed=[]), "length >= 1"),
     "infinite": (lambda bundle: as_json(bundle).replace(b"2.0", b"1e999"), "tuning-"),
-    "large": (lambda bundle: b" " * (2 << 20), "is larger than 1 MB"),
+    "large": (lambda bundle: b" " * (2 << 20), "a stored choice has at most 1 MB"),
     "a terminal's commands": (lambda bundle: as_json(bundle, **{"\x1b[2J": 1}), "unknown field"),
 }
 

@@ -31,6 +31,12 @@ _DTYPES = {
     "tensor(int8)": "int8", "tensor(uint8)": "uint8", "tensor(int16)": "int16", "tensor(uint16)": "uint16",
     "tensor(int32)": "int32", "tensor(uint32)": "uint32", "tensor(int64)": "int64", "tensor(bool)": "bool",
 }  # fmt: skip
+# The reader has refused weights in other files and other formats; should it ever miss one, the engine has the same
+# orders. Below a device no folder can be, and a path that leads out of the folder is refused by itself.
+_GUARDS = {
+    "session.load_model_format": "ONNX",
+    "session.model_external_initializers_file_folder_path": "/dev/null/none",
+}
 _PRECISION_NOTE = (
     "session.x64quantprecision=1: this processor's 8-bit kernels overflow (x86 without VNNI), so exact, slower "
     "ones are used"
@@ -107,6 +113,8 @@ def _options(threads: int, *, exact: bool) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors are raised; ORT's own warnings are for its developers
+    for key, value in _GUARDS.items():
+        options.add_session_config_entry(key, value)
     if threads > 1:
         # Spinning threads burn a core between two frames.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -3,7 +3,7 @@
 from lepton_edge_runtime.bare.draft import Bare, Draft, Given
 from lepton_edge_runtime.bare.inputs import input_card
 from lepton_edge_runtime.bare.outputs import DETECTION, answered, detected
-from lepton_edge_runtime.card import Card, check_tensor
+from lepton_edge_runtime.card import ENDS_MAX, Card, check_tensor
 from lepton_edge_runtime.errors import ModelFileError, PreprocessError
 from lepton_edge_runtime.formats import Hints, ModelFile
 
@@ -24,6 +24,9 @@ def describe_bare(file: ModelFile, name: str, given: Given) -> Bare:
     """
     if file.obstacles:
         raise ModelFileError("; ".join(file.obstacles))
+    for kind, specs in (("input", file.inputs), ("output", file.outputs)):
+        if not 1 <= len(specs) <= ENDS_MAX:
+            raise ModelFileError(f"it has {len(specs)} {kind}s; a model has 1 to {ENDS_MAX}")
     for spec in (*file.inputs, *file.outputs):
         check_tensor(spec, error=ModelFileError, may_be_open=True)
     hints = file.hints or Hints(source="")

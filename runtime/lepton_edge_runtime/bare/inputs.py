@@ -51,9 +51,10 @@ def _sized(draft: Draft, spec: TensorSpec, layout: Layout, hint: PictureHint | N
 def _preprocess(draft: Draft, spec: TensorSpec, layout: Layout, hint: PictureHint | None) -> Preprocess:
     base = msgspec.structs.replace(draft.given.preprocess or Preprocess(), layout=layout)
     hint = hint or PictureHint()
-    if draft.given.preprocess is None and hint.resize:
-        base = msgspec.structs.replace(base, resize=hint.resize, crop_fraction=hint.crop_fraction or base.crop_fraction)
-    elif base.resize == "stretch":
+    base = msgspec.structs.replace(
+        base, resize=base.resize or hint.resize or None, crop_fraction=base.crop_fraction or hint.crop_fraction
+    )
+    if base.resize is None:
         draft.assume("pictures are stretched to the input's size (--resize)")
     if base.color is None and spec.shape[3 if layout == "nhwc" else 1] == 3:
         if not hint.color:

@@ -1,6 +1,6 @@
 """The outputs of a bare file: what they are, and which task reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 
 import msgspec
@@ -25,6 +25,8 @@ _CARRIERS = {
     "Reshape", "Squeeze", "Flatten", "Identity", "QuantizeLinear", "DequantizeLinear",
 }  # fmt: skip
 
+_CARRIERS_MAX = 100
+
 
 def detected(draft: Draft, operator: Operator) -> Answers:
     """Return the answers of a model that ends in TFLite's operator for detection."""
@@ -44,7 +46,8 @@ def detected(draft: Draft, operator: Operator) -> Answers:
 def answered(draft: Draft) -> Answers:
     """Return the answers of any other model."""
     specs = tuple(_batch_of_one(spec) for spec in draft.file.outputs)
-    activations = tuple(_activation(draft, spec) for spec in specs)
+    makers = {name: one for one in draft.file.operators for name in one.outputs}
+    activations = tuple(_activation(makers, spec) for spec in specs)
     labels = draft.given.labels
     if labels is None:
         labels = _told_labels(draft, specs)
@@ -100,12 +103,11 @@ def _task(
     return "raw"
 
 
-def _activation(draft: Draft, spec: TensorSpec) -> Activation | None:
-    """Return what the numbers of an output are, as far as the operators before it tell."""
-    makers = {name: one for one in draft.file.operators for name in one.outputs}
+def _activation(makers: Mapping[str, Operator], spec: TensorSpec) -> Activation | None:
+    """Return what the numbers of an output are, as far as the operators that make it tell."""
     name = spec.name
-    # No further than there are operators: a broken file may lead in a circle.
-    for _ in range(len(draft.file.operators)):
+    # A broken file may lead in a circle.
+    for _ in range(_CARRIERS_MAX):
         maker = makers.get(name)
         if maker is None or maker.kind not in _CARRIERS or not maker.inputs:
             break

@@ -4,12 +4,13 @@ A flatbuffer of its own in the model's metadata list, and an archive behind the 
 names. Field numbers are those of metadata_schema.fbs (identifier ``M001``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import isfinite
 
 from lepton_edge_runtime.archive import StoredZip
 from lepton_edge_runtime.errors import ModelFileError
 from lepton_edge_runtime.formats import Hints, PictureHint
+from lepton_edge_runtime.formats.budget import Budget
 from lepton_edge_runtime.formats.flatbuffer import Table
 from lepton_edge_runtime.formats.ultralytics import read_json
 from lepton_edge_runtime.text import printable
@@ -26,6 +27,8 @@ _UNIT_KIND, _UNIT_VALUE, _UNIT_NORMALIZATION = 0, 1, 1
 _FILE_NAME, _FILE_KIND, _FILE_LABELS = 0, 2, (2, 3)
 _COLORS = {1: "rgb", 2: "gray"}
 _LABELS_BYTES_MAX = 4 << 20
+_PARTS_MAX = 10_000
+_TEXT_BYTES_MAX = 1 << 20
 
 
 def read_metadata(metadata: bytes | None, content: bytes) -> Hints | None:
@@ -41,7 +44,7 @@ def read_metadata(metadata: bytes | None, content: bytes) -> Hints | None:
         ultralytics = read_json(files["metadata.json"]) if "metadata.json" in files else None
         return ultralytics or (Hints(source=_SOURCE, notes=tuple(notes)) if notes else None)
     try:
-        model = Table.root(metadata, b"M001")
+        model = Table.root(metadata, b"M001", Budget(_PARTS_MAX, _TEXT_BYTES_MAX))
         graphs = model.tables(_MODEL_SUBGRAPHS)
         inputs = graphs[0].tables(_GRAPH_INPUTS) if graphs else []
         outputs = graphs[0].tables(_GRAPH_OUTPUTS) if graphs else []
@@ -97,9 +100,9 @@ def _usable(mean: Sequence[float], std: Sequence[float]) -> bool:
     return len(mean) == len(std) in (1, 3) and all(map(isfinite, (*mean, *std))) and all(one > 0 for one in std)
 
 
-def _label_files(tensor: Table) -> list[str]:
+def _label_files(tensor: Table) -> Iterator[str]:
     files = tensor.tables(_TENSOR_FILES)
-    return [file.text(_FILE_NAME) for file in files if file.byte(_FILE_KIND) in _FILE_LABELS]
+    return (file.text(_FILE_NAME) for file in files if file.byte(_FILE_KIND) in _FILE_LABELS)
 
 
 def _labels(content: bytes) -> tuple[str, ...]:

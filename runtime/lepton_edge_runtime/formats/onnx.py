@@ -18,7 +18,7 @@ _OPSET_DOMAIN, _OPSET_VERSION = 1, 2
 _GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT, _GRAPH_SPARSE = 1, 5, 11, 12, 15
 _NODE_INPUT, _NODE_OUTPUT, _NODE_KIND, _NODE_ATTRIBUTE, _NODE_DOMAIN = 1, 2, 4, 5, 7
 _ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS, _ATTRIBUTE_SPARSE = {5, 10}, {6, 11}, {22, 23}
-_TENSOR_NAME, _TENSOR_EXTERNAL, _TENSOR_LOCATION, _LOCATION_EXTERNAL = 8, 13, 14, 1
+_TENSOR_NAME, _TENSOR_EXTERNAL, _TENSOR_LOCATION, _LOCATION_INSIDE = 8, 13, 14, 0
 _FUNCTION_NAME, _FUNCTION_NODE, _FUNCTION_DOMAIN, _FUNCTION_DEFAULTS = 1, 7, 10, 11
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _END_NAME, _END_TYPE = 1, 2
@@ -30,6 +30,7 @@ _DTYPES = {
     10: "float16", 11: "float64", 12: "uint32", 13: "uint64", 14: "complex64", 15: "complex128", 16: "bfloat16",
 }  # fmt: skip
 _OTHER_TYPES = {4: "sequence", 5: "map", 8: "sparse tensor", 9: "optional"}
+_ORT_FORMAT = b"ORTM"
 _DEPTH_MAX = 16
 _TEXT_BYTES_MAX = 10_000
 
@@ -40,6 +41,9 @@ def read_onnx(data: bytes) -> ModelFile:
     Raises:
         ModelFileError: The bytes are no ONNX file, or its weights lie in other files.
     """
+    if data[4:8] == _ORT_FORMAT:
+        # By these bytes ONNX Runtime takes a file for its own format, whatever else it may be.
+        raise ModelFileError("this is no ONNX file, but one in ONNX Runtime's own format; only ONNX files are read")
     reader = _Reader()
     try:
         reader.model(memoryview(data))
@@ -200,7 +204,7 @@ class _Reader:
         external = False
         for number, value in self.walk.fields(message):
             if isinstance(value, int):
-                external |= number == _TENSOR_LOCATION and value == _LOCATION_EXTERNAL
+                external |= number == _TENSOR_LOCATION and value != _LOCATION_INSIDE
             elif number == _TENSOR_NAME:
                 name = _text(value)
             elif number == _TENSOR_EXTERNAL:

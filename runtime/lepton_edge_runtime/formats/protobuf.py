@@ -3,6 +3,10 @@
 from collections.abc import Iterator
 
 _FIELDS_MAX = 5_000_000
+# Readers in C++ keep 32 bits of a tag and refuse lengths of 2 GB: a wider one must not mean another field to us.
+_TAG_END = 1 << 32
+_LENGTH_END = 1 << 31
+_UINT64 = (1 << 64) - 1
 
 Message = memoryview
 
@@ -10,7 +14,8 @@ Message = memoryview
 class Walk:
     """Reads messages, and counts their fields so that no file keeps it busy for long.
 
-    Everything raises ``IndexError`` where a length leads outside its message.
+    Everything raises ``IndexError`` where a length leads outside its message, or a tag or length is wider than the
+    engines' own readers take it.
     """
 
     def __init__(self) -> None:
@@ -30,6 +35,8 @@ class Walk:
             if self._fields_left < 0:
                 raise IndexError(f"more than {_FIELDS_MAX} fields")
             tag, position = _varint(message, position)
+            if not 8 <= tag < _TAG_END:
+                raise IndexError(f"a field of the number {tag >> 3}")
             wire = tag & 7
             if wire == 0:
                 number, position = _varint(message, position)
@@ -38,7 +45,7 @@ class Walk:
                 position += 8 if wire == 1 else 4
             elif wire == 2:
                 length, position = _varint(message, position)
-                if position + length > end:
+                if length >= _LENGTH_END or position + length > end:
                     raise IndexError("a field reaches past the end")
                 yield tag >> 3, message[position : position + length]
                 position += length
@@ -53,7 +60,7 @@ def _varint(message: Message, position: int) -> tuple[int, int]:
         position += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, position
+            return value & _UINT64, position
         shift += 7
         if shift > 63:
             raise IndexError("a number of more than 64 bits")

@@ -10,6 +10,7 @@ import numpy as np
 
 from lepton_edge_runtime.errors import ModelFileError, not_imported
 from lepton_edge_runtime.formats import CARD_KEY, OPERATORS_MAX, ModelFile, Operator, end_obstacles
+from lepton_edge_runtime.formats.budget import Budget
 from lepton_edge_runtime.formats.metadata import METADATA_KEY, read_metadata
 from lepton_edge_runtime.tensors import OPEN, TensorSpec, read_quant
 
@@ -20,9 +21,10 @@ _STATE = {"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"}
 _GRAPHS_MAX = 1000
 _BUFFERS_MAX = 200_000
 _ENDS_MAX = 1000
-_OPERATOR_ENDS_MAX = 2_000_000
 _RANK_MAX = 32
 _NAME_BYTES_MAX = 10_000
+# Of one operator: years of work for a device, so its shapes are of no tensor.
+_MACS_END = 1 << 60
 
 
 def read_tflite(data: bytes) -> ModelFile:
@@ -41,16 +43,19 @@ def read_tflite(data: bytes) -> ModelFile:
         names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
         types = {value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)}
         graphs = [model.Subgraphs(i) for i in range(_bounded(model.SubgraphsLength(), _GRAPHS_MAX, "graphs"))]
-        specs = [_tensor_specs(graph, types) for graph in graphs]
+        budget = Budget()
+        budget.take_parts(sum(graph.TensorsLength() + graph.OperatorsLength() for graph in graphs))
+        specs = [_tensor_specs(graph, types, budget) for graph in graphs]
         operators = [
-            tuple(_operators(model, graph, own, names, len(data))) for graph, own in zip(graphs, specs, strict=True)
+            tuple(_operators(model, graph, own, names, len(data), budget))
+            for graph, own in zip(graphs, specs, strict=True)
         ]
         main = graphs[0]
         inputs = _ends(main, specs[0], main.Inputs, main.InputsLength())
         outputs = _ends(main, specs[0], main.Outputs, main.OutputsLength())
         state = [spec.name for i, spec in enumerate(inputs) if main.Tensors(main.Inputs(i)).IsVariable()]
         version = model.Version()
-        card, metadata = _metadata(model, CARD_KEY), _metadata(model, METADATA_KEY)
+        card, metadata = _metadata(model, CARD_KEY, budget), _metadata(model, METADATA_KEY, budget)
     except (struct.error, IndexError, AttributeError, TypeError, ValueError, UnicodeDecodeError) as broken:
         # The generated reader trusts every offset; a broken one ends in any of these.
         raise ModelFileError(f"the TFLite file is broken: {broken}") from broken
@@ -103,12 +108,12 @@ def _refuse_outside(model: Any, size: int) -> None:
         buffer.DataAsNumpy()  # a view, which raises where the buffer reaches past the end
 
 
-def _tensor_specs(graph: Any, types: dict[int, str]) -> list[TensorSpec]:
+def _tensor_specs(graph: Any, types: dict[int, str], budget: Budget) -> list[TensorSpec]:
     count = _bounded(graph.TensorsLength(), OPERATORS_MAX, "tensors")
-    return [_tensor_spec(graph.Tensors(i), types) for i in range(count)]
+    return [_tensor_spec(graph.Tensors(i), types, budget) for i in range(count)]
 
 
-def _tensor_spec(tensor: Any, types: dict[int, str]) -> TensorSpec:
+def _tensor_spec(tensor: Any, types: dict[int, str], budget: Budget) -> TensorSpec:
     dtype = types.get(tensor.Type(), f"type {tensor.Type()}")
     quantization = tensor.Quantization()
     quant = None
@@ -117,7 +122,7 @@ def _tensor_spec(tensor: Any, types: dict[int, str]) -> TensorSpec:
         quant = read_quant(dtype, float(quantization.Scale(0)), zero_point)
     _bounded(tensor.ShapeLength(), _RANK_MAX, "axes of one tensor")
     name = tensor.Name() or b""
-    _bounded(len(name), _NAME_BYTES_MAX, "bytes in a name")
+    budget.take_text(_bounded(len(name), _NAME_BYTES_MAX, "bytes in a name"))
     return TensorSpec(
         name=name.decode(),
         dtype=dtype,  # type: ignore[arg-type]  # others are shown, never run
@@ -165,8 +170,9 @@ def _state_obstacles(names: list[str]) -> list[str]:
     return [f"the input {name!r} is state that is kept from one run to the next: not served" for name in names]
 
 
-def _operators(model: Any, graph: Any, specs: list[TensorSpec], names: dict[int, str], size: int) -> Iterator[Operator]:
-    ends_left = _OPERATOR_ENDS_MAX
+def _operators(
+    model: Any, graph: Any, specs: list[TensorSpec], names: dict[int, str], size: int, budget: Budget
+) -> Iterator[Operator]:
     for i in range(_bounded(graph.OperatorsLength(), OPERATORS_MAX, "operators")):
         operator = graph.Operators(i)
         code = model.OperatorCodes(operator.OpcodeIndex())
@@ -176,18 +182,21 @@ def _operators(model: Any, graph: Any, specs: list[TensorSpec], names: dict[int,
         if operator.LargeCustomOptionsOffset() + operator.LargeCustomOptionsSize() > size:
             raise ValueError(f"the options of its operator {i} lie past the end")
         if number == _CUSTOM:
-            kind = (code.CustomCode() or b"?").decode()
-        ends_left -= _bounded(operator.InputsLength() + operator.OutputsLength(), ends_left, "inputs of operators")
+            custom_code = code.CustomCode() or b"?"
+            budget.take_text(_bounded(len(custom_code), _NAME_BYTES_MAX, "bytes in a name"))
+            kind = custom_code.decode()
+        budget.take_parts(operator.InputsLength() + operator.OutputsLength())
         inputs = [specs[j] for j in _indices(operator.InputsAsNumpy())]
         outputs = [specs[j] for j in _indices(operator.OutputsAsNumpy())]
         ends = (
             inputs[:1] + outputs if kind not in ("GATHER", "CONCATENATION", "ADD", "MUL", "SUB") else inputs + outputs
         )
+        macs = _macs(kind, inputs, outputs)
         yield Operator(
             kind=kind,
             custom=number == _CUSTOM and kind not in _SERVED_CUSTOM,
             dtypes=frozenset(spec.dtype for spec in ends),
-            macs=_macs(kind, inputs, outputs),
+            macs=macs if 0 < macs < _MACS_END else 0,
             inputs=tuple(spec.name for spec in inputs),
             outputs=tuple(spec.name for spec in outputs),
         )
@@ -215,10 +224,12 @@ def _macs(kind: str, inputs: list[TensorSpec], outputs: list[TensorSpec]) -> int
     return produced * per_value.get(kind, 0)
 
 
-def _metadata(model: Any, name: str) -> bytes | None:
+def _metadata(model: Any, name: str, budget: Budget) -> bytes | None:
     for i in range(_bounded(model.MetadataLength(), _ENDS_MAX, "metadata entries")):
         entry = model.Metadata(i)
-        if entry.Name() == name.encode():
+        found = entry.Name() or b""
+        budget.take_text(len(found))
+        if found == name.encode():
             content = model.Buffers(entry.Buffer()).DataAsNumpy()
             return content.tobytes() if isinstance(content, np.ndarray) else None
     return None

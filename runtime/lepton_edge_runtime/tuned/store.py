@@ -5,8 +5,6 @@ golden samples before it serves.
 """
 
 import hashlib
-import os
-import stat
 from pathlib import Path
 
 import msgspec
@@ -17,6 +15,7 @@ from lepton_edge_runtime.choice import TUNED, Preferred, Rejected
 from lepton_edge_runtime.errors import ModelFileError, TuningError
 from lepton_edge_runtime.installed import installed_version, our_version
 from lepton_edge_runtime.machine import read_processor, usable_cores
+from lepton_edge_runtime.regular import open_regular, read_regular
 from lepton_edge_runtime.tuned.record import FORMAT_VERSION, Key, Tuning, difference, why
 from lepton_edge_runtime.wire import decode_json
 
@@ -30,7 +29,7 @@ def key_of(path: Path) -> Key:
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path, ModelFileError) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as problem:
         raise ModelFileError(f"cannot read {path}: {problem.strerror}") from problem
@@ -88,7 +87,8 @@ def read_tuning(path: Path) -> Tuning:
     Raises:
         TuningError: It cannot be read, or is no entry.
     """
-    tuning = decode_json(_content(path), Tuning, what=str(path), error=TuningError)
+    content = read_regular(path, TuningError, bytes_max=_BYTES_MAX, what="a stored choice")
+    tuning = decode_json(content, Tuning, what=str(path), error=TuningError)
     if tuning.format != FORMAT_VERSION:
         raise TuningError(f"{path} is of format {tuning.format}, and this version reads {FORMAT_VERSION}")
     if tuning.chosen is None:
@@ -122,21 +122,3 @@ def look_up(cache: str | Path, model: Path) -> Preferred | Rejected | None:
     if tuning.threads > key.cores:
         return Rejected(TUNED, f"the entry has {tuning.threads} threads, and there are {key.cores} cores")
     return Preferred(tuning.backend, tuning.threads, why(tuning))
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with open(path, "rb", opener=_without_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise TuningError(f"{path} is no file")
-            content = file.read(_BYTES_MAX + 1)
-    except OSError as problem:
-        raise TuningError(f"cannot read {path}: {problem.strerror}") from problem
-    if len(content) > _BYTES_MAX:
-        raise TuningError(f"{path} is larger than {_BYTES_MAX >> 20} MB")
-    return content
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a file, or a pipe in its place, which would otherwise wait for a writer for ever."""
-    return os.open(path, flags | os.O_NONBLOCK)
