@@ -1,27 +1,20 @@
 """Changes to a frozen graph that are equal to the bit, and without which an int8 file would compute in float."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from lepton_edge_converters.load.frozen import imported
 
-def rewritten(frozen: Any) -> Any:
+
+def rewritten(frozen: Any) -> Callable[..., list[Any]]:
     """Return a frozen function, to be called as it was, without what TFLite's quantizer cannot bear."""
     definition = frozen.graph.as_graph_def()
-    inputs = [tensor.name for tensor in frozen.inputs]
-    outputs = [tensor.name for tensor in frozen.outputs]
     _without_neg(definition)
-    _without_half_used_splits(definition, frozen.graph, {name.split(":")[0] for name in outputs})
-
-    def imported(*tensors: Any) -> list[Any]:
-        feed = dict(zip(inputs, tensors, strict=True))
-        answers: list[Any] = tf.graph_util.import_graph_def(
-            definition, input_map=feed, return_elements=outputs, name=""
-        )
-        return answers
-
-    return imported
+    _without_half_used_splits(definition, frozen.graph, {tensor.op.name for tensor in frozen.outputs})
+    return imported(definition, frozen)
 
 
 def _without_neg(definition: Any) -> None:

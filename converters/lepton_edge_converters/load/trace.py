@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from lepton_edge_converters.facts import ModelFacts
+from lepton_edge_converters.load.frozen import freeze
 from lepton_edge_converters.load.loaded import LoadedModel
 from lepton_edge_converters.load.rewrites import rewritten
 
@@ -27,7 +27,7 @@ def trace(loaded: LoadedModel, facts: ModelFacts, folder: Path, *, unroll: bool 
 
     with loaded.unrolled() if unroll else nullcontext():
         concrete = tf.function(flat_call, input_signature=signature).get_concrete_function()
-    frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
+    frozen = freeze(concrete)
     graph = rewritten(frozen)
 
     def named_call(*tensors: Any) -> dict[str, Any]:
