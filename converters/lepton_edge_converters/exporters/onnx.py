@@ -25,9 +25,10 @@ from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.worker import report_progress
 from lepton_edge_runtime.formats import CARD_KEY, ModelFile
 from lepton_edge_runtime.formats.tflite import read_tflite
-from lepton_edge_runtime.tensors import TensorSpec
+from lepton_edge_runtime.tensors import OPEN, TensorSpec
 
 _OPSET = 18  # the newest that tf2onnx writes
+_BATCH = "batch"
 _STANDARD_DOMAINS = ("", "ai.onnx")
 
 # tf2onnx walks through sets of nodes. By their names, not their addresses, they come in the same order each time,
@@ -62,6 +63,7 @@ def export_onnx(
     except CannotDeriveError as reason:
         model, route = _traced(tflite, traced, facts, scheme, calibration)
         route = f"{route} (not derived from the TFLite file: {reason})"
+    _free_batch(model, read_tflite(tflite.read_bytes()))
     onnx.checker.check_model(model)
     out.write_bytes(model.SerializeToString(deterministic=True))
     return route
@@ -209,6 +211,15 @@ class _Calibration(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime 
         batch = self._samples.real(self._next, self._next + 1)
         self._next += 1
         return dict(zip(self._names, batch, strict=True))
+
+
+def _free_batch(model: onnx.ModelProto, file: ModelFile) -> None:
+    """Give the ends whose first axis the TFLite file leaves open the file's shape, that axis called ``batch``."""
+    free = {spec.name: spec.shape[1:] for spec in (*file.inputs, *file.outputs) if spec.shape[:1] == (OPEN,)}
+    for end in (*model.graph.input, *model.graph.output):
+        if end.name in free:
+            shape: list[int | str | None] = [_BATCH, *free[end.name]]
+            end.CopyFrom(helper.make_tensor_value_info(end.name, end.type.tensor_type.elem_type, shape))
 
 
 def _adapt_ends(model: onnx.ModelProto, file: ModelFile) -> None:
