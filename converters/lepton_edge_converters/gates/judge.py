@@ -12,7 +12,7 @@ from lepton_edge_converters.exporters import DERIVED
 from lepton_edge_converters.gates.likeness import Likeness, decisions, likeness, real_outputs
 from lepton_edge_converters.gates.statistics import paired_drop, share
 from lepton_edge_converters.recipe import Gates, Recipe
-from lepton_edge_converters.report import Drop, GateResult, Share
+from lepton_edge_converters.report import Drop, GateResult, Share, decibels
 from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.tensors import quantize
 
@@ -125,7 +125,7 @@ def _faithful(gates: Gates, judgement: Judgement) -> Iterator[GateResult]:
     passed = finite and alike.cosine >= gates.min_cosine and sqnr >= gates.min_sqnr_db
     detail = (
         f"cosine {alike.cosine:.5f} (at least {gates.min_cosine:g}), "
-        f"SQNR {sqnr:.1f} dB (at least {gates.min_sqnr_db:g})"
+        f"SQNR {decibels(sqnr)} (at least {gates.min_sqnr_db:g})"
     )
     yield GateResult(f"{title} outputs", passed, detail if finite else f"NaN or infinite values; {detail}")
     if judgement.agreement is not None:
@@ -160,7 +160,7 @@ def _batch_alike(gates: Gates, judgement: Judgement) -> Iterator[GateResult]:
     alike = likeness(alone, together)
     sqnr = min(alike.sqnr_db, alike.spread_db)
     passed = sqnr >= gates.min_parity_db
-    detail = f"each sample answered as alone, SQNR {sqnr:.1f} dB (at least {gates.min_parity_db:g})"
+    detail = f"each sample answered as alone, SQNR {decibels(sqnr)} (at least {gates.min_parity_db:g})"
     remedy = "; the model mixes the samples of a batch: convert it for batches of 1 (--batch 1)"
     yield GateResult(name, passed, detail if passed else detail + remedy)
 
@@ -176,7 +176,9 @@ def _formats_agree(gates: Gates, judgements: Sequence[Judgement]) -> Iterator[Ga
     derived = other.artefact.route == DERIVED
     near = alike.sqnr_db >= gates.min_parity_db if derived else alike.cosine >= gates.min_cosine
     bound = (
-        f"SQNR {alike.sqnr_db:.1f} dB (at least {gates.min_parity_db:g})" if derived else f"cosine {alike.cosine:.5f}"
+        f"SQNR {decibels(alike.sqnr_db)} (at least {gates.min_parity_db:g})"
+        if derived
+        else f"cosine {alike.cosine:.5f}"
     )
     found = f"{bound}, largest difference {largest:.3g}"
     if one.decided is None or other.decided is None:
