@@ -1,5 +1,9 @@
-"""Write ``architectures.md`` anew: each family of ``keras.applications``, converted. Takes a quarter of an hour."""
+"""Write ``architectures.md`` anew: each family of ``keras.applications``, converted. Takes a quarter of an hour.
 
+With names of families as arguments, their lines alone: ``PYTHONPATH=docs python docs/write_architectures.py NAME …``.
+"""
+
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,21 +77,22 @@ def convert(name: str, folder: Path) -> Line:
     )
 
 
-def main() -> None:
-    """Write the page."""
+def main(asked: list[str]) -> None:
+    """Write the page; with names of models, only their lines."""
     with tempfile.TemporaryDirectory() as folder:
-        lines = []
-        for name in MODELS:
-            lines.append(convert(name, Path(folder)))
-            print(lines[-1], flush=True)  # noqa: T201 - progress of a long run
+        lines = {}
+        for name in asked or MODELS:
+            lines[name] = str(convert(name, Path(folder)))
+            print(lines[name], flush=True)  # noqa: T201 - progress of a long run
     text = PAGE.read_text(encoding="utf-8")
     head, _, rest = text.partition("<!-- families -->\n")
-    tail = rest.partition("<!-- end -->\n")[2]
+    table, _, tail = rest.partition("<!-- end -->\n")
+    before = {line.split(" | ")[0].removeprefix("| "): line for line in table.splitlines()}
     table = "| model | parameters | TFLite float32 | ONNX float32 | int8: TFLite's operators | int8: ONNX |\n"
     table += "|---|---|---|---|---|---|\n"
-    table += "".join(f"{line}\n" for line in lines)
+    table += "".join(f"{lines.get(name) or before[name]}\n" for name in MODELS)
     PAGE.write_text(f"{head}<!-- families -->\n{table}<!-- end -->\n{tail}", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -100,6 +100,14 @@ def _half_used_split(keras, layers):
     return keras.Model(numbers, layers.Dense(3)(layers.Add()([first, last])))
 
 
+def _grouped(keras, layers):
+    # Keras has grouped convolutions compiled by XLA, as a function of their own.
+    picture = keras.Input((16, 16, 6), name="picture")
+    x = layers.Conv2D(12, 3, groups=3, padding="same", activation="gelu")(picture)
+    x = layers.Conv2D(12, 3, groups=12, strides=2)(x)
+    return keras.Model(picture, layers.Dense(3)(layers.GlobalAveragePooling2D()(x)))
+
+
 BUILDERS = {
     "conv1d": _conv1d,
     "conv3d": _conv3d,
@@ -111,6 +119,7 @@ BUILDERS = {
     "unlike": _unlike,
     "activations": _activations,
     "half_used_split": _half_used_split,
+    "grouped": _grouped,
 }
 SAMPLES = {
     "conv1d": {"signal": (64, 2)},
@@ -123,4 +132,5 @@ SAMPLES = {
     "unlike": {"tokens": (6,), "sensor": (4,)},
     "activations": {"numbers": (16,)},
     "half_used_split": {"numbers": (16,)},
+    "grouped": {"picture": (16, 16, 6)},
 }

@@ -220,6 +220,33 @@ def _one_number(keras, layers):
     return model
 
 
+def _one_of(make):
+    def build(keras, layers):
+        picture, hidden = make(keras, layers)
+        scores = layers.Dense(3, name="scores")(hidden)
+        return keras.Model(picture, scores, name="one_of")
+
+    return build
+
+
+@_one_of
+def _built_for_one(keras, layers):
+    numbers = keras.Input((8,), batch_size=1, name="numbers")
+    return numbers, numbers
+
+
+@_one_of
+def _reshaped_to_one(keras, layers):
+    numbers = keras.Input((2, 4), name="numbers")
+    return numbers, keras.ops.reshape(numbers, (1, 8))
+
+
+@_one_of
+def _mixing(keras, layers):
+    numbers = keras.Input((8,), name="numbers")
+    return numbers, numbers + keras.ops.max(numbers, axis=0, keepdims=True)
+
+
 def _square_root(keras, layers):
     numbers = keras.Input((8,), name="numbers")
     return keras.Model(numbers, layers.Dense(3, name="sums")(keras.ops.sqrt(numbers)), name="square_root")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from lepton_edge_converters.samples import StoredSamples
@@ -13,6 +14,7 @@ from lepton_edge_converters.worker import report_progress
 from lepton_edge_runtime.backends import BACKENDS, open_backend
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.choice import Runner
+from lepton_edge_runtime.errors import BackendError
 from lepton_edge_runtime.tensors import quantize
 from lepton_edge_runtime.timing import Latency, time_interleaved
 
@@ -43,6 +45,19 @@ class Artefact:
         return BACKENDS[self.backend].member
 
 
+@dataclass(frozen=True, slots=True)
+class Batched:
+    """What a model file with a free batch makes of several samples at once.
+
+    Attributes:
+        outputs: As stored, samples first; empty if its engine refused.
+        refusal: The engine's words.
+    """
+
+    outputs: tuple[NDArray[Any], ...] = ()
+    refusal: str = ""
+
+
 def stored_inputs(samples: StoredSamples, card: Card, start: int, stop: int) -> list[NDArray[Any]]:
     """Return samples as the model file stores them: what the device's ``Plan`` writes, for pictures."""
     stored = []
@@ -67,6 +82,19 @@ def answer_samples(artefact: Artefact, samples: StoredSamples) -> list[NDArray[A
             report_progress(f"answers of {artefact.title}", sample + 1, count)
     runner.backend.close()
     return [np.concatenate(column) for column in zip(*answers, strict=True)]
+
+
+def answer_batch(artefact: Artefact, samples: StoredSamples, size: int) -> Batched:
+    """Return what an artefact answers to the first ``size`` samples at once; where there are fewer, they repeat."""
+    report_progress(f"a batch for {artefact.title}", 0, 1)
+    stored = stored_inputs(samples, artefact.card, 0, size)
+    try:
+        runner = _open(artefact, batch=size)
+        outputs = runner.answer([np.resize(tensor, (size, *tensor.shape[1:])) for tensor in stored])
+        runner.backend.close()
+    except BackendError as refused:
+        return Batched(refusal=str(refused))
+    return Batched(outputs)
 
 
 def time_artefacts(artefacts: list[Artefact], samples: StoredSamples, seconds: float) -> dict[str, Latency]:
@@ -104,6 +132,17 @@ def engine_versions(artefacts: list[Artefact]) -> Mapping[str, str]:
     return {artefact.backend: engine_version(artefact.backend) for artefact in artefacts}
 
 
-def _open(artefact: Artefact) -> Runner:
-    backend = open_backend(artefact.backend, artefact.path.read_bytes(), threads=1)
-    return Runner(artefact.backend, backend, artefact.card)
+def _open(artefact: Artefact, *, batch: int = 1) -> Runner:
+    card = artefact.card if batch == 1 else _of_batch(artefact.card, batch)
+    shapes = {end.tensor.name: end.tensor.shape for end in card.inputs}
+    backend = open_backend(artefact.backend, artefact.path.read_bytes(), threads=1, shapes=shapes)
+    return Runner(artefact.backend, backend, card)
+
+
+def _of_batch(card: Card, size: int) -> Card:
+    """Return the card as an engine sees its file that is told to take ``size`` samples at once."""
+    inputs, outputs = (
+        tuple(replace(end, tensor=replace(end.tensor, shape=(size, *end.tensor.shape[1:]))) for end in ends)
+        for ends in (card.inputs, card.outputs)
+    )
+    return replace(card, inputs=inputs, outputs=outputs)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import ConversionError, SamplesError
 from lepton_edge_converters.facts import EndFacts, ModelFacts
-from lepton_edge_runtime.card import Activation, Card, InputCard, OutputCard
+from lepton_edge_runtime.card import Activation, Batch, Card, InputCard, OutputCard
 from lepton_edge_runtime.errors import PreprocessError
 from lepton_edge_runtime.formats import ModelFile
 from lepton_edge_runtime.preprocess import Preprocess, picture_shape
-from lepton_edge_runtime.tensors import TensorSpec
+from lepton_edge_runtime.tensors import OPEN, TensorSpec
 
 _UNIT_RANGE_MAX = 1.5  # samples that reach further are bytes in floats
 _RANGE_SLACK = 0.05  # resizing with a cubic filter, or noise, overshoots a little
@@ -146,14 +146,16 @@ def draft(
     return Draft(facts.name, decided, *names, preprocess, activations, labels), warnings
 
 
-def finish(draft: Draft, file: ModelFile) -> Card:
-    """Return the card of a finished file.
+def finish(draft: Draft, file: ModelFile, batch: Batch) -> Card:
+    """Return the card of a finished file; its tensors are those of one sample, whatever the batch.
 
     Raises:
-        ConversionError: The file's inputs or outputs are not the model's.
+        ConversionError: The file's inputs or outputs are not the model's, or have no free batch where one was asked.
     """
-    inputs = {spec.name: spec for spec in file.inputs}
-    outputs = {spec.name: spec for spec in file.outputs}
+    inputs, outputs = (
+        {spec.name: _of_one(spec) if batch == "dynamic" else spec for spec in ends}
+        for ends in (file.inputs, file.outputs)
+    )
     if set(inputs) != set(draft.inputs) or set(outputs) != set(draft.outputs):
         raise ConversionError(f"the file's ends {', '.join([*inputs, *outputs])} are not the model's")
     return Card(
@@ -162,6 +164,7 @@ def finish(draft: Draft, file: ModelFile) -> Card:
         inputs=tuple(InputCard(inputs[name], p) for name, p in zip(draft.inputs, draft.preprocess, strict=True)),
         outputs=tuple(OutputCard(outputs[name], a) for name, a in zip(draft.outputs, draft.activations, strict=True)),
         labels=draft.labels,
+        batch=batch,
     )
 
 
@@ -172,6 +175,16 @@ def joined_hash(*hashes: str) -> str:
 
 def _spec(end: EndFacts) -> TensorSpec:
     return TensorSpec(name=end.name, dtype=end.dtype, shape=(1, *(size or 1 for size in end.shape)))  # type: ignore[arg-type]  # numpy's name
+
+
+def _of_one(spec: TensorSpec) -> TensorSpec:
+    """Return the tensor with 1 for its free batch; refuse one that has none, or another open axis."""
+    if spec.shape[:1] != (OPEN,) or OPEN in spec.shape[1:]:
+        raise ConversionError(
+            f"{spec.name!r} is {spec.shape_text()} and its first axis alone should be open: the model fixes its batch "
+            "inside; build it for any batch size, or convert it for batches of 1 (--batch 1)"
+        )
+    return msgspec.structs.replace(spec, shape=(1, *spec.shape[1:]))
 
 
 def _takes_pictures(end: EndFacts) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 from lepton_edge_converters import cards
 from lepton_edge_converters.artefacts import Artefact
 from lepton_edge_converters.errors import GateRefusedError
-from lepton_edge_converters.gates.judge import judge
+from lepton_edge_converters.gates.judge import BATCH, Judgement, judge
 from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import open_for_conversion
 from lepton_edge_converters.packing import write
@@ -27,7 +27,7 @@ from lepton_edge_converters.summary import summarize, write_report
 from lepton_edge_converters.tracing import Tracing, trace
 from lepton_edge_converters.worker import Progress, Worker
 from lepton_edge_runtime.bundle import check_output
-from lepton_edge_runtime.card import encode_card
+from lepton_edge_runtime.card import Batch, encode_card
 from lepton_edge_runtime.errors import MissingExtraError, OutputError
 from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.opening import read_labels
@@ -46,6 +46,7 @@ def convert(
     preprocess: Preprocess | None = None,
     task: str | None = None,
     io: Io | None = None,
+    batch: Batch | None = None,
     formats: Sequence[Format] | None = None,
     holdout: float | None = None,
     calibration: int | None = None,
@@ -72,6 +73,8 @@ def convert(
         preprocess: How pictures become the model's input; what it leaves open is taken from the model.
         task: ``classify`` or ``raw``, where the model does not tell.
         io: Type of an int8 model's inputs and outputs, instead of the recipe's.
+        batch: How many samples the files take at once, instead of the recipe's: 1, or ``"dynamic"`` to leave their
+            first axis free, which is tried on several samples at once.
         formats: Files to write, instead of the recipe's.
         holdout: Share of the samples that judges, instead of the recipe's.
         calibration: How many of the others calibrate, instead of the recipe's.
@@ -103,6 +106,7 @@ def convert(
     recipe = load_recipe(
         recipe,
         io=io,
+        batch=batch,
         formats=formats and tuple(formats),
         holdout=holdout,
         calibration=calibration,
@@ -120,15 +124,7 @@ def convert(
         tracing = trace(opened, plan, job)
         plan, job = tracing.plan, tracing.job
         artefacts, compared = _export(tracing)
-        judgements = [
-            judge(
-                artefact,
-                job.call("artefacts:answer_samples", artefact, plan.judged),
-                plan.reference,
-                plan.judged.targets,
-            )
-            for artefact in artefacts
-        ]
+        judgements = [_judged(artefact, plan, job) for artefact in artefacts]
         latencies = job.call("artefacts:time_artefacts", [*artefacts, *compared], plan.judged, _TIMING_SECONDS)
         report = summarize(plan, judgements, compared, latencies, output, job, monotonic() - begin)
         if not report.passed:
@@ -159,11 +155,18 @@ def _export(tracing: Tracing) -> tuple[list[Artefact], list[Artefact]]:
     return shipped, [replace(one, shipped=False) for one in compared]
 
 
+def _judged(artefact: Artefact, plan: Plan, job: Job) -> Judgement:
+    answers = job.call("artefacts:answer_samples", artefact, plan.judged)
+    free = job.recipe.batch == "dynamic"
+    batched = job.call("artefacts:answer_batch", artefact, plan.judged, BATCH) if free else None
+    return judge(artefact, answers, plan.reference, plan.judged.targets, batched)
+
+
 def _export_tflite(plan: Plan, scheme: str, traced: Path, job: Job) -> Artefact:
     job.progress(f"TFLite {scheme}", 0, 1)
     path = job.folder / f"{scheme}.tflite"
     job.call("exporters.tflite:export_tflite", traced, plan.facts, scheme, job.recipe.io, plan.calibration, path)
-    card = cards.finish(plan.draft, read_tflite(path.read_bytes()))
+    card = cards.finish(plan.draft, read_tflite(path.read_bytes()), job.recipe.batch)
     job.call("exporters.embed:embed_card_in_file", path, encode_card(card))
     return Artefact(f"TFLite {scheme}", "tflite", path, card, "by TensorFlow's converter")
 

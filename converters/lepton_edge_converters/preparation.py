@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_converters import cards
-from lepton_edge_converters.errors import SamplesError
+from lepton_edge_converters.errors import LoadError, SamplesError
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.load.opened import OpenedModel
 from lepton_edge_converters.recipe import Recipe
@@ -78,6 +78,11 @@ def prepare(
     data = list(data) if hasattr(data, "__next__") else data  # a generator is read once
     size = preprocess.size if preprocess else None
     facts = opened.describe(size, peek_shapes(data))
+    if recipe.batch == "dynamic" and facts.batch is not None:
+        raise LoadError(
+            f"the model is built for batches of {facts.batch}, so its batch cannot be dynamic; build it with a batch "
+            "size of None, or convert it for batches of 1 (--batch 1)"
+        )
     opened_samples = None if data is None else open_samples(data, facts.inputs)
     extremes = opened_samples.extremes() if isinstance(opened_samples, Gathered) else []
     completed, assumed = cards.complete_preprocess(facts, preprocess, extremes)

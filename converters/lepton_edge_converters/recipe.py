@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from lepton_edge_converters.errors import RecipeError
+from lepton_edge_runtime.card import Batch
 from lepton_edge_runtime.wire import nearest
 
 Scheme = Literal["float32", "float16", "dynamic", "int8"]
@@ -26,7 +27,8 @@ class Gates(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         min_sqnr_db: Least ratio of the original's outputs to their error, in decibels; where nothing is decided, of
             the outputs' spread over the samples too: numbers around 90 that are all answered 91 have none.
         min_parity: Least share of samples that ONNX decides as TFLite does.
-        min_parity_db: Least ratio of TFLite's outputs to ONNX's distance from them, where ONNX is derived from it.
+        min_parity_db: Least ratio of TFLite's outputs to ONNX's distance from them, where ONNX is derived from it; and
+            of a sample's outputs to their distance when it is one of a batch, where the batch is free.
         max_drop: Most points of accuracy (0 to 100) that each format may lose; ``None`` for no bound.
     """
 
@@ -54,6 +56,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             activations; or ``int8`` weights and activations.
         formats: Files to write.
         io: Type of the inputs and outputs of an int8 model; real-numbered schemes keep ``float32``.
+        batch: How many samples the files take at once: 1, or ``dynamic`` for as many as an engine is told.
         holdout: Share of the samples that judges the result and is not calibrated with, 0 to 1.
         calibration: How many of the others calibrate.
         seed: Of the split between the two, and of synthetic samples.
@@ -67,6 +70,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     scheme: Scheme
     formats: tuple[Format, ...] = ("tflite", "onnx")
     io: Io = "uint8"
+    batch: Batch = 1
     holdout: float = 0.3
     calibration: int = 100
     seed: int = 0

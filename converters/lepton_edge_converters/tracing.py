@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from lepton_edge_converters.errors import LoadError
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.load.opened import OpenedModel
 from lepton_edge_converters.preparation import Job, Plan
@@ -35,10 +36,18 @@ def trace(opened: OpenedModel, plan: Plan, job: Job) -> Tracing:
 
     TensorFlow's converter dies of a loop in 8 bits. A short one is written out step by step; a long one, or one
     whose length is not fixed, keeps float activations (``dynamic``), and the report says so.
+
+    Raises:
+        LoadError: It has loops, and its batch shall be free.
     """
     job.progress("tracing the model", 0, 1)
-    rolled = job.folder / "traced"
-    if not opened.trace(plan.facts, rolled) or job.recipe.scheme != "int8":
+    rolled, batch = job.folder / "traced", job.recipe.batch
+    loops = opened.trace(plan.facts, rolled, batch=batch)
+    if loops and batch == "dynamic":
+        raise LoadError(
+            "the model has loops (LSTM, GRU), which TFLite runs for batches of 1 only; convert it for those (--batch 1)"
+        )
+    if not loops or job.recipe.scheme != "int8":
         return Tracing(rolled, rolled, job, plan)
     steps = _steps(plan.facts)
     if steps <= _UNROLLED_STEPS_MAX:

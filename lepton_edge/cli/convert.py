@@ -46,6 +46,11 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     help="Type of an int8 model's inputs and outputs [default: the recipe's, uint8].",
 )
 @click.option(
+    "--batch",
+    type=click.Choice(["1", "dynamic"]),
+    help="Samples that the files take at once; dynamic leaves their first axis free [default: the recipe's, 1].",
+)
+@click.option(
     "--formats",
     callback=_formats,
     metavar="LIST",
@@ -85,6 +90,7 @@ def command(
     said: Said,
     recipe: str,
     io: Any,
+    batch: Any,
     formats: Any,
     holdout: float | None,
     calibration: int | None,
@@ -123,6 +129,7 @@ def command(
                 preprocess=said.preprocess,
                 task=said.task,
                 io=io,
+                batch=1 if batch == "1" else batch,
                 formats=formats,
                 holdout=holdout,
                 calibration=calibration,

@@ -9,7 +9,8 @@ from lepton_edge_runtime.card import Card
 
 def print_card(card: Card) -> None:
     """Print what a model takes and answers."""
-    click.echo(f"  model    {card.name}, task {card.task}, format {card.format}")
+    batch = "" if card.batch == 1 else f", batch {card.batch}"
+    click.echo(f"  model    {card.name}, task {card.task}, format {card.format}{batch}")
     for one in card.inputs:
         click.echo(f"  input    {one.tensor}")
         if one.preprocess:

@@ -27,6 +27,10 @@ Activation = Literal["softmax", "sigmoid", "logits", "none"]
 softmax turns into probabilities, or plain numbers."""
 
 
+Batch = Literal[1, "dynamic"]
+"""How many samples a model file takes at once: one, or as many as its engine is told."""
+
+
 class InputCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One input: its tensor, and how a picture is prepared for it (``None`` where it takes no picture)."""
 
@@ -52,6 +56,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         outputs: In the order of the original model.
         labels: One a class, in the order of the output; empty where there are none.
         head: How the outputs of a detector are laid out, a row of ``HEADS``; empty for other tasks.
+        batch: Whether the first axis of every tensor, whose size here is 1, is free in the model files.
     """
 
     format: int = FORMAT_VERSION
@@ -61,6 +66,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     outputs: tuple[OutputCard, ...]
     labels: tuple[str, ...] = ()
     head: str = ""
+    batch: Batch = 1
 
 
 class _Versioned(msgspec.Struct):

@@ -78,6 +78,14 @@ def test_convert_prints_a_table_and_writes_the_bundle(command, keras_file, sampl
     assert card.inputs[0].tensor.dtype == "int8"
 
 
+def test_a_free_batch_is_asked_for_and_shown(command, keras_file, tmp_path):
+    arguments = ("--recipe", "float32", "--formats", "tflite", "--batch", "dynamic")
+    status, out, _ = command("convert", keras_file("logits"), "-o", tmp_path / "m.lepton", *arguments)
+    assert status == 0
+    assert "TFLite float32 batch of 3: each sample answered as alone" in out
+    assert "format 1, batch dynamic" in command("inspect", tmp_path / "m.lepton")[1]
+
+
 def test_convert_as_json_is_nothing_but_json(command, keras_file, samples, tmp_path):
     status, out, err = command(
         "convert", keras_file("sequential"), "-o", tmp_path / "m.lepton", "--data", samples, "--json"

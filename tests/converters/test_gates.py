@@ -61,3 +61,8 @@ def test_a_drop_that_passes_by_luck_says_so():
 
 def test_without_a_bound_nothing_is_asked():
     assert accuracy_gates(None, judged(200)) == []
+
+
+def test_outputs_that_are_equal_are_called_exact():
+    (outputs,) = [gate for gate in run_gates(Recipe(scheme="int8"), [judged(0)]) if gate.name == "ONNX int8 outputs"]
+    assert outputs.detail.endswith("SQNR exact (at least 10)")

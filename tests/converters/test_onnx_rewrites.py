@@ -10,6 +10,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from lepton_edge_converters.exporters.canonical import canonicalize
 from lepton_edge_converters.exporters.qdq import CannotDeriveError, derive
+from lepton_edge_converters.exporters.requantized import requantize
+from lepton_edge_converters.facts import EndFacts, ModelFacts
+from lepton_edge_converters.samples import StoredSamples
+from lepton_edge_runtime.formats import ModelFile
+from lepton_edge_runtime.tensors import TensorSpec
 
 OPSET = [helper.make_opsetid("", 18)]
 
@@ -178,6 +183,25 @@ def test_constants_of_element_wise_operators_are_real():
     (gain,) = [constants[name] for name in multiply.input if name in constants]
     assert gain.dtype == np.float32
     assert gain == np.float32(0.03) * np.float32(64 - 3)
+
+
+@pytest.mark.parametrize("transposed", [0, 1])
+def test_a_bias_of_one_number_is_quantized_by_onnx_runtime_too(transposed, tmp_path):
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(8, 4)).astype(np.float32)
+    g = Graph()
+    stored = g.constant("w", weights.T.copy() if transposed else weights)
+    g.add("Gemm", ["x", stored, g.constant("three", np.float32(3))], "out", transB=transposed)
+    model = g.model([("x", TensorProto.FLOAT, [1, 8])], [("out", TensorProto.FLOAT, [1, 4])])
+    samples = rng.uniform(-1, 1, (50, 8)).astype(np.float32)
+    np.save(tmp_path / "x.npy", samples)
+    ends = (EndFacts("x", "float32", (8,)),), (EndFacts("out", "float32", (4,)),)
+    facts = ModelFacts("gemm", "", *ends, parameters=0, layers=1)
+    specs = (TensorSpec("x", "float32", (1, 8)),), (TensorSpec("out", "float32", (1, 4)),)
+    quantized = requantize(model, facts, StoredSamples((tmp_path / "x.npy",), (None,)), ModelFile((), *specs))
+    (out,) = answers(quantized, {"x": samples[:1]})
+    # Some 20 units wide, in 256 steps: half a step of the output, and as much of inputs and weights.
+    np.testing.assert_allclose(out, samples[:1] @ weights + 3, atol=0.1)
 
 
 def test_every_quantizer_owns_its_constants():

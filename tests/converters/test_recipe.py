@@ -37,6 +37,7 @@ def test_a_recipe_can_be_a_file_or_a_value(tmp_path):
         ('scheme = "int8"\nholdout = 1.0', "holdout is a share between 0 and 1, not 1.0"),
         ('scheme = "int8"\ncalibration = 0', "calibration is 1 sample or more, not 0"),
         ('scheme = "int8"\nformats = []', "one at least"),
+        ('scheme = "int8"\nbatch = 2', "Invalid enum value 2 - at `\\$.batch`"),
         ('scheme = "int8"\nformats = ["onnx", "onnx"]', "at most once"),
         ('scheme = "int8"\n[gates]\nmin_agreement = 90', "min_agreement is a share from 0 to 1, not 90"),
         ('scheme = "int8"\nseed = "x"', "Expected `int`, got `str`"),

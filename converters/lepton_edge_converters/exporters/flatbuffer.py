@@ -81,12 +81,14 @@ def _insert_reshape(model: Any, graph: Any, dense: Any) -> Any:
     flat = copy(before)
     flat.name = before.name + b"/flat"
     flat.shape = np.array([prod(int(n) for n in before.shape) // size, size], np.int32)
-    flat.shapeSignature = None
+    free = before.shapeSignature is not None and min(before.shapeSignature) < 0
+    wanted = np.array([-1, size], np.int32) if free else flat.shape
+    flat.shapeSignature = wanted if free else None
     shape = schema.TensorT()
     shape.name, shape.type, shape.shape = flat.name + b"/shape", schema.TensorType.INT32, np.array([2], np.int32)
     shape.buffer = len(model.buffers)
     shape_content = schema.BufferT()
-    shape_content.data = np.frombuffer(flat.shape.tobytes(), np.uint8)
+    shape_content.data = np.frombuffer(wanted.tobytes(), np.uint8)
     model.buffers.append(shape_content)
     flat.buffer = 0  # TFLite's empty buffer: computed, not stored
     graph.tensors += [flat, shape]
@@ -96,7 +98,7 @@ def _insert_reshape(model: Any, graph: Any, dense: Any) -> Any:
     reshape.outputs = np.array([len(graph.tensors) - 2], np.int32)
     reshape.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions
     reshape.builtinOptions = schema.ReshapeOptionsT()
-    reshape.builtinOptions.newShape = flat.shape
+    reshape.builtinOptions.newShape = wanted
     dense.inputs = np.array([reshape.outputs[0], *dense.inputs[1:]], np.int32)
     return reshape
 

@@ -8,9 +8,7 @@ import numpy as np
 import onnx
 import tensorflow as tf
 import tf2onnx
-from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-from onnxruntime.quantization.shape_inference import quant_pre_process
+from onnx import helper, numpy_helper
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from lepton_edge_converters.errors import ConversionError
@@ -18,6 +16,7 @@ from lepton_edge_converters.exporters import DERIVED, REQUANTIZED, TRACED
 from lepton_edge_converters.exporters.canonical import canonicalize
 from lepton_edge_converters.exporters.flatbuffer import flatten_before_dense
 from lepton_edge_converters.exporters.qdq import CannotDeriveError, derive
+from lepton_edge_converters.exporters.requantized import requantize
 from lepton_edge_converters.exporters.weights import store_weights_as_float16, store_weights_as_int8
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.recipe import Scheme
@@ -25,9 +24,10 @@ from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.worker import report_progress
 from lepton_edge_runtime.formats import CARD_KEY, ModelFile
 from lepton_edge_runtime.formats.tflite import read_tflite
-from lepton_edge_runtime.tensors import TensorSpec
+from lepton_edge_runtime.tensors import OPEN, TensorSpec
 
 _OPSET = 18  # the newest that tf2onnx writes
+_BATCH = "batch"
 _STANDARD_DOMAINS = ("", "ai.onnx")
 
 # tf2onnx walks through sets of nodes. By their names, not their addresses, they come in the same order each time,
@@ -62,6 +62,7 @@ def export_onnx(
     except CannotDeriveError as reason:
         model, route = _traced(tflite, traced, facts, scheme, calibration)
         route = f"{route} (not derived from the TFLite file: {reason})"
+    _free_batch(model, read_tflite(tflite.read_bytes()))
     onnx.checker.check_model(model)
     out.write_bytes(model.SerializeToString(deterministic=True))
     return route
@@ -119,9 +120,7 @@ def _traced(
     if scheme == "int8":
         if calibration is None:
             raise ConversionError("int8 needs samples to calibrate with")
-        model = _requantized(model, facts, calibration)
-        file = read_tflite(tflite.read_bytes())
-        _adapt_ends(model, file)
+        model = requantize(model, facts, calibration, read_tflite(tflite.read_bytes()))
     canonicalize(model, [end.name for end in facts.inputs], [end.name for end in facts.outputs])
     return model, REQUANTIZED if scheme == "int8" else TRACED
 
@@ -176,74 +175,13 @@ def _replace_erfc(model: onnx.ModelProto) -> None:
     model.graph.node.extend(nodes)
 
 
-def _requantized(model: onnx.ModelProto, facts: ModelFacts, calibration: StoredSamples) -> onnx.ModelProto:
-    """Return the float model quantized by ONNX Runtime: uint8 activations, int8 weights per channel."""
-    with tempfile.TemporaryDirectory() as folder:
-        plain, prepared, quantized = (Path(folder, f"{name}.onnx") for name in ("plain", "prepared", "quantized"))
-        onnx.save(model, plain)
-        quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
-        quantize_static(
-            str(prepared),
-            str(quantized),
-            _Calibration(facts, calibration),
-            quant_format=QuantFormat.QDQ,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-        )
-        return onnx.load(quantized)
-
-
-class _Calibration(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime ships no types
-    """Feeds the calibration samples, one by one."""
-
-    def __init__(self, facts: ModelFacts, samples: StoredSamples) -> None:
-        self._names = [end.name for end in facts.inputs]
-        self._samples = samples
-        self._next = 0
-
-    def get_next(self) -> dict[str, Any] | None:
-        """Return the next sample, or ``None`` after the last one."""
-        if self._next >= len(self._samples):
-            return None
-        batch = self._samples.real(self._next, self._next + 1)
-        self._next += 1
-        return dict(zip(self._names, batch, strict=True))
-
-
-def _adapt_ends(model: onnx.ModelProto, file: ModelFile) -> None:
-    """Give a float-ended model the integer ends of the TFLite file, so that one card describes both."""
-    nodes = list(model.graph.node)
-    for ends, specs, kind in (
-        (model.graph.input, file.inputs, "DequantizeLinear"),
-        (model.graph.output, file.outputs, "QuantizeLinear"),
-    ):
-        by_name = {spec.name: spec for spec in specs}
-        for end in ends:
-            spec = by_name[end.name]
-            if spec.quant is None or end.type.tensor_type.elem_type != TensorProto.FLOAT:
-                continue
-            inner = f"{end.name}_real"
-            _rename_nodes(nodes, end.name, inner)
-            stored, real = (end.name, inner) if kind == "DequantizeLinear" else (inner, end.name)
-            nodes.append(helper.make_node(kind, [stored, *_scaling(model, spec)], [real]))
-            end.type.tensor_type.elem_type = helper.np_dtype_to_tensor_dtype(np.dtype(spec.dtype))
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-
-
-def _rename_nodes(nodes: list[onnx.NodeProto], old: str, new: str) -> None:
-    for node in nodes:
-        node.input[:] = [new if name == old else name for name in node.input]
-        node.output[:] = [new if name == old else name for name in node.output]
-
-
-def _scaling(model: onnx.ModelProto, spec: TensorSpec) -> tuple[str, str]:
-    assert spec.quant is not None  # noqa: S101 - the caller looked
-    scale, zero_point = f"{spec.name}_end_scale", f"{spec.name}_end_zero_point"
-    model.graph.initializer.append(numpy_helper.from_array(np.array(spec.quant.scale, np.float32), scale))
-    model.graph.initializer.append(numpy_helper.from_array(np.array(spec.quant.zero_point, spec.dtype), zero_point))
-    return scale, zero_point
+def _free_batch(model: onnx.ModelProto, file: ModelFile) -> None:
+    """Give the ends whose first axis the TFLite file leaves open the file's shape, that axis called ``batch``."""
+    free = {spec.name: spec.shape[1:] for spec in (*file.inputs, *file.outputs) if spec.shape[:1] == (OPEN,)}
+    for end in (*model.graph.input, *model.graph.output):
+        if end.name in free:
+            shape: list[int | str | None] = [_BATCH, *free[end.name]]
+            end.CopyFrom(helper.make_tensor_value_info(end.name, end.type.tensor_type.elem_type, shape))
 
 
 def _names(specs: tuple[TensorSpec, ...]) -> list[str]:

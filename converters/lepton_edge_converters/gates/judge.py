@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lepton_edge_converters.artefacts import Artefact
+from lepton_edge_converters.artefacts import Artefact, Batched
 from lepton_edge_converters.exporters import DERIVED
 from lepton_edge_converters.gates.likeness import Likeness, decisions, likeness, real_outputs
 from lepton_edge_converters.gates.statistics import paired_drop, share
 from lepton_edge_converters.recipe import Gates, Recipe
-from lepton_edge_converters.report import Drop, GateResult, Share
+from lepton_edge_converters.report import Drop, GateResult, Share, decibels
 from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.tensors import quantize
+
+BATCH = 3
+"""Samples at once on which a file with a free batch is tried: no size that another axis is likely to have."""
 
 _FLOATS = {"float32", "float16", "float64"}
 _BORDERS = {"QUANTIZE", "DEQUANTIZE"}
@@ -32,6 +35,7 @@ class Judgement:
         likeness: To the original's outputs.
         agreement: Share decided as the original.
         accuracy, drop: With labels.
+        batched: What it answered to the first samples at once, where its batch is free.
     """
 
     artefact: Artefact
@@ -41,6 +45,7 @@ class Judgement:
     agreement: Share | None = None
     accuracy: Share | None = None
     drop: Drop | None = None
+    batched: Batched | None = None
 
 
 def judge(
@@ -48,18 +53,20 @@ def judge(
     stored: Sequence[NDArray[Any]],
     reference: Sequence[NDArray[Any]],
     targets: NDArray[np.int64] | None,
+    batched: Batched | None = None,
 ) -> Judgement:
     """Return how an artefact's stored answers compare with the original's real ones."""
     outputs = real_outputs(stored, artefact.card)
     decided, expected = decisions(outputs, artefact.card), decisions(reference, artefact.card)
     alike = likeness(reference, outputs)
     if decided is None or expected is None:
-        return Judgement(artefact, outputs, None, alike)
+        return Judgement(artefact, outputs, None, alike, batched=batched)
     agreement = share(decided == expected)
     if targets is None:
-        return Judgement(artefact, outputs, decided, alike, agreement)
+        return Judgement(artefact, outputs, decided, alike, agreement, batched=batched)
     right, was_right = decided == targets, expected == targets
-    return Judgement(artefact, outputs, decided, alike, agreement, share(right), paired_drop(was_right, right))
+    drop = paired_drop(was_right, right)
+    return Judgement(artefact, outputs, decided, alike, agreement, share(right), drop, batched)
 
 
 def run_gates(recipe: Recipe, judgements: Sequence[Judgement]) -> list[GateResult]:
@@ -70,6 +77,7 @@ def run_gates(recipe: Recipe, judgements: Sequence[Judgement]) -> list[GateResul
         results += _bytes_told_apart(judgement.artefact)
         results += _faithful(recipe.gates, judgement)
         results += _accurate(recipe.gates, judgement)
+        results += _batch_alike(recipe.gates, judgement)
     results += _formats_agree(recipe.gates, judgements)
     return results
 
@@ -117,7 +125,7 @@ def _faithful(gates: Gates, judgement: Judgement) -> Iterator[GateResult]:
     passed = finite and alike.cosine >= gates.min_cosine and sqnr >= gates.min_sqnr_db
     detail = (
         f"cosine {alike.cosine:.5f} (at least {gates.min_cosine:g}), "
-        f"SQNR {sqnr:.1f} dB (at least {gates.min_sqnr_db:g})"
+        f"SQNR {decibels(sqnr)} (at least {gates.min_sqnr_db:g})"
     )
     yield GateResult(f"{title} outputs", passed, detail if finite else f"NaN or infinite values; {detail}")
     if judgement.agreement is not None:
@@ -136,6 +144,27 @@ def _accurate(gates: Gates, judgement: Judgement) -> Iterator[GateResult]:
     yield GateResult(f"{judgement.artefact.title} accuracy", passed, detail)
 
 
+def _batch_alike(gates: Gates, judgement: Judgement) -> Iterator[GateResult]:
+    """Several samples at once are answered, row by row, as each is alone."""
+    if judgement.batched is None:
+        return
+    name = f"{judgement.artefact.title} batch of {BATCH}"
+    if judgement.batched.refusal:
+        detail = (
+            f"{judgement.batched.refusal}; the model fixes its batch inside: convert it for batches of 1 (--batch 1)"
+        )
+        yield GateResult(name, passed=False, detail=detail)
+        return
+    together = real_outputs(judgement.batched.outputs, judgement.artefact.card)
+    alone = [np.resize(output[:BATCH], rows.shape) for output, rows in zip(judgement.outputs, together, strict=True)]
+    alike = likeness(alone, together)
+    sqnr = min(alike.sqnr_db, alike.spread_db)
+    passed = sqnr >= gates.min_parity_db
+    detail = f"each sample answered as alone, SQNR {decibels(sqnr)} (at least {gates.min_parity_db:g})"
+    remedy = "; the model mixes the samples of a batch: convert it for batches of 1 (--batch 1)"
+    yield GateResult(name, passed, detail if passed else detail + remedy)
+
+
 def _formats_agree(gates: Gates, judgements: Sequence[Judgement]) -> Iterator[GateResult]:
     """ONNX answers as TFLite does: nearly to the bit where it is derived from it."""
     by_backend = {judgement.artefact.backend: judgement for judgement in judgements}
@@ -147,7 +176,9 @@ def _formats_agree(gates: Gates, judgements: Sequence[Judgement]) -> Iterator[Ga
     derived = other.artefact.route == DERIVED
     near = alike.sqnr_db >= gates.min_parity_db if derived else alike.cosine >= gates.min_cosine
     bound = (
-        f"SQNR {alike.sqnr_db:.1f} dB (at least {gates.min_parity_db:g})" if derived else f"cosine {alike.cosine:.5f}"
+        f"SQNR {decibels(alike.sqnr_db)} (at least {gates.min_parity_db:g})"
+        if derived
+        else f"cosine {alike.cosine:.5f}"
     )
     found = f"{bound}, largest difference {largest:.3g}"
     if one.decided is None or other.decided is None:

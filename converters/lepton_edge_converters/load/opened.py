@@ -17,6 +17,7 @@ from lepton_edge_converters.load.files import ModelPath, find_model, teachable_l
 from lepton_edge_converters.load.loaded import LoadedModel, LoadOptions
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.worker import Progress, Worker, report_progress
+from lepton_edge_runtime.card import Batch
 from lepton_edge_runtime.opening import read_labels
 
 _BATCH = 32
@@ -30,8 +31,8 @@ class OpenedModel(Protocol):
         """Return what is known of it."""
         ...
 
-    def trace(self, facts: ModelFacts, folder: Path, *, unroll: bool = False) -> bool:
-        """Write it as a SavedModel of one frozen function with batch 1; return whether it has loops."""
+    def trace(self, facts: ModelFacts, folder: Path, *, batch: Batch = 1, unroll: bool = False) -> bool:
+        """Write it as a SavedModel of one frozen function; return whether it has loops."""
         ...
 
     def predict(self, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
@@ -70,8 +71,8 @@ class _ModelInWorker:
     def describe(self, picture_size: tuple[int, int] | None, sample_shapes: list[tuple[int, ...]]) -> ModelFacts:
         return self._job("describe_file", picture_size, sample_shapes)  # type: ignore[no-any-return]  # the job's own type
 
-    def trace(self, facts: ModelFacts, folder: Path, *, unroll: bool = False) -> bool:
-        return self._job("trace_file", facts, folder, unroll)  # type: ignore[no-any-return]  # the job's own type
+    def trace(self, facts: ModelFacts, folder: Path, *, batch: Batch = 1, unroll: bool = False) -> bool:
+        return self._job("trace_file", facts, folder, batch, unroll)  # type: ignore[no-any-return]  # the job's own type
 
     def predict(self, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
         return self._job("predict_file", facts, samples, progress=progress)  # type: ignore[no-any-return]  # the job's own type
@@ -91,10 +92,10 @@ class _ModelHere:
     def describe(self, picture_size: tuple[int, int] | None, sample_shapes: list[tuple[int, ...]]) -> ModelFacts:
         return self._loaded.describe(sha256=self._sha256, picture_size=picture_size, sample_shapes=sample_shapes)
 
-    def trace(self, facts: ModelFacts, folder: Path, *, unroll: bool = False) -> bool:
+    def trace(self, facts: ModelFacts, folder: Path, *, batch: Batch = 1, unroll: bool = False) -> bool:
         from lepton_edge_converters.load.trace import trace  # noqa: PLC0415 - imports TensorFlow
 
-        return trace(self._loaded, facts, folder, unroll=unroll)
+        return trace(self._loaded, facts, folder, batch=batch, unroll=unroll)
 
     def predict(self, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
         return _predict(self._loaded, facts, samples, progress)
@@ -119,11 +120,18 @@ def describe_file(
     return replace(facts, labels=read_labels(labels), picture_range=_TEACHABLE_RANGE, notes=(*facts.notes, note))
 
 
-def trace_file(path: Path, options: LoadOptions, facts: ModelFacts, folder: Path, unroll: bool) -> bool:  # noqa: FBT001 - a job takes positions
+def trace_file(
+    path: Path,
+    options: LoadOptions,
+    facts: ModelFacts,
+    folder: Path,
+    batch: Batch,
+    unroll: bool,  # noqa: FBT001 - a job takes positions
+) -> bool:
     """Trace the model in a file; runs in the worker."""
     from lepton_edge_converters.load.trace import trace  # noqa: PLC0415 - imports TensorFlow
 
-    return trace(_loaded(path, options), facts, folder, unroll=unroll)
+    return trace(_loaded(path, options), facts, folder, batch=batch, unroll=unroll)
 
 
 def predict_file(path: Path, options: LoadOptions, facts: ModelFacts, samples: StoredSamples) -> list[NDArray[Any]]:
@@ -207,12 +215,28 @@ def _predict(loaded: LoadedModel, facts: ModelFacts, samples: StoredSamples, pro
 
     Called eagerly: ``model.predict`` would compile, and leave its traces in the caller's model.
     """
-    import tensorflow as tf  # noqa: PLC0415 - whoever loaded the model has it
-
-    count, step = len(samples), _BATCH if facts.batch is None else 1
+    count, step = len(samples), _BATCH if _takes_batches(loaded, facts, samples) else 1
     parts: list[list[Any]] = []
     for start in range(0, count, step):
-        batch = samples.real(start, min(start + step, count))
-        parts.append([np.asarray(answer) for answer in loaded.call([tf.convert_to_tensor(one) for one in batch])])
+        parts.append([np.asarray(answer) for answer in _called(loaded, samples, start, min(start + step, count))])
         progress("answers of the original model", min(start + step, count), count)
     return [np.concatenate([part[i] for part in parts]) for i in range(len(facts.outputs))]
+
+
+def _takes_batches(loaded: LoadedModel, facts: ModelFacts, samples: StoredSamples) -> bool:
+    """Return whether the model answers two samples at once; a reshape inside may fix its batch, and nothing says so."""
+    import tensorflow as tf  # noqa: PLC0415 - whoever loaded the model has it
+
+    if facts.batch is not None:
+        return False
+    try:
+        _called(loaded, samples, 0, 2)
+    except (ValueError, tf.errors.InvalidArgumentError):
+        return False  # what is wrong with one sample too is said when that is answered
+    return True
+
+
+def _called(loaded: LoadedModel, samples: StoredSamples, start: int, stop: int) -> list[Any]:
+    import tensorflow as tf  # noqa: PLC0415 - whoever loaded the model has it
+
+    return loaded.call([tf.convert_to_tensor(one) for one in samples.real(start, stop)])

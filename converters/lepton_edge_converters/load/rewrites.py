@@ -1,27 +1,38 @@
-"""Changes to a frozen graph that are equal to the bit, and without which an int8 file would compute in float."""
+"""Changes to a frozen graph that are equal to the bit, and without which a file would be slow, or an int8 one float."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from lepton_edge_converters.load.frozen import imported
 
-def rewritten(frozen: Any) -> Any:
-    """Return a frozen function, to be called as it was, without what TFLite's quantizer cannot bear."""
+
+def rewritten(frozen: Any) -> Callable[..., list[Any]]:
+    """Return a frozen function, to be called as it was, without what TFLite cannot bear."""
     definition = frozen.graph.as_graph_def()
-    inputs = [tensor.name for tensor in frozen.inputs]
-    outputs = [tensor.name for tensor in frozen.outputs]
+    _with_constant_shapes(definition, frozen.graph)
     _without_neg(definition)
-    _without_half_used_splits(definition, frozen.graph, {name.split(":")[0] for name in outputs})
+    _without_half_used_splits(definition, frozen.graph, {tensor.op.name for tensor in frozen.outputs})
+    return imported(definition, frozen)
 
-    def imported(*tensors: Any) -> list[Any]:
-        feed = dict(zip(inputs, tensors, strict=True))
-        answers: list[Any] = tf.graph_util.import_graph_def(
-            definition, input_map=feed, return_elements=outputs, name=""
-        )
-        return answers
 
-    return imported
+def _with_constant_shapes(definition: Any, graph: Any) -> None:
+    """Let each ``Reshape`` whose value has one open axis take a constant, -1 at that axis.
+
+    Keras computes such a shape from that of the batch, when the model runs; a tensor whose size is only known then
+    keeps LiteRT's fast kernels from all operators.
+    """
+    for node in [node for node in definition.node if node.op == "Reshape"]:
+        operation = graph.get_operation_by_name(node.name)
+        shape = operation.outputs[0].shape
+        if shape.rank is None or operation.inputs[1].op.type == "Const" or shape.as_list().count(None) != 1:
+            continue
+        constant = np.array([-1 if size is None else size for size in shape.as_list()], np.int32)
+        _add_constant(definition, f"{node.name}/constant_shape", constant, tf.int32.as_datatype_enum)
+        node.input[1] = f"{node.name}/constant_shape"
+        node.attr["Tshape"].type = tf.int32.as_datatype_enum
 
 
 def _without_neg(definition: Any) -> None:
@@ -61,13 +72,13 @@ def _without_half_used_splits(definition: Any, graph: Any, outputs: set[str]) ->
 
 
 def _slice(definition: Any, graph: Any, split: Any, parts: list[str], users: dict[str, list[Any]]) -> None:
-    """Replace a split, the shape of whose value is known, by slices."""
+    """Replace a split by slices, where its axis is known; other axes may be open, and are taken whole."""
     operation = graph.get_operation_by_name(split.name)
     axis = tf.get_static_value(operation.inputs[0])
     shape = operation.inputs[1].shape
-    if axis is None or not shape.is_fully_defined():
+    if axis is None or shape.rank is None or shape[int(axis)] is None:
         return
-    size = np.array(shape.as_list(), np.int32)
+    size = np.array([-1 if one is None else one for one in shape.as_list()], np.int32)
     size[axis] //= len(parts)
     _add_constant(definition, f"{split.name}/size", size, tf.int32.as_datatype_enum)
     for i, part in enumerate(parts):

@@ -1,33 +1,35 @@
-"""A loaded model as a graph that needs no Keras: one frozen function with batch 1, as a SavedModel."""
+"""A loaded model as a graph that needs no Keras: one frozen function, as a SavedModel."""
 
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from lepton_edge_converters.facts import ModelFacts
+from lepton_edge_converters.load.frozen import freeze
 from lepton_edge_converters.load.loaded import LoadedModel
 from lepton_edge_converters.load.rewrites import rewritten
+from lepton_edge_runtime.card import Batch
 
 _LOOPS = ("While", "StatelessWhile")
 
 
-def trace(loaded: LoadedModel, facts: ModelFacts, folder: Path, *, unroll: bool = False) -> bool:
-    """Write the model as a SavedModel of one frozen function with batch 1; return whether it has loops.
+def trace(loaded: LoadedModel, facts: ModelFacts, folder: Path, *, batch: Batch = 1, unroll: bool = False) -> bool:
+    """Write the model as a SavedModel of one frozen function; return whether it has loops.
 
     Its inputs are called ``input_0`` …, its outputs ``output_0`` …, in the model's order. Freezing first
     leaves no variables, whose names (``_fc/bias``) TensorFlow may refuse as scopes.
     """
-    signature = [tf.TensorSpec((1, *end.shape), end.dtype, name=f"input_{i}") for i, end in enumerate(facts.inputs)]
+    size = None if batch == "dynamic" else batch
+    signature = [tf.TensorSpec((size, *end.shape), end.dtype, name=f"input_{i}") for i, end in enumerate(facts.inputs)]
 
     def flat_call(*tensors: Any) -> list[Any]:
         return [tf.identity(output) for output in loaded.call(list(tensors))]
 
     with loaded.unrolled() if unroll else nullcontext():
         concrete = tf.function(flat_call, input_signature=signature).get_concrete_function()
-    frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
+    frozen = freeze(concrete)
     graph = rewritten(frozen)
 
     def named_call(*tensors: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a conversion did, in numbers, each with how it was measured."""
 
 from dataclasses import asdict, dataclass
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +137,11 @@ class Report:
         """Return the report as plain lists, numbers and strings, for JSON; an infinite SQNR becomes ``None``."""
         plain: dict[str, Any] = _finite(asdict(self))
         return {**plain, "output": str(self.output), "passed": self.passed}
+
+
+def decibels(ratio: float) -> str:
+    """Return a signal-to-noise ratio for people; outputs that are equal to the bit have none."""
+    return "exact" if ratio == inf else f"{ratio:.1f} dB"
 
 
 def _finite(value: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import IO
 from rich.console import Console
 from rich.table import Table
 
-from lepton_edge_converters.report import Report, Row
+from lepton_edge_converters.report import Report, Row, decibels
 
 _WIDE_COLUMNS = 106
 
@@ -56,7 +56,7 @@ def _cells(row: Row, *, wide: bool) -> list[str]:
         accurate += f" ({accuracy.low:.1%}–{accuracy.high:.1%})"
     if wide and drop:
         lost += f" ({drop.low:+.2f}, {drop.high:+.2f})"
-    noise = [f"{row.sqnr_db:.1f} dB" if row.sqnr_db is not None else ""] if wide else []
+    noise = [decibels(row.sqnr_db) if row.sqnr_db is not None else ""] if wide else []
     return [
         f"{row.size_bytes / 1024:,.0f} KB" if row.size_bytes is not None else "",
         accurate,

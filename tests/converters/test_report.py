@@ -1,0 +1,38 @@
+"""A report for people, and as JSON."""
+
+import io
+import json
+from pathlib import Path
+
+from lepton_edge_converters.report import Report, Row, SampleCounts
+from lepton_edge_converters.report.table import print_report
+
+EQUAL = Report(
+    model="equal",
+    output=Path("equal.lepton"),
+    scheme="float32",
+    task="raw",
+    preprocess=(),
+    parameters=1,
+    macs=1,
+    size_bytes=1,
+    samples=SampleCounts("made up", total=1, calibration=0, judged=1, labelled=False),
+    rows=(Row("TFLite float32", shipped=True, cosine=1.0, sqnr_db=float("inf")),),
+    gates=(),
+    warnings=(),
+    machine="made up",
+    versions={},
+    seconds=1.0,
+)
+
+
+def test_outputs_that_are_equal_are_called_exact():
+    shown = io.StringIO()
+    print_report(EQUAL, shown)
+    (row,) = [line for line in shown.getvalue().splitlines() if line.startswith("TFLite float32")]
+    assert row.split()[-2:] == ["1.00000", "exact"]
+
+
+def test_json_has_no_infinity():
+    text = json.dumps(EQUAL.to_dict(), allow_nan=False)
+    assert json.loads(text)["rows"][0]["sqnr_db"] is None
