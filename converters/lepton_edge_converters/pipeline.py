@@ -21,7 +21,7 @@ from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import open_for_conversion
 from lepton_edge_converters.packing import write
 from lepton_edge_converters.preparation import Job, Plan, prepare
-from lepton_edge_converters.recipe import Format, Io, Recipe, load_recipe
+from lepton_edge_converters.recipe import Format, Io, Ranges, Recipe, Scheme, load_recipe
 from lepton_edge_converters.report import Report
 from lepton_edge_converters.summary import summarize, write_report
 from lepton_edge_converters.tracing import Tracing, trace
@@ -50,6 +50,8 @@ def convert(
     holdout: float | None = None,
     calibration: int | None = None,
     max_drop: float | None = None,
+    ranges: Ranges | None = None,
+    float_layers: Sequence[str] | None = None,
     custom: Sequence[str] = (),
     custom_objects: Mapping[str, Any] | None = None,
     trust: bool = False,
@@ -76,6 +78,8 @@ def convert(
         holdout: Share of the samples that judges, instead of the recipe's.
         calibration: How many of the others calibrate, instead of the recipe's.
         max_drop: Most points of accuracy to lose, instead of the recipe's.
+        ranges: How an int8 model's ranges are estimated: ``minmax``, ``percentile``, ``mse`` or the ``best`` of them.
+        float_layers: Names of layers of an int8 model that stay in float; ``sensitivity`` finds those that should.
         custom: ``module:Name`` of each class or function of your own that the file is made of.
         custom_objects: The same as objects, by name; the file is then loaded in this process.
         trust: Whether Python code inside the file (``Lambda`` layers) may run.
@@ -107,6 +111,8 @@ def convert(
         holdout=holdout,
         calibration=calibration,
         max_drop=max_drop,
+        ranges=ranges,
+        float_layers=float_layers and tuple(float_layers),
     )
     names = _read_labels(labels)
     with ExitStack() as stack:
@@ -159,13 +165,19 @@ def _export(tracing: Tracing) -> tuple[list[Artefact], list[Artefact]]:
     return shipped, [replace(one, shipped=False) for one in compared]
 
 
-def _export_tflite(plan: Plan, scheme: str, traced: Path, job: Job) -> Artefact:
+def _export_tflite(plan: Plan, scheme: Scheme, traced: Path, job: Job) -> Artefact:
     job.progress(f"TFLite {scheme}", 0, 1)
-    path = job.folder / f"{scheme}.tflite"
-    job.call("exporters.tflite:export_tflite", traced, plan.facts, scheme, job.recipe.io, plan.calibration, path)
+    path, route, in_float = job.folder / f"{scheme}.tflite", "by TensorFlow's converter", ()
+    if scheme == "int8":
+        recipe = job.recipe
+        asked = (recipe.ranges, recipe.float_layers, recipe.io)
+        made = job.call("quantize.export:export_int8", traced, plan.facts, plan.calibration, *asked, path)
+        route, in_float = made.route, made.in_float
+    else:
+        job.call("exporters.tflite:export_tflite", traced, plan.facts, scheme, path)
     card = cards.finish(plan.draft, read_tflite(path.read_bytes()))
     job.call("exporters.embed:embed_card_in_file", path, encode_card(card))
-    return Artefact(f"TFLite {scheme}", "tflite", path, card, "by TensorFlow's converter")
+    return Artefact(f"TFLite {scheme}", "tflite", path, card, route, in_float=in_float)
 
 
 def _export_onnx(plan: Plan, scheme: str, canonical: Artefact, traced: Path, job: Job) -> Artefact:
