@@ -58,9 +58,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         holdout: Share of the samples that judges the result and is not calibrated with, 0 to 1.
         calibration: How many of the others calibrate.
         seed: Of the split between the two, and of synthetic samples.
-        ranges: How the ranges of an int8 model's activations are taken from the calibration samples: all that was seen;
-            without the outermost ten-thousandth at each end; with the least squared error; or the ``best`` of these, the
-            one whose outputs are most like the float model's.
+        ranges: How the ranges of an int8 model's activations are taken from the calibration samples: all that was
+            seen (``minmax``), without the outermost ten-thousandth at each end (``percentile``), with the least squared
+            error (``mse``), or whichever of these gives the outputs most like the float model's (``best``).
         float_layers: Names of layers of an int8 model that stay in float, in both formats.
         gates: What must hold.
 

@@ -22,6 +22,7 @@ from lepton_edge_converters.exporters.weights import store_weights_as_float16, s
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.recipe import Scheme
 from lepton_edge_converters.samples import StoredSamples
+from lepton_edge_converters.scopes import lies_in, paths
 from lepton_edge_converters.worker import report_progress
 from lepton_edge_runtime.formats import CARD_KEY, ModelFile
 from lepton_edge_runtime.formats.tflite import read_tflite
@@ -41,6 +42,7 @@ def export_onnx(
     facts: ModelFacts,
     scheme: Scheme,
     calibration: StoredSamples | None,
+    float_layers: tuple[str, ...],
     out: Path,
 ) -> str:
     """Write the model as ONNX and return the route that it took, for people.
@@ -51,6 +53,7 @@ def export_onnx(
         facts: Of the model.
         scheme: How numbers are stored.
         calibration: Samples for the second route of ``int8``.
+        float_layers: Names of layers that stay in float there; in a file derived from TFLite they are in float already.
         out: File to write.
 
     Raises:
@@ -60,7 +63,7 @@ def export_onnx(
     try:
         model, route = _derived(tflite, scheme), DERIVED
     except CannotDeriveError as reason:
-        model, route = _traced(tflite, traced, facts, scheme, calibration)
+        model, route = _traced(tflite, traced, facts, scheme, calibration, float_layers)
         route = f"{route} (not derived from the TFLite file: {reason})"
     onnx.checker.check_model(model)
     out.write_bytes(model.SerializeToString(deterministic=True))
@@ -103,7 +106,12 @@ def _derived(tflite: Path, scheme: Scheme) -> onnx.ModelProto:
 
 
 def _traced(
-    tflite: Path, traced: Path, facts: ModelFacts, scheme: Scheme, calibration: StoredSamples | None
+    tflite: Path,
+    traced: Path,
+    facts: ModelFacts,
+    scheme: Scheme,
+    calibration: StoredSamples | None,
+    float_layers: tuple[str, ...],
 ) -> tuple[onnx.ModelProto, str]:
     model = _from_traced(traced, facts)
     _replace_erfc(model)
@@ -119,7 +127,7 @@ def _traced(
     if scheme == "int8":
         if calibration is None:
             raise ConversionError("int8 needs samples to calibrate with")
-        model = _requantized(model, facts, calibration)
+        model = _requantized(model, facts, calibration, float_layers)
         file = read_tflite(tflite.read_bytes())
         _adapt_ends(model, file)
     canonicalize(model, [end.name for end in facts.inputs], [end.name for end in facts.outputs])
@@ -176,7 +184,9 @@ def _replace_erfc(model: onnx.ModelProto) -> None:
     model.graph.node.extend(nodes)
 
 
-def _requantized(model: onnx.ModelProto, facts: ModelFacts, calibration: StoredSamples) -> onnx.ModelProto:
+def _requantized(
+    model: onnx.ModelProto, facts: ModelFacts, calibration: StoredSamples, float_layers: tuple[str, ...]
+) -> onnx.ModelProto:
     """Return the float model quantized by ONNX Runtime: uint8 activations, int8 weights per channel."""
     with tempfile.TemporaryDirectory() as folder:
         plain, prepared, quantized = (Path(folder, f"{name}.onnx") for name in ("plain", "prepared", "quantized"))
@@ -190,8 +200,28 @@ def _requantized(model: onnx.ModelProto, facts: ModelFacts, calibration: StoredS
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
+            nodes_to_exclude=_in_float(onnx.load(prepared), facts, float_layers),
         )
         return onnx.load(quantized)
+
+
+def _in_float(model: onnx.ModelProto, facts: ModelFacts, layers: tuple[str, ...]) -> list[str]:
+    """Return the names of the nodes that belong to these layers.
+
+    A name that means one of a layer's operators in TFLite, ``norm/mul``, means all of that layer here.
+    """
+    found = {node.name: list(paths(node.name, facts.layer_names)) for node in model.graph.node}
+    chosen: set[str] = set()
+    for layer in layers:
+        meant = _within(found, layer) or _within(found, layer.rpartition("/")[0])
+        if not meant:
+            raise ConversionError(f"float_layers: ONNX has no layer {layer!r}; leave ONNX out (--formats tflite)")
+        chosen |= meant
+    return sorted(chosen)
+
+
+def _within(found: dict[str, list[tuple[str, ...]]], layer: str) -> set[str]:
+    return {name for name, lying in found.items() if layer and any(lies_in(path, layer) for path in lying)}
 
 
 class _Calibration(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime ships no types

@@ -1,6 +1,5 @@
 """A calibrated model as the bytes of an int8 file; runs in the worker."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from lepton_edge_converters.errors import ConversionError
@@ -8,25 +7,13 @@ from lepton_edge_converters.exporters.flatbuffer import rename_ends
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.quantize.choice import choose_ranges
 from lepton_edge_converters.quantize.engine import calibrate, quantize
+from lepton_edge_converters.quantize.findings import Int8Export
 from lepton_edge_converters.quantize.layers import Layer, named_layers, read_layers
 from lepton_edge_converters.recipe import Io, Ranges
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.worker import report_progress
 from lepton_edge_runtime.formats import Operator
 from lepton_edge_runtime.formats.tflite import read_tflite
-
-
-@dataclass(frozen=True, slots=True)
-class Int8Export:
-    """How an int8 file was made.
-
-    Attributes:
-        route: For people.
-        in_float: First outputs of the operators that compute in float because their layers were named.
-    """
-
-    route: str
-    in_float: tuple[str, ...]
 
 
 def export_int8(

@@ -9,8 +9,8 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
-# A float32 without the low 17 bits of its mantissa: sign, exponent and the first 6 bits. Bins are then 1/64 of an octave
-# wide at every magnitude, so that one pass is enough, whatever the range will turn out to be.
+# A float32 without the low 17 bits of its mantissa: sign, exponent and the first 6 bits. Bins are then 1/64 of an
+# octave wide at every magnitude, so that one pass is enough, whatever the range will turn out to be.
 _DROPPED_BITS = 17
 _BINS = 1 << (32 - _DROPPED_BITS)
 

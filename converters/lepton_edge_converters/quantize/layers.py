@@ -55,7 +55,7 @@ class Layer:
 
     def lies_in(self, layer: str) -> bool:
         """Return whether it is, or belongs to, a layer of this name."""
-        return layer in (self.name, self.operator) or any(scopes.lies_in(path, layer) for path in self.paths)
+        return layer == self.name or any(scopes.lies_in(path, layer) for path in self.paths)
 
 
 def read_layers(content: bytes, facts: ModelFacts) -> tuple[Layer, ...]:
