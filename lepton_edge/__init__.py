@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lepton_edge_converters.pipeline import convert as convert
     from lepton_edge_converters.recipe import Recipe as Recipe
     from lepton_edge_converters.report import Report as Report
+    from lepton_edge_converters.sensitivity import sensitivity as sensitivity
     from lepton_edge_runtime.adoption import adopt as adopt
     from lepton_edge_runtime.benchmark.bench import bench as bench
     from lepton_edge_runtime.bundle import Bundle as Bundle
@@ -56,6 +57,7 @@ _HOMES = {
     "convert": "lepton_edge_converters.pipeline",
     "doctor": "lepton_edge_runtime.diagnosis",
     "inspect": "lepton_edge_runtime.inspection",
+    "sensitivity": "lepton_edge_converters.sensitivity",
     "open_model": "lepton_edge_runtime.model",
     "tune": "lepton_edge_runtime.tuning",
     "verify": "lepton_edge_runtime.verification",

@@ -30,6 +30,7 @@ class Artefact:
         card: What it takes and answers.
         route: How it was made.
         shipped: Whether it goes into the bundle, or is here for comparison.
+        in_float: First outputs of the operators that compute in float because somebody asked for it.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Artefact:
     card: Card
     route: str
     shipped: bool = True
+    in_float: tuple[str, ...] = ()
 
     @property
     def member(self) -> str:

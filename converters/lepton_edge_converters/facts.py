@@ -36,6 +36,7 @@ class ModelFacts:
         batch: The batch size it is fixed to, if it is.
         labels: Names of its classes, where its files tell.
         notes: What a user should know of how it was loaded, one sentence each.
+        layer_names: Of its layers, nested models and itself, where a trace numbers their scopes (Keras 3).
     """
 
     name: str
@@ -48,3 +49,4 @@ class ModelFacts:
     batch: int | None = None
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    layer_names: tuple[str, ...] = ()

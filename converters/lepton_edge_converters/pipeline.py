@@ -8,10 +8,11 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
 from typing import Any
+
+import msgspec
 
 from lepton_edge_converters import cards
 from lepton_edge_converters.artefacts import Artefact
@@ -20,17 +21,16 @@ from lepton_edge_converters.gates.judge import BATCH, Judgement, judge
 from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import open_for_conversion
 from lepton_edge_converters.packing import write
-from lepton_edge_converters.preparation import Job, Plan, prepare
-from lepton_edge_converters.recipe import Format, Io, Recipe, load_recipe
+from lepton_edge_converters.preparation import Job, Plan, label_names, prepare, require_tensorflow, silent
+from lepton_edge_converters.recipe import Format, Io, Ranges, Recipe, Scheme, load_recipe
 from lepton_edge_converters.report import Report
 from lepton_edge_converters.summary import summarize, write_report
 from lepton_edge_converters.tracing import Tracing, trace
 from lepton_edge_converters.worker import Progress, Worker
 from lepton_edge_runtime.bundle import check_output
 from lepton_edge_runtime.card import Batch, encode_card
-from lepton_edge_runtime.errors import MissingExtraError, OutputError
+from lepton_edge_runtime.errors import OutputError
 from lepton_edge_runtime.formats.tflite import read_tflite
-from lepton_edge_runtime.opening import read_labels
 from lepton_edge_runtime.preprocess import Preprocess
 
 _TIMING_SECONDS = 2.0
@@ -51,6 +51,8 @@ def convert(
     holdout: float | None = None,
     calibration: int | None = None,
     max_drop: float | None = None,
+    ranges: Ranges | None = None,
+    float_layers: Sequence[str] | None = None,
     custom: Sequence[str] = (),
     custom_objects: Mapping[str, Any] | None = None,
     trust: bool = False,
@@ -79,6 +81,8 @@ def convert(
         holdout: Share of the samples that judges, instead of the recipe's.
         calibration: How many of the others calibrate, instead of the recipe's.
         max_drop: Most points of accuracy to lose, instead of the recipe's.
+        ranges: How an int8 model's ranges are estimated: ``minmax``, ``percentile``, ``mse`` or the ``best`` of them.
+        float_layers: Names of layers of an int8 model that stay in float; ``sensitivity`` finds those that should.
         custom: ``module:Name`` of each class or function of your own that the file is made of.
         custom_objects: The same as objects, by name; the file is then loaded in this process.
         trust: Whether Python code inside the file (``Lambda`` layers) may run.
@@ -100,8 +104,7 @@ def convert(
         0.98
     """
     begin = monotonic()
-    if find_spec("tensorflow") is None:
-        raise MissingExtraError("the converter (TensorFlow)", extra="convert")
+    require_tensorflow()
     output = check_output(Path(output), force=force)
     recipe = load_recipe(
         recipe,
@@ -111,12 +114,14 @@ def convert(
         holdout=holdout,
         calibration=calibration,
         max_drop=max_drop,
+        ranges=ranges,
+        float_layers=float_layers and tuple(float_layers),
     )
-    names = _read_labels(labels)
+    names = label_names(labels)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lepton-edge-")))
         worker = stack.enter_context(Worker(verbose=verbose))
-        job = Job(folder, worker, recipe, progress or _silent)
+        job = Job(folder, worker, recipe, progress or silent)
         job.progress("loading the model", 0, 1)
         options = LoadOptions(tuple(custom), trust, signature)
         opened = open_for_conversion(model, worker, options, custom_objects or {})
@@ -124,9 +129,11 @@ def convert(
         tracing = trace(opened, plan, job)
         plan, job = tracing.plan, tracing.job
         artefacts, compared = _export(tracing)
-        judgements = [_judged(artefact, plan, job) for artefact in artefacts]
-        latencies = job.call("artefacts:time_artefacts", [*artefacts, *compared], plan.judged, _TIMING_SECONDS)
-        report = summarize(plan, judgements, compared, latencies, output, job, monotonic() - begin)
+        throughout = _export_throughout(tracing)
+        judgements, plain = ([_judged(one, plan, job) for one in made] for made in (artefacts, throughout))
+        timed = [*artefacts, *compared, *throughout]
+        latencies = job.call("artefacts:time_artefacts", timed, plan.judged, _TIMING_SECONDS)
+        report = summarize(plan, judgements, compared, plain, latencies, output, job, monotonic() - begin)
         if not report.passed:
             raise GateRefusedError(report)
         try:
@@ -138,23 +145,6 @@ def convert(
         return report
 
 
-def _export(tracing: Tracing) -> tuple[list[Artefact], list[Artefact]]:
-    """Return the artefacts to ship, and the float ones to compare their speed with."""
-    plan, job, traced = tracing.plan, tracing.job, tracing.shipped
-    recipe, scheme = job.recipe, job.recipe.scheme
-    canonical = _export_tflite(plan, scheme, traced, job)
-    made = [canonical]
-    if "onnx" in recipe.formats:
-        made.append(_export_onnx(plan, scheme, canonical, traced, job))
-    shipped = [one for one in made if one.backend in recipe.formats]
-    if scheme == "float32":
-        return shipped, []
-    compared = [_export_tflite(plan, "float32", tracing.compared, job)]
-    if "onnx" in recipe.formats:
-        compared.append(_export_onnx(plan, "float32", compared[0], tracing.compared, job))
-    return shipped, [replace(one, shipped=False) for one in compared]
-
-
 def _judged(artefact: Artefact, plan: Plan, job: Job) -> Judgement:
     answers = job.call("artefacts:answer_samples", artefact, plan.judged)
     free = job.recipe.batch == "dynamic"
@@ -162,27 +152,55 @@ def _judged(artefact: Artefact, plan: Plan, job: Job) -> Judgement:
     return judge(artefact, answers, plan.reference, plan.judged.targets, batched)
 
 
-def _export_tflite(plan: Plan, scheme: str, traced: Path, job: Job) -> Artefact:
+def _export(tracing: Tracing) -> tuple[list[Artefact], list[Artefact]]:
+    """Return the artefacts to ship, and the float ones to compare their speed with."""
+    job, scheme = tracing.job, tracing.job.recipe.scheme
+    shipped = [one for one in _export_both(tracing, scheme, job) if one.backend in job.recipe.formats]
+    if scheme == "float32":
+        return shipped, []
+    return shipped, [replace(one, shipped=False) for one in _export_both(tracing, "float32", job)]
+
+
+def _export_throughout(tracing: Tracing) -> list[Artefact]:
+    """Return what an int8 model with layers in float would be without them; nothing where there are none."""
+    job = tracing.job
+    if not job.recipe.float_layers:
+        return []
+    folder = job.folder / "throughout"
+    folder.mkdir()
+    recipe = msgspec.structs.replace(job.recipe, float_layers=())
+    made = _export_both(tracing, "int8", replace(job, folder=folder, recipe=recipe))
+    return [
+        replace(one, title=f"{one.title} throughout", shipped=False) for one in made if one.backend in recipe.formats
+    ]
+
+
+def _export_both(tracing: Tracing, scheme: Scheme, job: Job) -> list[Artefact]:
+    """Return the TFLite file of a scheme, and the ONNX file if the recipe wants one."""
+    plan, traced = tracing.plan, tracing.compared if scheme == "float32" else tracing.shipped
+    canonical = _export_tflite(plan, scheme, traced, job)
+    onnx = [_export_onnx(plan, scheme, canonical, traced, job)] if "onnx" in job.recipe.formats else []
+    return [canonical, *onnx]
+
+
+def _export_tflite(plan: Plan, scheme: Scheme, traced: Path, job: Job) -> Artefact:
     job.progress(f"TFLite {scheme}", 0, 1)
-    path = job.folder / f"{scheme}.tflite"
-    job.call("exporters.tflite:export_tflite", traced, plan.facts, scheme, job.recipe.io, plan.calibration, path)
+    path, route, in_float = job.folder / f"{scheme}.tflite", "by TensorFlow's converter", ()
+    if scheme == "int8":
+        recipe = job.recipe
+        asked = (recipe.ranges, recipe.float_layers, recipe.io)
+        made = job.call("quantize.export:export_int8", traced, plan.facts, plan.calibration, *asked, path)
+        route, in_float = made.route, made.in_float
+    else:
+        job.call("exporters.tflite:export_tflite", traced, plan.facts, scheme, path)
     card = cards.finish(plan.draft, read_tflite(path.read_bytes()), job.recipe.batch)
     job.call("exporters.embed:embed_card_in_file", path, encode_card(card))
-    return Artefact(f"TFLite {scheme}", "tflite", path, card, "by TensorFlow's converter")
+    return Artefact(f"TFLite {scheme}", "tflite", path, card, route, in_float=in_float)
 
 
 def _export_onnx(plan: Plan, scheme: str, canonical: Artefact, traced: Path, job: Job) -> Artefact:
     path = job.folder / f"{scheme}.onnx"
-    route = job.call("exporters.onnx:export_onnx", canonical.path, traced, plan.facts, scheme, plan.calibration, path)
+    made_of = (canonical.path, traced, plan.facts, scheme, plan.calibration, job.recipe.float_layers)
+    route = job.call("exporters.onnx:export_onnx", *made_of, path)
     job.call("exporters.embed:embed_card_in_file", path, encode_card(canonical.card))
     return Artefact(f"ONNX {scheme}", "onnx", path, canonical.card, route)
-
-
-def _read_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
-    if labels is None:
-        return ()
-    return read_labels(labels) if isinstance(labels, str | Path) else tuple(labels)
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    """Report nothing."""

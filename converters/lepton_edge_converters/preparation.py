@@ -1,6 +1,8 @@
 """What must be known before anything is exported: the model, the samples, the model's own answers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from lepton_edge_converters.samples import SampleSet, StoredSamples, SyntheticSa
 from lepton_edge_converters.samples.read import Gathered, open_samples, peek_shapes, read_samples
 from lepton_edge_converters.split import split
 from lepton_edge_converters.worker import Progress, Worker
+from lepton_edge_runtime.errors import MissingExtraError
+from lepton_edge_runtime.opening import read_labels
 from lepton_edge_runtime.preprocess import Preprocess
 
 _SYNTHETIC_SAMPLES = 32
@@ -125,3 +129,20 @@ def prepare(
         judged.targets is not None,
     )
     return Plan(facts, completed, draft, calibration, judged, counts, reference, (*warnings, *more))
+
+
+def label_names(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of the classes: as given, of a text file with one a line, or none."""
+    if labels is None:
+        return ()
+    return read_labels(labels) if isinstance(labels, str | Path) else tuple(labels)
+
+
+def require_tensorflow() -> None:
+    """Raise MissingExtraError where there is no TensorFlow, before anything is read."""
+    if find_spec("tensorflow") is None:
+        raise MissingExtraError("the converter (TensorFlow)", extra="convert")
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Report nothing of how far a job is."""

@@ -14,6 +14,7 @@ from lepton_edge_runtime.wire import nearest
 Scheme = Literal["float32", "float16", "dynamic", "int8"]
 Format = Literal["tflite", "onnx"]
 Io = Literal["uint8", "int8", "float32"]
+Ranges = Literal["minmax", "percentile", "mse", "best"]
 
 SHIPPED = ("float32", "float16", "dynamic", "int8")
 
@@ -60,6 +61,10 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         holdout: Share of the samples that judges the result and is not calibrated with, 0 to 1.
         calibration: How many of the others calibrate.
         seed: Of the split between the two, and of synthetic samples.
+        ranges: How the ranges of an int8 model's activations are taken from the calibration samples: all that was
+            seen (``minmax``), without the outermost ten-thousandth at each end (``percentile``), with the least squared
+            error (``mse``), or whichever of these gives the outputs most like the float model's (``best``).
+        float_layers: Names of layers of an int8 model that stay in float, in both formats.
         gates: What must hold.
 
     Example:
@@ -74,6 +79,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     holdout: float = 0.3
     calibration: int = 100
     seed: int = 0
+    ranges: Ranges = "minmax"
+    float_layers: tuple[str, ...] = ()
     gates: Gates = Gates()
 
     def __post_init__(self) -> None:
@@ -105,6 +112,8 @@ def load_recipe(recipe: str | Path | Recipe, **overrides: Any) -> Recipe:
     loaded = _checked({**settings, **given}, what=f"recipe {recipe}" if isinstance(recipe, str | Path) else "recipe")
     if given.get("io", "float32") != "float32" and loaded.scheme != "int8":
         raise RecipeError(f"io {loaded.io} is for int8 models; a {loaded.scheme} model takes and gives float32")
+    if loaded.scheme != "int8" and (loaded.ranges != "minmax" or loaded.float_layers):
+        raise RecipeError(f"ranges and float_layers are for int8 models; a {loaded.scheme} model computes in float")
     return loaded
 
 

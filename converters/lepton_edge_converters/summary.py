@@ -9,6 +9,7 @@ from lepton_edge_converters.gates.judge import Judgement, run_gates
 from lepton_edge_converters.gates.likeness import decisions
 from lepton_edge_converters.gates.statistics import share
 from lepton_edge_converters.preparation import Job, Plan
+from lepton_edge_converters.quantize.mixed import bought
 from lepton_edge_converters.report import Report, Row, Share
 from lepton_edge_runtime.atomic import replacing
 from lepton_edge_runtime.card import Card
@@ -37,6 +38,7 @@ def summarize(
     plan: Plan,
     judgements: list[Judgement],
     compared: list[Artefact],
+    plain: list[Judgement],
     latencies: dict[str, Latency],
     output: Path,
     job: Job,
@@ -62,10 +64,14 @@ def summarize(
                 route="the original",
             ),
             *(_compared_row(one, latencies) for one in compared),
-            *(_row(judgement, latencies) for judgement in judgements),
+            *(_row(judgement, latencies) for judgement in [*plain, *judgements]),
         ),
         gates=tuple(run_gates(job.recipe, judgements)),
-        warnings=(*plan.warnings, *_speed_warnings(judgements, compared, latencies)),
+        warnings=(
+            *plan.warnings,
+            *bought(judgements, plain, job.recipe.float_layers, latencies),
+            *_speed_warnings(judgements, compared, latencies),
+        ),
         machine=describe_machine(),
         versions=package_versions(),
         seconds=seconds,
@@ -98,7 +104,7 @@ def _row(judgement: Judgement, latencies: dict[str, Latency]) -> Row:
     artefact = judgement.artefact
     return Row(
         artefact.title,
-        shipped=True,
+        shipped=artefact.shipped,
         size_bytes=artefact.path.stat().st_size,
         accuracy=judgement.accuracy,
         drop=judgement.drop,
@@ -106,7 +112,7 @@ def _row(judgement: Judgement, latencies: dict[str, Latency]) -> Row:
         cosine=judgement.likeness.cosine,
         sqnr_db=judgement.likeness.sqnr_db,
         latency=latencies[artefact.title],
-        route=artefact.route,
+        route=artefact.route if artefact.shipped else f"{artefact.route}, for comparison",
     )
 
 

@@ -60,7 +60,7 @@ def trace(opened: OpenedModel, plan: Plan, job: Job) -> Tracing:
         f"{f' and are too long to be written out ({steps} steps)' if steps > _UNROLLED_STEPS_MAX else ''}: "
         "weights are stored in 8 bits, and computed with in float (scheme 'dynamic')"
     )
-    recipe = msgspec.structs.replace(job.recipe, scheme="dynamic", io="float32")
+    recipe = msgspec.structs.replace(job.recipe, scheme="dynamic", io="float32", ranges="minmax", float_layers=())
     return Tracing(rolled, rolled, replace(job, recipe=recipe), _noted(plan, note))
 
 

@@ -17,6 +17,7 @@ EXIT_REFUSED = 3
 
 COMMANDS: Mapping[str, str] = {
     "convert": "Convert a Keras model into a bundle, proven to be still the same model.",
+    "sensitivity": "Find the layers of a Keras model that cannot bear 8 bits.",
     "adopt": "Make a bundle of a .tflite or .onnx file of others.",
     "inspect": "Show what a bundle or a model file holds.",
     "verify": "Check a bundle's hashes, and its golden samples on every installed engine.",

@@ -73,6 +73,18 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     help="Refuse the result if it loses more accuracy than this (exit 3).",
 )
 @click.option(
+    "--ranges",
+    type=click.Choice(["minmax", "percentile", "mse", "best"]),
+    help="How an int8 model's ranges are estimated; best tries all [default: the recipe's, minmax].",
+)
+@click.option(
+    "--float-layer",
+    "float_layers",
+    multiple=True,
+    metavar="NAME",
+    help="Leave this layer of an int8 model in float; see sensitivity. Repeatable.",
+)
+@click.option(
     "--custom",
     multiple=True,
     metavar="MODULE:NAME",
@@ -95,6 +107,8 @@ def command(
     holdout: float | None,
     calibration: int | None,
     max_drop: float | None,
+    ranges: Any,
+    float_layers: tuple[str, ...],
     custom: tuple[str, ...],
     signature: str,
     *,
@@ -134,6 +148,8 @@ def command(
                 holdout=holdout,
                 calibration=calibration,
                 max_drop=max_drop,
+                ranges=ranges,
+                float_layers=float_layers or None,
                 custom=custom,
                 trust=trust,
                 signature=signature,

@@ -51,6 +51,17 @@ def embed_card(content: bytes, card: bytes) -> bytes:
     return _pack(model)
 
 
+def without_metadata(content: bytes, name: str) -> bytes:
+    """Return the file without an entry of its metadata, and without the entry's buffer if that is the last."""
+    model = _unpack(content)
+    gone = [entry for entry in model.metadata or [] if entry.name == name.encode()]
+    model.metadata = [entry for entry in model.metadata or [] if entry not in gone]
+    for entry in gone:
+        if entry.buffer == len(model.buffers) - 1:
+            model.buffers.pop()
+    return _pack(model)
+
+
 def flatten_before_dense(content: bytes) -> bytes:
     """Return the file with a RESHAPE before each FULLY_CONNECTED that flattens its input by itself.
 

@@ -41,6 +41,7 @@ def export_onnx(
     facts: ModelFacts,
     scheme: Scheme,
     calibration: StoredSamples | None,
+    float_layers: tuple[str, ...],
     out: Path,
 ) -> str:
     """Write the model as ONNX and return the route that it took, for people.
@@ -51,6 +52,7 @@ def export_onnx(
         facts: Of the model.
         scheme: How numbers are stored.
         calibration: Samples for the second route of ``int8``.
+        float_layers: Names of layers that stay in float there; in a file derived from TFLite they are in float already.
         out: File to write.
 
     Raises:
@@ -60,7 +62,7 @@ def export_onnx(
     try:
         model, route = _derived(tflite, scheme), DERIVED
     except CannotDeriveError as reason:
-        model, route = _traced(tflite, traced, facts, scheme, calibration)
+        model, route = _traced(tflite, traced, facts, scheme, calibration, float_layers)
         route = f"{route} (not derived from the TFLite file: {reason})"
     _free_batch(model, read_tflite(tflite.read_bytes()))
     onnx.checker.check_model(model)
@@ -104,7 +106,12 @@ def _derived(tflite: Path, scheme: Scheme) -> onnx.ModelProto:
 
 
 def _traced(
-    tflite: Path, traced: Path, facts: ModelFacts, scheme: Scheme, calibration: StoredSamples | None
+    tflite: Path,
+    traced: Path,
+    facts: ModelFacts,
+    scheme: Scheme,
+    calibration: StoredSamples | None,
+    float_layers: tuple[str, ...],
 ) -> tuple[onnx.ModelProto, str]:
     model = _from_traced(traced, facts)
     _replace_erfc(model)
@@ -120,7 +127,7 @@ def _traced(
     if scheme == "int8":
         if calibration is None:
             raise ConversionError("int8 needs samples to calibrate with")
-        model = requantize(model, facts, calibration, read_tflite(tflite.read_bytes()))
+        model = requantize(model, facts, calibration, float_layers, read_tflite(tflite.read_bytes()))
     canonicalize(model, [end.name for end in facts.inputs], [end.name for end in facts.outputs])
     return model, REQUANTIZED if scheme == "int8" else TRACED
 

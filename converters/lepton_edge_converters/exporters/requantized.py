@@ -10,14 +10,20 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from lepton_edge_converters.errors import ConversionError
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.samples import StoredSamples
+from lepton_edge_converters.scopes import lies_in, paths
 from lepton_edge_runtime.formats import ModelFile
 from lepton_edge_runtime.tensors import TensorSpec
 
 
 def requantize(
-    model: onnx.ModelProto, facts: ModelFacts, calibration: StoredSamples, file: ModelFile
+    model: onnx.ModelProto,
+    facts: ModelFacts,
+    calibration: StoredSamples,
+    float_layers: tuple[str, ...],
+    file: ModelFile,
 ) -> onnx.ModelProto:
     """Return the float model with uint8 activations and int8 weights per channel, its ends those of the TFLite file.
 
@@ -25,10 +31,14 @@ def requantize(
         model: Changed on the way.
         facts: Of the model.
         calibration: Samples that show the ranges of activations.
+        float_layers: Names of layers that stay in float.
         file: The TFLite file; one card describes both.
+
+    Raises:
+        ConversionError: A name is no layer's.
     """
     _widen_biases(model)
-    quantized = _quantized(model, facts, calibration)
+    quantized = _quantized(model, facts, calibration, float_layers)
     _adapt_ends(quantized, file)
     return quantized
 
@@ -51,7 +61,9 @@ def _widen_biases(model: onnx.ModelProto) -> None:
         model.graph.initializer.append(numpy_helper.from_array(wide, node.input[2]))
 
 
-def _quantized(model: onnx.ModelProto, facts: ModelFacts, calibration: StoredSamples) -> onnx.ModelProto:
+def _quantized(
+    model: onnx.ModelProto, facts: ModelFacts, calibration: StoredSamples, float_layers: tuple[str, ...]
+) -> onnx.ModelProto:
     with tempfile.TemporaryDirectory() as folder:
         plain, prepared, quantized = (Path(folder, f"{name}.onnx") for name in ("plain", "prepared", "quantized"))
         onnx.save(model, plain)
@@ -64,8 +76,28 @@ def _quantized(model: onnx.ModelProto, facts: ModelFacts, calibration: StoredSam
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
+            nodes_to_exclude=_in_float(onnx.load(prepared), facts, float_layers),
         )
         return onnx.load(quantized)
+
+
+def _in_float(model: onnx.ModelProto, facts: ModelFacts, layers: tuple[str, ...]) -> list[str]:
+    """Return the names of the nodes that belong to these layers.
+
+    A name that means one of a layer's operators in TFLite, ``norm/mul``, means all of that layer here.
+    """
+    found = {node.name: list(paths(node.name, facts.layer_names)) for node in model.graph.node}
+    chosen: set[str] = set()
+    for layer in layers:
+        meant = _within(found, layer) or _within(found, layer.rpartition("/")[0])
+        if not meant:
+            raise ConversionError(f"float_layers: ONNX has no layer {layer!r}; leave ONNX out (--formats tflite)")
+        chosen |= meant
+    return sorted(chosen)
+
+
+def _within(found: dict[str, list[tuple[str, ...]]], layer: str) -> set[str]:
+    return {name for name, lying in found.items() if layer and any(lies_in(path, layer) for path in lying)}
 
 
 class _Calibration(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime ships no types

@@ -8,25 +8,20 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from lepton_edge_converters.errors import ConversionError
 from lepton_edge_converters.exporters.flatbuffer import rename_ends
 from lepton_edge_converters.facts import ModelFacts
-from lepton_edge_converters.recipe import Io, Scheme
+from lepton_edge_converters.recipe import Scheme
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.worker import report_progress
 
 
-def export_tflite(
-    traced: Path, facts: ModelFacts, scheme: Scheme, io: Io, calibration: StoredSamples | None, out: Path
-) -> None:
+def export_tflite(traced: Path, facts: ModelFacts, scheme: Scheme, out: Path) -> None:
     """Write the traced model as TFLite, its inputs and outputs under the model's own names.
 
     Args:
         traced: The SavedModel that ``load.trace`` wrote.
         facts: Of the model.
-        scheme: How numbers are stored.
-        io: Type of the inputs and outputs, for ``int8``.
-        calibration: Samples that show the ranges of activations, for ``int8``.
+        scheme: How numbers are stored; ``int8`` has a room of its own, ``quantize/``.
         out: File to write.
 
     Raises:
@@ -39,18 +34,12 @@ def export_tflite(
         converter.optimizations = [tf.lite.Optimize.DEFAULT]  # alone: dynamic range
     if scheme == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    elif scheme == "int8":
-        if calibration is None:
-            raise ConversionError("int8 needs samples to calibrate with")
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.representative_dataset = lambda: _calibration(calibration)
-        converter.inference_input_type = getattr(tf, io)
-        converter.inference_output_type = getattr(tf, io)
     content = converter.convert()
     out.write_bytes(rename_ends(content, [end.name for end in facts.inputs], [end.name for end in facts.outputs]))
 
 
-def _calibration(samples: StoredSamples) -> Iterator[dict[str, NDArray[Any]]]:
+def calibration_feed(samples: StoredSamples) -> Iterator[dict[str, NDArray[Any]]]:
+    """Yield samples as the signature of a traced model takes them; among pictures, the first has both extremes."""
     count = len(samples)
     for sample in range(count):
         batch = samples.real(sample, sample + 1)

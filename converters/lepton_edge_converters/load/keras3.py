@@ -73,6 +73,7 @@ class Keras3Model:
             picture_range=picture_range(model),
             batch=batch,
             notes=notes,
+            layer_names=tuple(sorted({layer.name for layer in model._flatten_layers()})),  # noqa: SLF001 - as above
         )
 
     @contextmanager

@@ -72,6 +72,25 @@ class GateResult:
 
 
 @dataclass(frozen=True, slots=True)
+class LayerSensitivity:
+    """What 8 bits in one layer alone do to the outputs.
+
+    Attributes:
+        layer: Its name, as ``float_layers`` takes it.
+        kind: TFLite's name of its operator, such as ``CONV_2D``.
+        mse: Mean squared error of all outputs, in their unit.
+        sqnr_db: Of the worst output: its spread over the samples against its error, in decibels; ``inf`` without any.
+        flagged: Whether it stands out, and should be mended or left in float.
+    """
+
+    layer: str
+    kind: str
+    mse: float
+    sqnr_db: float
+    flagged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SampleCounts:
     """Where the samples came from and what they were used for."""
 
@@ -135,7 +154,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain lists, numbers and strings, for JSON; an infinite SQNR becomes ``None``."""
-        plain: dict[str, Any] = _finite(asdict(self))
+        plain: dict[str, Any] = finite(asdict(self))
         return {**plain, "output": str(self.output), "passed": self.passed}
 
 
@@ -144,10 +163,11 @@ def decibels(ratio: float) -> str:
     return "exact" if ratio == inf else f"{ratio:.1f} dB"
 
 
-def _finite(value: Any) -> Any:
+
+def finite(value: Any) -> Any:
     """Return the value with numbers that JSON cannot write as ``None``."""
     if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
+        return {key: finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
+        return [finite(one) for one in value]
     return None if isinstance(value, float) and not isfinite(value) else value

@@ -1,0 +1,71 @@
+"""One layer at a time in 8 bits, all others in float: what does it do to the outputs?
+
+Errors of a file that is int8 throughout pile up on their way, and blame the layers behind the guilty ones. One at a
+time, each answers for itself. A tensor that 8 bits cannot hold shows in the layer that makes it, and in those that
+read it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lepton_edge_converters.facts import ModelFacts
+from lepton_edge_converters.quantize.choice import choose_ranges
+from lepton_edge_converters.quantize.engine import calibrate, quantize
+from lepton_edge_converters.quantize.findings import Sweep
+from lepton_edge_converters.quantize.layers import Layer, read_layers
+from lepton_edge_converters.quantize.running import Sample, answers, feed, sqnr_db
+from lepton_edge_converters.recipe import Ranges
+from lepton_edge_converters.report import LayerSensitivity
+from lepton_edge_converters.samples import StoredSamples
+from lepton_edge_converters.worker import report_progress
+
+_STANDS_OUT_DB = 10.0  # ten times the noise of the median layer
+_HARMLESS_DB = 30.0  # a thousandth of what tells samples apart: not worth a layer in float, whatever the others do
+_BREAKS_DB = 10.0  # a tenth of it: too much for one layer, even if half of them are like that
+
+
+def sweep(traced: Path, facts: ModelFacts, calibration: StoredSamples, ranges: Ranges, most: int) -> Sweep:
+    """Return what 8 bits do in each layer alone.
+
+    Args:
+        traced: The SavedModel that ``load.trace`` wrote; calibrated if it is not yet.
+        facts: Of the model.
+        calibration: Samples that calibrate.
+        ranges: How ranges are estimated.
+        most: How many of the samples to measure on, at most.
+    """
+    calibrated = calibrate(traced, calibration)
+    layers = read_layers(calibrated.read_bytes(), facts)
+    content = choose_ranges(calibrated, calibration, ranges, ()).content
+    shown = feed(calibration, most)
+    reference = answers(content, shown)
+    operators = {layer.operator for layer in layers}
+    found = []
+    for done, layer in enumerate(layers):
+        report_progress("one layer at a time in 8 bits", done, len(layers))
+        found.append(_measured(layer, quantize(content, in_float=operators - {layer.operator}), shown, reference))
+    whole = Layer("", "", 0, "", (), (), ())
+    return Sweep(flagged(found), _measured(whole, quantize(content), shown, reference), len(shown))
+
+
+def flagged(layers: Sequence[LayerSensitivity]) -> tuple[LayerSensitivity, ...]:
+    """Return the layers, those marked that stand out from the others, or break the model by themselves."""
+    usual = median([min(layer.sqnr_db, 1000.0) for layer in layers]) if layers else 0.0
+    bound = max(min(usual - _STANDS_OUT_DB, _HARMLESS_DB), _BREAKS_DB)
+    return tuple(replace(layer, flagged=layer.sqnr_db < bound) for layer in layers)
+
+
+def _measured(
+    layer: Layer, content: bytes, samples: Sequence[Sample], reference: list[NDArray[Any]]
+) -> LayerSensitivity:
+    found = answers(content, samples)
+    squares = [((one.astype(np.float64) - other) ** 2).reshape(-1) for one, other in zip(found, reference, strict=True)]
+    return LayerSensitivity(
+        layer.name, layer.kind, float(np.concatenate(squares).mean()), sqnr_db(reference, found), flagged=False
+    )
