@@ -17,6 +17,7 @@ from lepton_edge_converters import cards
 from lepton_edge_converters.artefacts import Artefact
 from lepton_edge_converters.errors import GateRefusedError
 from lepton_edge_converters.gates.judge import judge
+from lepton_edge_converters.improving import improve
 from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import open_for_conversion
 from lepton_edge_converters.packing import write
@@ -50,6 +51,8 @@ def convert(
     holdout: float | None = None,
     calibration: int | None = None,
     max_drop: float | None = None,
+    equalize: bool | None = None,
+    correct_bias: bool | None = None,
     custom: Sequence[str] = (),
     custom_objects: Mapping[str, Any] | None = None,
     trust: bool = False,
@@ -76,6 +79,8 @@ def convert(
         holdout: Share of the samples that judges, instead of the recipe's.
         calibration: How many of the others calibrate, instead of the recipe's.
         max_drop: Most points of accuracy to lose, instead of the recipe's.
+        equalize: Whether to bring channels to like ranges before they are quantized, instead of the recipe's choice.
+        correct_bias: Whether biases take back what rounding the weights shifts, instead of the recipe's choice.
         custom: ``module:Name`` of each class or function of your own that the file is made of.
         custom_objects: The same as objects, by name; the file is then loaded in this process.
         trust: Whether Python code inside the file (``Lambda`` layers) may run.
@@ -107,6 +112,8 @@ def convert(
         holdout=holdout,
         calibration=calibration,
         max_drop=max_drop,
+        equalize=equalize,
+        correct_bias=correct_bias,
     )
     names = _read_labels(labels)
     with ExitStack() as stack:
@@ -117,7 +124,7 @@ def convert(
         options = LoadOptions(tuple(custom), trust, signature)
         opened = open_for_conversion(model, worker, options, custom_objects or {})
         plan = prepare(opened, data, names, preprocess, task, job)
-        tracing = trace(opened, plan, job)
+        tracing = improve(trace(opened, plan, job))
         plan, job = tracing.plan, tracing.job
         artefacts, compared = _export(tracing)
         judgements = [

@@ -57,6 +57,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         holdout: Share of the samples that judges the result and is not calibrated with, 0 to 1.
         calibration: How many of the others calibrate.
         seed: Of the split between the two, and of synthetic samples.
+        equalize: Whether channels are brought to like ranges before they are quantized; no answer changes.
+        correct_bias: Whether biases take back what rounding the weights shifts, for ``int8``.
         gates: What must hold.
 
     Example:
@@ -70,6 +72,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     holdout: float = 0.3
     calibration: int = 100
     seed: int = 0
+    equalize: bool = False
+    correct_bias: bool = False
     gates: Gates = Gates()
 
     def __post_init__(self) -> None:

@@ -69,6 +69,7 @@ def summarize(
         machine=describe_machine(),
         versions=package_versions(),
         seconds=seconds,
+        changes=plan.changes,
     )
 
 
