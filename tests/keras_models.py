@@ -275,6 +275,61 @@ def _mixed(keras, layers):
     return _train(model, epochs=2)
 
 
+def _imbalanced(keras, layers):
+    # A few channels five hundred times as large as the rest, and the next layer's weights as much smaller: the
+    # answers are the same, and in 8 bits the other channels have one grey level left.
+    picture = keras.Input((SIZE, SIZE, 3), name="picture")
+    x = layers.Rescaling(1 / 255)(picture)
+    for i, filters in enumerate((12, 16, 16)):
+        x = layers.Conv2D(filters, 3, strides=2 if i else 1, padding="same", name=f"conv_{i}")(x)
+        x = layers.ReLU()(layers.BatchNormalization(momentum=0.7, name=f"norm_{i}")(x))
+    answer = layers.Dense(CLASSES, activation="softmax", name="classes")(layers.GlobalAveragePooling2D()(x))
+    model = _train(keras.Model(picture, answer, name="imbalanced"))
+    for norm, after in (("norm_0", "conv_1"), ("norm_1", "conv_2")):
+        unbalance(model.get_layer(norm), model.get_layer(after))
+    return model
+
+
+def unbalance(norm, conv, *, channels=2, factor=500.0):
+    """Scale channels that a convolution makes least of up, and its weights for them down by as much."""
+    kernel, *rest = conv.get_weights()
+    gamma, beta, *moving = norm.get_weights()
+    least = np.argsort(np.abs(kernel).sum((0, 1, 3)))[:channels]
+    gamma[least] *= factor
+    beta[least] *= factor
+    kernel[:, :, least] /= factor
+    norm.set_weights([gamma, beta, *moving])
+    conv.set_weights([kernel, *rest])
+
+
+def _long_tail(keras, layers):
+    # Normalized after the activation, where nothing folds it into the convolution before: each activation has a
+    # scale of its own, spread over four powers of ten, and the normalization hides it from all that follow.
+    picture = keras.Input((SIZE, SIZE, 3), name="picture")
+    x = layers.Rescaling(1 / 255)(picture)
+    for i, filters in enumerate((12, 16, 16)):
+        x = layers.Conv2D(filters, 3, strides=2 if i else 1, padding="same", activation="relu", name=f"conv_{i}")(x)
+        x = layers.BatchNormalization(momentum=0.7, name=f"norm_{i}")(x)
+    answer = layers.Dense(CLASSES, activation="softmax", name="classes")(layers.GlobalAveragePooling2D()(x))
+    model = _train(keras.Model(picture, answer, name="long_tail"))
+    for i in range(3):
+        spread(model.get_layer(f"conv_{i}"), model.get_layer(f"norm_{i}"), seed=i)
+    return model
+
+
+def spread(conv, norm, *, seed):
+    """Scale each channel of a convolution by a long-tailed factor, which the normalization after it takes back."""
+    kernel, bias = conv.get_weights()
+    gamma, beta, mean, variance = norm.get_weights()
+    factors = np.random.default_rng(seed).lognormal(0, 2.5, len(bias)).astype(np.float32)
+    # The variance is never quite without epsilon: the scale is what stays exact.
+    conv.set_weights([kernel * factors, bias * factors])
+    scaled = variance * factors**2
+    norm.set_weights(
+        [gamma * np.sqrt((scaled + norm.epsilon) / (variance + norm.epsilon)) / factors, beta, mean * factors, scaled]
+    )
+
+
 def _recurrent(kind):
     def make(keras, layers):
         tokens = keras.Input((STEPS if kind != "open" else None,), dtype="int32", name="tokens")

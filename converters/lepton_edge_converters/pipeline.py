@@ -18,6 +18,7 @@ from lepton_edge_converters import cards
 from lepton_edge_converters.artefacts import Artefact
 from lepton_edge_converters.errors import GateRefusedError
 from lepton_edge_converters.gates.judge import BATCH, Judgement, judge
+from lepton_edge_converters.improving import improve
 from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import open_for_conversion
 from lepton_edge_converters.packing import write
@@ -53,6 +54,8 @@ def convert(
     max_drop: float | None = None,
     ranges: Ranges | None = None,
     float_layers: Sequence[str] | None = None,
+    equalize: bool | None = None,
+    correct_bias: bool | None = None,
     custom: Sequence[str] = (),
     custom_objects: Mapping[str, Any] | None = None,
     trust: bool = False,
@@ -83,6 +86,8 @@ def convert(
         max_drop: Most points of accuracy to lose, instead of the recipe's.
         ranges: How an int8 model's ranges are estimated: ``minmax``, ``percentile``, ``mse`` or the ``best`` of them.
         float_layers: Names of layers of an int8 model that stay in float; ``sensitivity`` finds those that should.
+        equalize: Whether to bring channels to like ranges before they are quantized, instead of the recipe's choice.
+        correct_bias: Whether biases take back what rounding the weights shifts, instead of the recipe's choice.
         custom: ``module:Name`` of each class or function of your own that the file is made of.
         custom_objects: The same as objects, by name; the file is then loaded in this process.
         trust: Whether Python code inside the file (``Lambda`` layers) may run.
@@ -116,6 +121,8 @@ def convert(
         max_drop=max_drop,
         ranges=ranges,
         float_layers=float_layers and tuple(float_layers),
+        equalize=equalize,
+        correct_bias=correct_bias,
     )
     names = label_names(labels)
     with ExitStack() as stack:
@@ -126,7 +133,7 @@ def convert(
         options = LoadOptions(tuple(custom), trust, signature)
         opened = open_for_conversion(model, worker, options, custom_objects or {})
         plan = prepare(opened, data, names, preprocess, task, job)
-        tracing = trace(opened, plan, job)
+        tracing = improve(trace(opened, plan, job))
         plan, job = tracing.plan, tracing.job
         artefacts, compared = _export(tracing)
         throughout = _export_throughout(tracing)

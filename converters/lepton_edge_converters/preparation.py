@@ -53,6 +53,7 @@ class Plan:
         counts: Of both, for people.
         reference: The original's answers to ``judged``, real numbers.
         warnings: What was assumed.
+        changes: What was done to the graph before it was quantized, one sentence each.
     """
 
     facts: ModelFacts
@@ -63,6 +64,7 @@ class Plan:
     counts: SampleCounts
     reference: list[NDArray[Any]]
     warnings: tuple[str, ...]
+    changes: tuple[str, ...] = ()
 
 
 def prepare(

@@ -65,6 +65,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             seen (``minmax``), without the outermost ten-thousandth at each end (``percentile``), with the least squared
             error (``mse``), or whichever of these gives the outputs most like the float model's (``best``).
         float_layers: Names of layers of an int8 model that stay in float, in both formats.
+        equalize: Whether channels are brought to like ranges before they are quantized; no answer changes.
+        correct_bias: Whether biases take back what rounding the weights shifts, for ``int8``.
         gates: What must hold.
 
     Example:
@@ -81,6 +83,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     seed: int = 0
     ranges: Ranges = "minmax"
     float_layers: tuple[str, ...] = ()
+    equalize: bool = False
+    correct_bias: bool = False
     gates: Gates = Gates()
 
     def __post_init__(self) -> None:

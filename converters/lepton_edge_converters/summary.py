@@ -75,6 +75,7 @@ def summarize(
         machine=describe_machine(),
         versions=package_versions(),
         seconds=seconds,
+        changes=plan.changes,
     )
 
 

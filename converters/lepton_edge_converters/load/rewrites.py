@@ -51,7 +51,7 @@ def _without_neg(definition: Any) -> None:
 
 def _before_erfc(definition: Any) -> set[str]:
     """Return the nodes one and two steps before an ``Erfc``: ``x / 2 * erfc(-x / sqrt(2))``."""
-    inputs = {node.name: [_source(name) for name in node.input] for node in definition.node}
+    inputs = {node.name: [source(name) for name in node.input] for node in definition.node}
     first = {name for node in definition.node if node.op == "Erfc" for name in inputs[node.name]}
     return first | {name for node in first for name in inputs[node]}
 
@@ -90,14 +90,14 @@ def _slice(definition: Any, graph: Any, split: Any, parts: list[str], users: dic
         piece.attr["T"].type = split.attr["T"].type
         piece.attr["Index"].type = tf.int32.as_datatype_enum
         for user in users.get(part, []):
-            user.input[:] = [piece.name if _plain(name) == part else name for name in user.input]
+            user.input[:] = [piece.name if plain(name) == part else name for name in user.input]
     definition.node.remove(split)
 
 
 def _dead(definition: Any, outputs: set[str]) -> set[str]:
     """Return the nodes that no output depends on once what is multiplied by zeros is folded."""
     zeros = {node.name for node in definition.node if _is_zeros(node)}
-    inputs = {node.name: [_source(name) for name in node.input] for node in definition.node}
+    inputs = {node.name: [source(name) for name in node.input] for node in definition.node}
     folded = {node.name for node in definition.node if node.op == "Mul" and zeros & set(inputs[node.name])}
     alive: set[str] = set()
     pending = list(outputs)
@@ -118,15 +118,17 @@ def _users(definition: Any) -> dict[str, list[Any]]:
     users: dict[str, list[Any]] = {}
     for node in definition.node:
         for name in node.input:
-            users.setdefault(_plain(name), []).append(node)
+            users.setdefault(plain(name), []).append(node)
     return users
 
 
-def _plain(tensor: str) -> str:
+def plain(tensor: str) -> str:
+    """Return a tensor's name as the inputs of nodes write it: ``name``, or ``name:1`` for a further output."""
     return tensor.removesuffix(":0")
 
 
-def _source(tensor: str) -> str:
+def source(tensor: str) -> str:
+    """Return the name of the node that makes a tensor."""
     return tensor.lstrip("^").split(":")[0]
 
 

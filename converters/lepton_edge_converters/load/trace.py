@@ -1,5 +1,6 @@
 """A loaded model as a graph that needs no Keras: one frozen function, as a SavedModel."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,12 @@ def trace(loaded: LoadedModel, facts: ModelFacts, folder: Path, *, batch: Batch 
     with loaded.unrolled() if unroll else nullcontext():
         concrete = tf.function(flat_call, input_signature=signature).get_concrete_function()
     frozen = freeze(concrete)
-    graph = rewritten(frozen)
+    save_function(rewritten(frozen), signature, folder)
+    return any(operation.type in _LOOPS for operation in frozen.graph.get_operations())
+
+
+def save_function(graph: Callable[..., list[Any]], signature: list[Any], folder: Path) -> None:
+    """Write a function without variables as a SavedModel whose outputs are called ``output_0`` …."""
 
     def named_call(*tensors: Any) -> dict[str, Any]:
         return {f"output_{i}": output for i, output in enumerate(graph(*tensors))}
@@ -40,4 +46,3 @@ def trace(loaded: LoadedModel, facts: ModelFacts, folder: Path, *, batch: Batch 
     # The gradients of swish refer to tensors that freezing has taken away, and nobody trains this graph.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(holder, str(folder), signatures=holder.call.get_concrete_function(), options=options)
-    return any(operation.type in _LOOPS for operation in frozen.graph.get_operations())

@@ -139,6 +139,7 @@ class Report:
     machine: str
     versions: dict[str, str]
     seconds: float
+    changes: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:

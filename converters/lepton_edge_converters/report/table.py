@@ -20,6 +20,8 @@ def print_report(report: Report, file: IO[str]) -> None:
     for gate in report.gates:
         mark = "[green]pass[/]" if gate.passed else "[red]REFUSED[/]"
         console.print(f"  {mark}  {gate.name}: {gate.detail}")
+    for change in report.changes:
+        console.print(f"  done  {change}")
     for warning in report.warnings:
         console.print(f"  [yellow]note[/]  {warning}")
     console.print(f"[dim]{_footnote(report)}[/]")

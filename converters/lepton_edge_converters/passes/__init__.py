@@ -1,0 +1,1 @@
+"""Changes to a traced graph that leave its answers alone and make it easier to quantize."""

@@ -1,0 +1,187 @@
+"""A frozen graph in the hands of the passes: who makes a tensor, who reads it, its shape, its constants."""
+
+from collections.abc import Callable, Iterator
+from graphlib import TopologicalSorter
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from lepton_edge_converters.load.rewrites import plain, source
+
+Values = NDArray[np.float32]
+Reader = tuple[Any, int]
+"""A node, and the place of a tensor among its inputs."""
+
+
+class Graph:
+    """A frozen graph of one function, changed in place.
+
+    Tensors are called as the inputs of nodes write them: ``name``, or ``name:1`` for a further output.
+
+    Args:
+        definition: A GraphDef without variables.
+        inputs, outputs: Tensors, in order.
+    """
+
+    def __init__(self, definition: Any, inputs: list[str], outputs: list[str]) -> None:
+        self._definition = definition
+        self.inputs = [plain(name) for name in inputs]
+        self.outputs = [plain(name) for name in outputs]
+        self._nodes = {node.name: node for node in definition.node}
+        for node in definition.node:
+            node.input[:] = [plain(name) for name in node.input]
+        operations = self.built().get_operations()
+        self._shapes = {plain(one.name): _shape(one) for operation in operations for one in operation.outputs}
+        self._readers: dict[str, list[Reader]] = {}
+        self._index()
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the nodes as they are now, each after those that it reads, in an order that is always the same."""
+        order = TopologicalSorter({name: [source(one) for one in node.input] for name, node in self._nodes.items()})
+        return iter([self._nodes[name] for name in order.static_order()])
+
+    @property
+    def definition(self) -> Any:
+        """The GraphDef, without nodes that nothing depends on."""
+        ends = [source(tensor) for tensor in (*self.inputs, *self.outputs)]
+        return tf.compat.v1.graph_util.extract_sub_graph(self._definition, ends)
+
+    def built(self) -> Any:
+        """Return it as a TensorFlow graph, to be run."""
+        graph = tf.Graph()
+        with graph.as_default():
+            tf.graph_util.import_graph_def(self._definition, name="")
+        return graph
+
+    def function(self) -> Callable[..., list[Any]]:
+        """Return it as a function of its inputs, to be traced."""
+        definition = self.definition
+
+        def imported(*tensors: Any) -> list[Any]:
+            feed = dict(zip(self.inputs, tensors, strict=True))
+            answers: list[Any] = tf.graph_util.import_graph_def(
+                definition, input_map=feed, return_elements=[full(one) for one in self.outputs], name=""
+            )
+            return [tf.identity(one) for one in answers]
+
+        return imported
+
+    def alive(self, node: Any) -> bool:
+        """Tell whether a node is still a part of the graph."""
+        return self._nodes.get(node.name) is node
+
+    def maker(self, tensor: str) -> Any:
+        """Return the node that makes a tensor."""
+        return self._nodes[source(tensor)]
+
+    def readers(self, tensor: str) -> list[Reader]:
+        """Return who reads a tensor; an output of the graph has a reader more than it says."""
+        return list(self._readers.get(plain(tensor), []))
+
+    def only_reader(self, tensor: str) -> Any | None:
+        """Return the one node that reads a tensor; ``None`` if several do, or if it leaves the graph."""
+        readers = self._readers.get(plain(tensor), [])
+        return readers[0][0] if len(readers) == 1 and plain(tensor) not in self.outputs else None
+
+    def shape(self, tensor: str) -> tuple[int, ...] | None:
+        """Return a tensor's shape; ``None`` where a part of it is not fixed."""
+        return self._shapes.get(plain(tensor))
+
+    def constant(self, tensor: str) -> NDArray[Any] | None:
+        """Return a constant's value; ``None`` of what is computed."""
+        node = self.maker(tensor)
+        return tf.make_ndarray(node.attr["value"].tensor) if node.op == "Const" else None
+
+    def set_constant(self, node: Any, place: int, value: NDArray[Any]) -> None:
+        """Let a node read another constant; whoever shared the old one keeps it."""
+        constant = self._add(f"{node.name}/constant", "Const", [], value.shape)
+        _fill(constant, value)
+        node.input[place] = constant.name
+        self._index()
+
+    def insert(self, op: str, tensor: str, value: Values) -> Any:
+        """Put an operator with a constant between a tensor and all that reads it; return its node."""
+        readers = self.readers(tensor)
+        node = self._add(f"{source(tensor)}/{op}", op, [], self.shape(tensor))
+        self.become(node, op, tensor, value)
+        self._redirect(tensor, readers, node.name)
+        return node
+
+    def become(self, node: Any, op: str, tensor: str, value: Values) -> None:
+        """Let a node with one output combine a tensor with a constant instead of what it does."""
+        node.op = op
+        node.input[:] = [tensor, tensor]
+        node.attr.clear()
+        node.attr["T"].type = tf.float32.as_datatype_enum
+        self.set_constant(node, 1, value)
+
+    def twin(self, node: Any, place: int, value: Values) -> str:
+        """Add a node that does the same with another constant, and return its tensor.
+
+        Nothing reads it: it can be looked at, and is gone from the definition.
+        """
+        constant = self._add(f"{node.name}/twin/constant", "Const", [], value.shape)
+        _fill(constant, value)
+        twin = self._add(f"{node.name}/twin", node.op, list(node.input), self.shape(node.name))
+        for name in node.attr:
+            twin.attr[name].CopyFrom(node.attr[name])
+        twin.input[place] = constant.name
+        return str(twin.name)
+
+    def bypass(self, node: Any, place: int = 0) -> None:
+        """Let all that reads a node's only output read one of the node's inputs instead."""
+        self._redirect(node.name, self.readers(node.name), node.input[place])
+
+    def freeze(self, node: Any, value: NDArray[Any]) -> None:
+        """Let a node with one output be its value."""
+        node.op = "Const"
+        del node.input[:]
+        node.attr.clear()
+        _fill(node, value)
+        self._index()
+
+    def _add(self, wanted: str, op: str, inputs: list[str], shape: tuple[int, ...] | None) -> Any:
+        name, number = wanted, 0
+        while name in self._nodes:
+            number += 1
+            name = f"{wanted}_{number}"
+        self._nodes[name] = node = self._definition.node.add(name=name, op=op, input=inputs)
+        self._shapes[name] = shape
+        return node
+
+    def _redirect(self, tensor: str, readers: list[Reader], other: str) -> None:
+        for node, place in readers:
+            node.input[place] = other
+        self.outputs = [plain(other) if name == plain(tensor) else name for name in self.outputs]
+        self._index()
+
+    def _index(self) -> None:
+        """Find out anew who reads what, and forget the nodes that nothing depends on."""
+        self._readers, alive = {}, set[str]()
+        pending = [source(tensor) for tensor in (*self.inputs, *self.outputs)]
+        while pending:
+            name = pending.pop()
+            if name in alive:
+                continue
+            alive.add(name)
+            for place, tensor in enumerate(self._nodes[name].input):
+                self._readers.setdefault(plain(tensor), []).append((self._nodes[name], place))
+                pending.append(source(tensor))
+        self._nodes = {name: node for name, node in self._nodes.items() if name in alive}
+
+
+def full(tensor: str) -> str:
+    """Return a tensor's name as TensorFlow's own objects are called: with the number of the output."""
+    return tensor if ":" in tensor else f"{tensor}:0"
+
+
+def _shape(tensor: Any) -> tuple[int, ...] | None:
+    return tuple(tensor.shape.as_list()) if tensor.shape.is_fully_defined() else None
+
+
+def _fill(constant: Any, value: NDArray[Any]) -> None:
+    tensor = tf.make_tensor_proto(value)
+    constant.attr["dtype"].type = tensor.dtype
+    constant.attr["value"].tensor.CopyFrom(tensor)
