@@ -50,6 +50,9 @@ def convert(
     holdout: float | None = None,
     calibration: int | None = None,
     max_drop: float | None = None,
+    metric: str | None = None,
+    min_metric: float | None = None,
+    strict: bool | None = None,
     custom: Sequence[str] = (),
     custom_objects: Mapping[str, Any] | None = None,
     trust: bool = False,
@@ -75,7 +78,11 @@ def convert(
         formats: Files to write, instead of the recipe's.
         holdout: Share of the samples that judges, instead of the recipe's.
         calibration: How many of the others calibrate, instead of the recipe's.
-        max_drop: Most points of accuracy to lose, instead of the recipe's.
+        max_drop: Most points of accuracy to lose, instead of the recipe's; where a metric is named, most of its number.
+        metric: What else to judge by: ``r2``, ``closeness``, ``map``, ``miou``, ``pck``, ``oks``, or a function of your
+            own, ``module:function``, called as ``function(reference, outputs, targets)``, higher being better.
+        min_metric: Least number that the metric may say, instead of the recipe's.
+        strict: Refuse for anything odd about the samples, and for bounds that they cannot prove.
         custom: ``module:Name`` of each class or function of your own that the file is made of.
         custom_objects: The same as objects, by name; the file is then loaded in this process.
         trust: Whether Python code inside the file (``Lambda`` layers) may run.
@@ -107,6 +114,9 @@ def convert(
         holdout=holdout,
         calibration=calibration,
         max_drop=max_drop,
+        metric=metric,
+        min_metric=min_metric,
+        strict=strict,
     )
     names = _read_labels(labels)
     with ExitStack() as stack:
@@ -126,6 +136,7 @@ def convert(
                 job.call("artefacts:answer_samples", artefact, plan.judged),
                 plan.reference,
                 plan.judged.targets,
+                plan.metric,
             )
             for artefact in artefacts
         ]

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lepton_edge_converters.artefacts import Artefact
-from lepton_edge_converters.gates.judge import Judgement, run_gates
+from lepton_edge_converters.gates.judge import Judgement, run_gates, samples_gates
 from lepton_edge_converters.gates.likeness import decisions
 from lepton_edge_converters.gates.statistics import share
 from lepton_edge_converters.preparation import Job, Plan
@@ -60,15 +60,17 @@ def summarize(
                 shipped=False,
                 accuracy=original_accuracy(plan, judgements[0].artefact.card),
                 route="the original",
+                score=judgements[0].original_score,
             ),
             *(_compared_row(one, latencies) for one in compared),
             *(_row(judgement, latencies) for judgement in judgements),
         ),
-        gates=tuple(run_gates(job.recipe, judgements)),
+        gates=(*run_gates(job.recipe, judgements), *samples_gates(job.recipe, plan.lint)),
         warnings=(*plan.warnings, *_speed_warnings(judgements, compared, latencies)),
         machine=describe_machine(),
         versions=package_versions(),
         seconds=seconds,
+        lint=plan.lint,
     )
 
 
@@ -107,6 +109,8 @@ def _row(judgement: Judgement, latencies: dict[str, Latency]) -> Row:
         sqnr_db=judgement.likeness.sqnr_db,
         latency=latencies[artefact.title],
         route=artefact.route,
+        score=judgement.score,
+        loss=judgement.loss,
     )
 
 

@@ -1,7 +1,8 @@
 """The gates, in the order in which they are reported."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,13 @@ from numpy.typing import NDArray
 from lepton_edge_converters.artefacts import Artefact
 from lepton_edge_converters.exporters import DERIVED
 from lepton_edge_converters.gates.likeness import Likeness, decisions, likeness, real_outputs
-from lepton_edge_converters.gates.statistics import paired_drop, share
+from lepton_edge_converters.gates.proof import Bounded, judge_bound
+from lepton_edge_converters.gates.statistics import paired_drop, sample_size, samples_to_prove, share
+from lepton_edge_converters.metrics import Metric
+from lepton_edge_converters.metrics.bootstrap import deviation, scored
 from lepton_edge_converters.recipe import Gates, Recipe
-from lepton_edge_converters.report import Drop, GateResult, Share
+from lepton_edge_converters.report import Drop, GateResult, Loss, Score, Share
+from lepton_edge_converters.samples.lint import Finding
 from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.tensors import quantize
 
@@ -32,6 +37,8 @@ class Judgement:
         likeness: To the original's outputs.
         agreement: Share decided as the original.
         accuracy, drop: With labels.
+        original_score, score, loss: What the metric says of the original and of it, and what was lost; where there is
+            a metric.
     """
 
     artefact: Artefact
@@ -41,6 +48,9 @@ class Judgement:
     agreement: Share | None = None
     accuracy: Share | None = None
     drop: Drop | None = None
+    original_score: Score | None = None
+    score: Score | None = None
+    loss: Loss | None = None
 
 
 def judge(
@@ -48,18 +58,32 @@ def judge(
     stored: Sequence[NDArray[Any]],
     reference: Sequence[NDArray[Any]],
     targets: NDArray[np.int64] | None,
+    metric: Metric | None = None,
 ) -> Judgement:
-    """Return how an artefact's stored answers compare with the original's real ones."""
+    """Return how an artefact's stored answers compare with the original's real ones.
+
+    Raises:
+        MetricError: The metric is not for these outputs, or failed.
+    """
     outputs = real_outputs(stored, artefact.card)
     decided, expected = decisions(outputs, artefact.card), decisions(reference, artefact.card)
-    alike = likeness(reference, outputs)
+    found = Judgement(artefact, outputs, decided, likeness(reference, outputs))
+    if metric is not None:
+        found = _measured(found, metric, reference)
     if decided is None or expected is None:
-        return Judgement(artefact, outputs, None, alike)
-    agreement = share(decided == expected)
+        return found
+    found = replace(found, agreement=share(decided == expected))
     if targets is None:
-        return Judgement(artefact, outputs, decided, alike, agreement)
+        return found
     right, was_right = decided == targets, expected == targets
-    return Judgement(artefact, outputs, decided, alike, agreement, share(right), paired_drop(was_right, right))
+    return replace(found, accuracy=share(right), drop=paired_drop(was_right, right))
+
+
+def _measured(judgement: Judgement, metric: Metric, reference: Sequence[NDArray[Any]]) -> Judgement:
+    original, score, loss = scored(metric, reference, judgement.outputs, judgement.artefact.card)
+    if isnan(score.value) and not metric.asked:
+        return judgement  # such as R² of an output that is the same for all samples
+    return replace(judgement, original_score=original, score=score, loss=loss)
 
 
 def run_gates(recipe: Recipe, judgements: Sequence[Judgement]) -> list[GateResult]:
@@ -69,7 +93,8 @@ def run_gates(recipe: Recipe, judgements: Sequence[Judgement]) -> list[GateResul
         results += _operators(recipe, judgement.artefact)
         results += _bytes_told_apart(judgement.artefact)
         results += _faithful(recipe.gates, judgement)
-        results += _accurate(recipe.gates, judgement)
+        results += _accurate(recipe, judgement)
+        results += _scored_enough(recipe, judgement)
     results += _formats_agree(recipe.gates, judgements)
     return results
 
@@ -125,15 +150,42 @@ def _faithful(gates: Gates, judgement: Judgement) -> Iterator[GateResult]:
         yield GateResult(f"{title} agreement", judgement.agreement.value >= gates.min_agreement, detail)
 
 
-def _accurate(gates: Gates, judgement: Judgement) -> Iterator[GateResult]:
+def _accurate(recipe: Recipe, judgement: Judgement) -> Iterator[GateResult]:
     """No more accuracy is lost than was allowed."""
-    drop = judgement.drop
-    if drop is None or gates.max_drop is None:
+    drop, bound = judgement.drop, recipe.gates.max_drop
+    if drop is None or bound is None or recipe.metric:
         return
-    passed = drop.points <= gates.max_drop
-    unproven = "; too few samples to prove it" if passed and drop.high > gates.max_drop else ""
-    detail = f"drop {drop} (at most {gates.max_drop:g}){unproven}"
+    bounded = Bounded(drop.points, drop.high, bound, samples_to_prove(drop, bound), drop.samples)
+    passed, unproven = judge_bound(bounded, strict=recipe.strict)
+    detail = f"drop {drop} (at most {bound:g}){unproven}"
     yield GateResult(f"{judgement.artefact.title} accuracy", passed, detail)
+
+
+def _scored_enough(recipe: Recipe, judgement: Judgement) -> Iterator[GateResult]:
+    """The metric says no less than was asked for, and no more less than of the original than was allowed."""
+    score, loss, gates = judgement.score, judgement.loss, recipe.gates
+    if score is None or loss is None:
+        return
+    name = f"{judgement.artefact.title} {score.metric}"
+    spread = deviation(loss, score.samples)
+    if gates.min_metric is not None:
+        needed = sample_size(-score.value, -gates.min_metric, deviation(score, score.samples))
+        bounded = Bounded(-score.value, -score.low, -gates.min_metric, needed, score.samples)
+        passed, unproven = judge_bound(bounded, strict=recipe.strict)
+        yield GateResult(name, passed, f"{score} (at least {gates.min_metric:g}){unproven}")
+    if gates.max_drop is not None and recipe.metric:
+        needed = sample_size(loss.value, gates.max_drop, spread)
+        bounded = Bounded(loss.value, loss.high, gates.max_drop, needed, score.samples)
+        passed, unproven = judge_bound(bounded, strict=recipe.strict)
+        yield GateResult(f"{name} drop", passed, f"{loss} (at most {gates.max_drop:g}){unproven}")
+
+
+def samples_gates(recipe: Recipe, findings: Sequence[Finding]) -> Iterator[GateResult]:
+    """With ``strict``, nothing is odd about the samples."""
+    if recipe.strict and not findings:
+        yield GateResult("samples", passed=True, detail="nothing odd about them")
+    if recipe.strict:
+        yield from (GateResult(f"samples {one.code}", passed=False, detail=one.text) for one in findings)
 
 
 def _formats_agree(gates: Gates, judgements: Sequence[Judgement]) -> Iterator[GateResult]:
