@@ -85,7 +85,10 @@ def _better_prepared(
     output: OutputCard,
     ask: Ask,
 ) -> Iterator[Finding]:
-    """Say which other channel order, and which other scaling, makes the original clearly more accurate."""
+    """Say which other channel order or scaling makes the original clearly more accurate: the best, where one does.
+
+    Only one: a second mistake shows once the first is mended.
+    """
     if judged.targets is None or not any(preprocess):
         return
     chosen = spread_over(len(judged), _TRIED)
@@ -93,17 +96,16 @@ def _better_prepared(
     if not _clearly_better(right, np.ones_like(right)):
         return  # so few are wrong that nothing could be
     screened = chosen[spread_over(len(chosen), _SCREENED)]
-    best: dict[str, tuple[int, Finding]] = {}
+    best, found = 0, None
     for other in _others(preprocess):
         first = _right(judged, screened, preprocess, other, output, ask)
         if first.sum() <= (decided[screened] == judged.targets[screened]).sum():
             continue
         now = first if len(screened) == len(chosen) else _right(judged, chosen, preprocess, other, output, ask)
-        gained = int(now.sum())
-        if _clearly_better(right, now) and gained > best.get(other.code, (0,))[0]:
-            best[other.code] = gained, _finding(other, right, now)
-    for _, finding in best.values():
-        yield finding
+        if _clearly_better(right, now) and now.sum() > best:
+            best, found = int(now.sum()), _finding(other, right, now)
+    if found is not None:
+        yield found
 
 
 def _clearly_better(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> bool:

@@ -5,7 +5,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lepton_edge_converters.artefacts import Artefact
-from lepton_edge_converters.gates.judge import Judgement, run_gates, samples_gates
+from lepton_edge_converters.gates.bounds import samples_gates
+from lepton_edge_converters.gates.judge import Judgement, run_gates
 from lepton_edge_converters.gates.likeness import decisions
 from lepton_edge_converters.gates.statistics import share
 from lepton_edge_converters.preparation import Job, Plan

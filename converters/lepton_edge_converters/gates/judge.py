@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from lepton_edge_converters.artefacts import Artefact
 from lepton_edge_converters.exporters import DERIVED
+from lepton_edge_converters.gates.bounds import accuracy_gate, metric_gates
 from lepton_edge_converters.gates.likeness import Likeness, decisions, likeness, real_outputs
-from lepton_edge_converters.gates.proof import Bounded, judge_bound
-from lepton_edge_converters.gates.statistics import paired_drop, sample_size, samples_to_prove, share
+from lepton_edge_converters.gates.statistics import paired_drop, share
 from lepton_edge_converters.metrics import Metric
-from lepton_edge_converters.metrics.bootstrap import deviation, scored
+from lepton_edge_converters.metrics.bootstrap import scored
 from lepton_edge_converters.recipe import Gates, Recipe
 from lepton_edge_converters.report import Drop, GateResult, Loss, Score, Share
-from lepton_edge_converters.samples.lint import Finding
 from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.tensors import quantize
 
@@ -93,8 +92,8 @@ def run_gates(recipe: Recipe, judgements: Sequence[Judgement]) -> list[GateResul
         results += _operators(recipe, judgement.artefact)
         results += _bytes_told_apart(judgement.artefact)
         results += _faithful(recipe.gates, judgement)
-        results += _accurate(recipe, judgement)
-        results += _scored_enough(recipe, judgement)
+        results += accuracy_gate(recipe, judgement.artefact.title, judgement.drop)
+        results += metric_gates(recipe, judgement.artefact.title, judgement.score, judgement.loss)
     results += _formats_agree(recipe.gates, judgements)
     return results
 
@@ -148,44 +147,6 @@ def _faithful(gates: Gates, judgement: Judgement) -> Iterator[GateResult]:
     if judgement.agreement is not None:
         detail = f"{judgement.agreement} decided as by the original (at least {gates.min_agreement:.1%})"
         yield GateResult(f"{title} agreement", judgement.agreement.value >= gates.min_agreement, detail)
-
-
-def _accurate(recipe: Recipe, judgement: Judgement) -> Iterator[GateResult]:
-    """No more accuracy is lost than was allowed."""
-    drop, bound = judgement.drop, recipe.gates.max_drop
-    if drop is None or bound is None or recipe.metric:
-        return
-    bounded = Bounded(drop.points, drop.high, bound, samples_to_prove(drop, bound), drop.samples)
-    passed, unproven = judge_bound(bounded, strict=recipe.strict)
-    detail = f"drop {drop} (at most {bound:g}){unproven}"
-    yield GateResult(f"{judgement.artefact.title} accuracy", passed, detail)
-
-
-def _scored_enough(recipe: Recipe, judgement: Judgement) -> Iterator[GateResult]:
-    """The metric says no less than was asked for, and no more less than of the original than was allowed."""
-    score, loss, gates = judgement.score, judgement.loss, recipe.gates
-    if score is None or loss is None:
-        return
-    name = f"{judgement.artefact.title} {score.metric}"
-    spread = deviation(loss, score.samples)
-    if gates.min_metric is not None:
-        needed = sample_size(-score.value, -gates.min_metric, deviation(score, score.samples))
-        bounded = Bounded(-score.value, -score.low, -gates.min_metric, needed, score.samples)
-        passed, unproven = judge_bound(bounded, strict=recipe.strict)
-        yield GateResult(name, passed, f"{score} (at least {gates.min_metric:g}){unproven}")
-    if gates.max_drop is not None and recipe.metric:
-        needed = sample_size(loss.value, gates.max_drop, spread)
-        bounded = Bounded(loss.value, loss.high, gates.max_drop, needed, score.samples)
-        passed, unproven = judge_bound(bounded, strict=recipe.strict)
-        yield GateResult(f"{name} drop", passed, f"{loss} (at most {gates.max_drop:g}){unproven}")
-
-
-def samples_gates(recipe: Recipe, findings: Sequence[Finding]) -> Iterator[GateResult]:
-    """With ``strict``, nothing is odd about the samples."""
-    if recipe.strict and not findings:
-        yield GateResult("samples", passed=True, detail="nothing odd about them")
-    if recipe.strict:
-        yield from (GateResult(f"samples {one.code}", passed=False, detail=one.text) for one in findings)
 
 
 def _formats_agree(gates: Gates, judgements: Sequence[Judgement]) -> Iterator[GateResult]:

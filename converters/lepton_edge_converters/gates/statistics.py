@@ -61,12 +61,13 @@ def mcnemar(lost: int, won: int) -> float:
 def samples_to_prove(drop: Drop, bound: float) -> int | None:
     """Return how many samples would prove a drop in accuracy to be at most ``bound`` points; ``None``: no number would.
 
-    Samples are supposed to be lost and won as often as they were; then the interval of ``paired_drop`` ends below the
-    bound four times in five. Source: R. J. Connor, "Sample size for testing differences in proportions for the
-    paired-sample design", Biometrics 43 (1987), with the distance to the bound in place of the difference.
+    Samples are supposed to differ as often as they did, and what was won by luck not to be won again; then the
+    interval of ``paired_drop`` ends below the bound four times in five. Source: R. J. Connor, "Sample size for
+    testing differences in proportions for the paired-sample design", Biometrics 43 (1987), with the distance to the
+    bound in place of the difference.
     """
     _, variance = _adjusted(drop.lost, drop.won, drop.samples)
-    return sample_size(drop.points, bound, 100 * sqrt(variance))
+    return sample_size(max(drop.points, 0.0), bound, 100 * sqrt(variance))
 
 
 def sample_size(loss: float, bound: float, deviation: float) -> int | None:
