@@ -46,6 +46,10 @@ class Draft:
     activations: tuple[Activation, ...]
     labels: tuple[str, ...]
 
+    def scores(self, facts: ModelFacts) -> OutputCard | None:
+        """Return what a classifier's scores are, as real numbers; ``None`` if it is none."""
+        return OutputCard(_spec(facts.outputs[0]), self.activations[0]) if self.task == "classify" else None
+
 
 def complete_preprocess(
     facts: ModelFacts, given: Preprocess | None, extremes: Sequence[tuple[float, float] | None]

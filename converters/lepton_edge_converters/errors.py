@@ -4,6 +4,7 @@ LeptonError
 ├── RecipeError                 RECIPE                a recipe that cannot be read, or asks for what there is not
 ├── LoadError                   LOAD                  a model that cannot be loaded or converted
 ├── SamplesError                SAMPLES               pictures or arrays that do not fit the model
+├── MetricError                 METRIC                a metric that there is not, is for other outputs, or fails
 ├── ConversionError             CONVERSION            a converter library refused the model
 │   └── WorkerCrashedError      WORKER_CRASHED        ... or killed its process
 └── GateRefusedError            GATE                  the converted model is not good enough to ship
@@ -33,6 +34,12 @@ class SamplesError(LeptonError):
     """Pictures, arrays or labels that do not fit the model."""
 
     code = "SAMPLES"
+
+
+class MetricError(LeptonError):
+    """A metric that there is not, that is for other outputs than the model's, or a user's own that fails."""
+
+    code = "METRIC"
 
 
 class ConversionError(LeptonError):

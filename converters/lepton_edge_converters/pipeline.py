@@ -56,6 +56,9 @@ def convert(
     float_layers: Sequence[str] | None = None,
     equalize: bool | None = None,
     correct_bias: bool | None = None,
+    metric: str | None = None,
+    min_metric: float | None = None,
+    strict: bool | None = None,
     custom: Sequence[str] = (),
     custom_objects: Mapping[str, Any] | None = None,
     trust: bool = False,
@@ -83,11 +86,15 @@ def convert(
         formats: Files to write, instead of the recipe's.
         holdout: Share of the samples that judges, instead of the recipe's.
         calibration: How many of the others calibrate, instead of the recipe's.
-        max_drop: Most points of accuracy to lose, instead of the recipe's.
+        max_drop: Most points of accuracy to lose, instead of the recipe's; where a metric is named, most of its number.
         ranges: How an int8 model's ranges are estimated: ``minmax``, ``percentile``, ``mse`` or the ``best`` of them.
         float_layers: Names of layers of an int8 model that stay in float; ``sensitivity`` finds those that should.
         equalize: Whether to bring channels to like ranges before they are quantized, instead of the recipe's choice.
         correct_bias: Whether biases take back what rounding the weights shifts, instead of the recipe's choice.
+        metric: What else to judge by: ``r2``, ``closeness``, ``map``, ``miou``, ``pck``, ``oks``, or a function of your
+            own, ``module:function``, called as ``function(reference, outputs, targets)``, higher being better.
+        min_metric: Least number that the metric may say, instead of the recipe's.
+        strict: Refuse for anything odd about the samples, and for bounds that they cannot prove.
         custom: ``module:Name`` of each class or function of your own that the file is made of.
         custom_objects: The same as objects, by name; the file is then loaded in this process.
         trust: Whether Python code inside the file (``Lambda`` layers) may run.
@@ -123,6 +130,9 @@ def convert(
         float_layers=float_layers and tuple(float_layers),
         equalize=equalize,
         correct_bias=correct_bias,
+        metric=metric,
+        min_metric=min_metric,
+        strict=strict,
     )
     names = label_names(labels)
     with ExitStack() as stack:
@@ -156,7 +166,7 @@ def _judged(artefact: Artefact, plan: Plan, job: Job) -> Judgement:
     answers = job.call("artefacts:answer_samples", artefact, plan.judged)
     free = job.recipe.batch == "dynamic"
     batched = job.call("artefacts:answer_batch", artefact, plan.judged, BATCH) if free else None
-    return judge(artefact, answers, plan.reference, plan.judged.targets, batched)
+    return judge(artefact, answers, plan.reference, plan.judged.targets, batched, plan.metric)
 
 
 def _export(tracing: Tracing) -> tuple[list[Artefact], list[Artefact]]:

@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from lepton_edge_converters import cards
 from lepton_edge_converters.errors import LoadError, SamplesError
 from lepton_edge_converters.facts import ModelFacts
+from lepton_edge_converters.lint import lint
 from lepton_edge_converters.load.opened import OpenedModel
+from lepton_edge_converters.metrics import Metric
+from lepton_edge_converters.metrics.choice import check_metric, choose_metric
 from lepton_edge_converters.recipe import Recipe
 from lepton_edge_converters.report import SampleCounts
 from lepton_edge_converters.samples import SampleSet, StoredSamples, SyntheticSamples, store
+from lepton_edge_converters.samples.lint import NO_SAMPLES, Finding
 from lepton_edge_converters.samples.read import Gathered, open_samples, peek_shapes, read_samples
 from lepton_edge_converters.split import split
 from lepton_edge_converters.worker import Progress, Worker
@@ -54,6 +58,8 @@ class Plan:
         reference: The original's answers to ``judged``, real numbers.
         warnings: What was assumed.
         changes: What was done to the graph before it was quantized, one sentence each.
+        lint: What is odd about the samples.
+        metric: What outputs other than classes are compared by, or what the user asked for.
     """
 
     facts: ModelFacts
@@ -65,6 +71,8 @@ class Plan:
     reference: list[NDArray[Any]]
     warnings: tuple[str, ...]
     changes: tuple[str, ...] = ()
+    lint: tuple[Finding, ...] = ()
+    metric: Metric | None = None
 
 
 def prepare(
@@ -77,6 +85,7 @@ def prepare(
 ) -> Plan:
     """Describe the model, choose samples, and ask the model itself for its answers."""
     recipe = job.recipe
+    check_metric(recipe.metric)
     if data is None and recipe.scheme == "int8":
         raise SamplesError(
             "int8 needs samples to calibrate with: say where they are (--data), or convert without (--recipe float32)"
@@ -118,11 +127,8 @@ def prepare(
     draft, more = cards.draft(facts, completed, labels or samples.labels, reference, task, classes, samples.targets)
     if draft.task != "classify":
         judged = replace(judged, targets=None)
-    if recipe.gates.max_drop is not None and judged.targets is None:
-        raise SamplesError(
-            f"a drop in accuracy (at most {recipe.gates.max_drop:g} points) can only be judged on labelled samples of "
-            f"a classifier; these are without labels, and the task is {draft.task!r}"
-        )
+    metric = choose_metric(recipe.metric, draft.task, _truths(opened_samples, samples, judging))
+    _refuse_unjudgeable(recipe, draft.task, metric, labelled=judged.targets is not None)
     counts = SampleCounts(
         samples.origin,
         samples.count,
@@ -130,7 +136,50 @@ def prepare(
         len(judged),
         judged.targets is not None,
     )
-    return Plan(facts, completed, draft, calibration, judged, counts, reference, (*warnings, *more))
+    findings: tuple[Finding, ...] = (NO_SAMPLES,)
+    if opened_samples is not None:
+
+        def ask(others: StoredSamples) -> list[NDArray[Any]]:
+            return opened.predict(facts, others, lambda _, done, of: job.progress("other preparations", done, of))
+
+        findings = lint(calibration, judged, completed, reference, draft.scores(facts), ask)
+    warnings += more
+    return Plan(
+        facts,
+        completed,
+        draft,
+        calibration,
+        judged,
+        counts,
+        reference,
+        tuple(warnings),
+        lint=findings,
+        metric=metric,
+    )
+
+
+def _truths(opened: Any, samples: SampleSet, judging: NDArray[np.int64]) -> NDArray[Any] | None:
+    """Return the judged samples' labels as the user gave them, for a metric of the user's own."""
+    truths = opened.targets if isinstance(opened, Gathered) else samples.targets
+    if truths is None:
+        return None
+    if len(truths) != samples.count:
+        raise SamplesError(f"{samples.origin}: {len(truths)} labels for {samples.count} samples")
+    return np.asarray(truths[judging])
+
+
+def _refuse_unjudgeable(recipe: Recipe, task: str, metric: Metric | None, *, labelled: bool) -> None:
+    """Refuse a bound on what cannot be measured."""
+    gates = recipe.gates
+    if gates.max_drop is not None and not labelled and not recipe.metric:
+        raise SamplesError(
+            f"a drop in accuracy (at most {gates.max_drop:g} points) can only be judged on labelled samples of "
+            f"a classifier; these are without labels, and the task is {task!r}; name a metric to judge by (--metric)"
+        )
+    if gates.min_metric is not None and metric is None:
+        raise SamplesError(
+            f"no metric goes with the task {task!r}, so it cannot be at least {gates.min_metric:g}; name one (--metric)"
+        )
 
 
 def label_names(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:

@@ -30,7 +30,9 @@ class Gates(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         min_parity: Least share of samples that ONNX decides as TFLite does.
         min_parity_db: Least ratio of TFLite's outputs to ONNX's distance from them, where ONNX is derived from it; and
             of a sample's outputs to their distance when it is one of a batch, where the batch is free.
-        max_drop: Most points of accuracy (0 to 100) that each format may lose; ``None`` for no bound.
+        max_drop: Most points of accuracy (0 to 100) that each format may lose, or, where a ``metric`` is named, most
+            of its number; ``None`` for no bound.
+        min_metric: Least number that the metric may say of each format; ``None`` for no bound.
     """
 
     min_agreement: float = 0.9
@@ -39,14 +41,15 @@ class Gates(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     min_parity: float = 0.98
     min_parity_db: float = 30.0
     max_drop: float | None = None
+    min_metric: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse bounds that could never refuse, or never pass, by a slip of units."""
         for name in ("min_agreement", "min_cosine", "min_parity"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a share from 0 to 1, not {getattr(self, name)}")
-        if self.max_drop is not None and not 0 <= self.max_drop <= 100:
-            raise ValueError(f"max_drop is in points of accuracy, 0 to 100, not {self.max_drop}")
+        if self.max_drop is not None and not self.max_drop >= 0:
+            raise ValueError(f"max_drop is what may be lost, 0 or more, not {self.max_drop}")
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -67,6 +70,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         float_layers: Names of layers of an int8 model that stay in float, in both formats.
         equalize: Whether channels are brought to like ranges before they are quantized; no answer changes.
         correct_bias: Whether biases take back what rounding the weights shifts, for ``int8``.
+        strict: Whether a finding about the samples refuses, and a bound that they cannot prove.
+        metric: ``r2``, ``closeness``, ``map``, ``miou``, ``pck``, ``oks``, or a function of the user's own,
+            ``module:function``; empty for the one that goes with the task.
         gates: What must hold.
 
     Example:
@@ -85,6 +91,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     float_layers: tuple[str, ...] = ()
     equalize: bool = False
     correct_bias: bool = False
+    strict: bool = False
+    metric: str = ""
     gates: Gates = Gates()
 
     def __post_init__(self) -> None:
@@ -97,6 +105,13 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             raise ValueError(f"holdout is a share between 0 and 1, not {self.holdout}")
         if self.calibration < 1:
             raise ValueError(f"calibration is 1 sample or more, not {self.calibration}")
+        drop = self.gates.max_drop
+        if drop is not None and not self.metric and drop > 100:
+            raise ValueError(f"max_drop is in points of accuracy, 0 to 100, not {drop:g}")
+        if drop is not None and self.metric and ":" not in self.metric and drop >= 1:
+            raise ValueError(
+                f"max_drop is in units of the metric {self.metric!r}, which is at most 1, not {drop:g}; a point is 0.01"
+            )
 
 
 def load_recipe(recipe: str | Path | Recipe, **overrides: Any) -> Recipe:
@@ -104,15 +119,17 @@ def load_recipe(recipe: str | Path | Recipe, **overrides: Any) -> Recipe:
 
     Args:
         recipe: Name, file, or a recipe already loaded.
-        overrides: Settings that are not ``None`` replace the recipe's; ``max_drop`` is one of its gates.
+        overrides: Settings that are not ``None`` replace the recipe's; ``max_drop`` and ``min_metric`` are among
+            its gates.
 
     Raises:
         RecipeError: There is no such recipe, or it asks for something that does not exist.
     """
     settings = msgspec.to_builtins(recipe) if isinstance(recipe, Recipe) else _read(recipe)
     given = {name: value for name, value in overrides.items() if value is not None}
-    if "max_drop" in given:
-        settings.setdefault("gates", {})["max_drop"] = given.pop("max_drop")
+    for bound in ("max_drop", "min_metric"):
+        if bound in given:
+            settings.setdefault("gates", {})[bound] = given.pop(bound)
     loaded = _checked({**settings, **given}, what=f"recipe {recipe}" if isinstance(recipe, str | Path) else "recipe")
     if given.get("io", "float32") != "float32" and loaded.scheme != "int8":
         raise RecipeError(f"io {loaded.io} is for int8 models; a {loaded.scheme} model takes and gives float32")

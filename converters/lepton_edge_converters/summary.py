@@ -5,6 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lepton_edge_converters.artefacts import Artefact
+from lepton_edge_converters.gates.bounds import samples_gates
 from lepton_edge_converters.gates.judge import Judgement, run_gates
 from lepton_edge_converters.gates.likeness import decisions
 from lepton_edge_converters.gates.statistics import share
@@ -62,11 +63,12 @@ def summarize(
                 shipped=False,
                 accuracy=original_accuracy(plan, judgements[0].artefact.card),
                 route="the original",
+                score=judgements[0].original_score,
             ),
             *(_compared_row(one, latencies) for one in compared),
             *(_row(judgement, latencies) for judgement in [*plain, *judgements]),
         ),
-        gates=tuple(run_gates(job.recipe, judgements)),
+        gates=(*run_gates(job.recipe, judgements), *samples_gates(job.recipe, plan.lint)),
         warnings=(
             *plan.warnings,
             *bought(judgements, plain, job.recipe.float_layers, latencies),
@@ -76,6 +78,7 @@ def summarize(
         versions=package_versions(),
         seconds=seconds,
         changes=plan.changes,
+        lint=plan.lint,
     )
 
 
@@ -114,6 +117,8 @@ def _row(judgement: Judgement, latencies: dict[str, Latency]) -> Row:
         sqnr_db=judgement.likeness.sqnr_db,
         latency=latencies[artefact.title],
         route=artefact.route if artefact.shipped else f"{artefact.route}, for comparison",
+        score=judgement.score,
+        loss=judgement.loss,
     )
 
 

@@ -68,9 +68,21 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
 )
 @click.option(
     "--max-drop",
-    type=click.FloatRange(0, 100),
+    type=click.FloatRange(0),
     metavar="POINTS",
-    help="Refuse the result if it loses more accuracy than this (exit 3).",
+    help="Refuse the result if it loses more accuracy than this, or more of the --metric named (exit 3).",
+)
+@click.option(
+    "--metric",
+    metavar="NAME|MODULE:FUNCTION",
+    help="Judge by it: r2, closeness, map, miou, pck, oks, or a function of your own (reference, outputs, targets), "
+    "higher being better; looked for in the current folder too [default: the one of the task].",
+)
+@click.option("--min-metric", type=float, metavar="NUMBER", help="Refuse the result if the metric is less (exit 3).")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Refuse for anything odd about the samples, and for bounds that they cannot prove (exit 3).",
 )
 @click.option(
     "--ranges",
@@ -109,9 +121,12 @@ def command(
     max_drop: float | None,
     ranges: Any,
     float_layers: tuple[str, ...],
+    metric: str | None,
+    min_metric: float | None,
     custom: tuple[str, ...],
     signature: str,
     *,
+    strict: bool,
     trust: bool,
     as_json: bool,
     force: bool,
@@ -130,7 +145,7 @@ def command(
     from lepton_edge_converters.errors import GateRefusedError  # noqa: PLC0415 - only for this command
     from lepton_edge_converters.pipeline import convert  # noqa: PLC0415 - only for this command
 
-    if custom:
+    if custom or metric:
         sys.path.append(str(Path.cwd()))  # last, so that nothing there hides an installed package
     with progress_bar(shown=not verbose) as progress:
         try:
@@ -150,6 +165,9 @@ def command(
                 max_drop=max_drop,
                 ranges=ranges,
                 float_layers=float_layers or None,
+                metric=metric,
+                min_metric=min_metric,
+                strict=strict or None,
                 custom=custom,
                 trust=trust,
                 signature=signature,

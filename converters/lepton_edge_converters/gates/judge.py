@@ -1,7 +1,8 @@
 """The gates, in the order in which they are reported."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,13 @@ from numpy.typing import NDArray
 
 from lepton_edge_converters.artefacts import Artefact, Batched
 from lepton_edge_converters.exporters import DERIVED
+from lepton_edge_converters.gates.bounds import accuracy_gate, metric_gates
 from lepton_edge_converters.gates.likeness import Likeness, decisions, likeness, real_outputs
 from lepton_edge_converters.gates.statistics import paired_drop, share
+from lepton_edge_converters.metrics import Metric
+from lepton_edge_converters.metrics.bootstrap import scored
 from lepton_edge_converters.recipe import Gates, Recipe
-from lepton_edge_converters.report import Drop, GateResult, Share, decibels
+from lepton_edge_converters.report import Drop, GateResult, Loss, Score, Share, decibels
 from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.tensors import quantize
 
@@ -36,6 +40,8 @@ class Judgement:
         agreement: Share decided as the original.
         accuracy, drop: With labels.
         batched: What it answered to the first samples at once, where its batch is free.
+        original_score, score, loss: What the metric says of the original and of it, and what was lost; where there is
+            a metric.
     """
 
     artefact: Artefact
@@ -46,6 +52,9 @@ class Judgement:
     accuracy: Share | None = None
     drop: Drop | None = None
     batched: Batched | None = None
+    original_score: Score | None = None
+    score: Score | None = None
+    loss: Loss | None = None
 
 
 def judge(
@@ -54,19 +63,32 @@ def judge(
     reference: Sequence[NDArray[Any]],
     targets: NDArray[np.int64] | None,
     batched: Batched | None = None,
+    metric: Metric | None = None,
 ) -> Judgement:
-    """Return how an artefact's stored answers compare with the original's real ones."""
+    """Return how an artefact's stored answers compare with the original's real ones.
+
+    Raises:
+        MetricError: The metric is not for these outputs, or failed.
+    """
     outputs = real_outputs(stored, artefact.card)
     decided, expected = decisions(outputs, artefact.card), decisions(reference, artefact.card)
-    alike = likeness(reference, outputs)
+    found = Judgement(artefact, outputs, decided, likeness(reference, outputs), batched=batched)
+    if metric is not None:
+        found = _measured(found, metric, reference)
     if decided is None or expected is None:
-        return Judgement(artefact, outputs, None, alike, batched=batched)
-    agreement = share(decided == expected)
+        return found
+    found = replace(found, agreement=share(decided == expected))
     if targets is None:
-        return Judgement(artefact, outputs, decided, alike, agreement, batched=batched)
+        return found
     right, was_right = decided == targets, expected == targets
-    drop = paired_drop(was_right, right)
-    return Judgement(artefact, outputs, decided, alike, agreement, share(right), drop, batched)
+    return replace(found, accuracy=share(right), drop=paired_drop(was_right, right))
+
+
+def _measured(judgement: Judgement, metric: Metric, reference: Sequence[NDArray[Any]]) -> Judgement:
+    original, score, loss = scored(metric, reference, judgement.outputs, judgement.artefact.card)
+    if isnan(score.value) and not metric.asked:
+        return judgement  # such as R² of an output that is the same for all samples
+    return replace(judgement, original_score=original, score=score, loss=loss)
 
 
 def run_gates(recipe: Recipe, judgements: Sequence[Judgement]) -> list[GateResult]:
@@ -76,8 +98,9 @@ def run_gates(recipe: Recipe, judgements: Sequence[Judgement]) -> list[GateResul
         results += _operators(recipe, judgement.artefact)
         results += _bytes_told_apart(judgement.artefact)
         results += _faithful(recipe.gates, judgement)
-        results += _accurate(recipe.gates, judgement)
         results += _batch_alike(recipe.gates, judgement)
+        results += accuracy_gate(recipe, judgement.artefact.title, judgement.drop)
+        results += metric_gates(recipe, judgement.artefact.title, judgement.score, judgement.loss)
     results += _formats_agree(recipe.gates, judgements)
     return results
 
@@ -134,17 +157,6 @@ def _faithful(gates: Gates, judgement: Judgement) -> Iterator[GateResult]:
     if judgement.agreement is not None:
         detail = f"{judgement.agreement} decided as by the original (at least {gates.min_agreement:.1%})"
         yield GateResult(f"{title} agreement", judgement.agreement.value >= gates.min_agreement, detail)
-
-
-def _accurate(gates: Gates, judgement: Judgement) -> Iterator[GateResult]:
-    """No more accuracy is lost than was allowed."""
-    drop = judgement.drop
-    if drop is None or gates.max_drop is None:
-        return
-    passed = drop.points <= gates.max_drop
-    unproven = "; too few samples to prove it" if passed and drop.high > gates.max_drop else ""
-    detail = f"drop {drop} (at most {gates.max_drop:g}){unproven}"
-    yield GateResult(f"{judgement.artefact.title} accuracy", passed, detail)
 
 
 def _batch_alike(gates: Gates, judgement: Judgement) -> Iterator[GateResult]:

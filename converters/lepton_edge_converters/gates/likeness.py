@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lepton_edge_runtime.card import Card
+from lepton_edge_runtime.card import Card, OutputCard
 from lepton_edge_runtime.tasks.classify import class_scores
 from lepton_edge_runtime.tensors import dequantize
 
@@ -38,7 +38,12 @@ def decisions(real: Sequence[NDArray[Any]], card: Card) -> NDArray[np.int64] | N
     """Return the class decided for each sample, the lower index among equals; ``None`` if nothing is decided."""
     if card.task != "classify":
         return None
-    scores = class_scores(np.asarray(real[0]).reshape(len(real[0]), -1), card.outputs[0])
+    return decide(real[0], card.outputs[0])
+
+
+def decide(real: NDArray[Any], output: OutputCard) -> NDArray[np.int64]:
+    """Return the class that a classifier's output, samples first, decides for each: the lower index among equals."""
+    scores = class_scores(np.asarray(real).reshape(len(real), -1), output)
     return np.asarray(scores.argmax(axis=-1))
 
 

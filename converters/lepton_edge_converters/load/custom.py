@@ -1,4 +1,4 @@
-"""Classes of the user's own that a model file is made of."""
+"""What is the user's own, found by its name: the classes that a model file is made of, and more."""
 
 import re
 from collections.abc import Iterable
@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from lepton_edge_converters.errors import LoadError
+from lepton_edge_runtime.errors import LeptonError
 
 # Keras 3's words, and those of Keras 2.
 _UNKNOWN = re.compile(r"Could not locate (?:class|function) '([^']+)'|Unknown [a-z ]+: '?([\w>]+)'?")
@@ -17,19 +18,28 @@ def find_custom(names: Iterable[str]) -> dict[str, Any]:
     Raises:
         LoadError: There is no such module, or nothing of that name in it.
     """
-    found: dict[str, Any] = {}
-    for name in names:
-        module, _, attribute = name.partition(":")
-        try:
-            content = import_module(module)
-        except ImportError as problem:
-            raise LoadError(f"cannot import {module!r} (--custom {name}): {problem}") from problem
-        if not attribute:
-            continue
-        if not hasattr(content, attribute):
-            raise LoadError(f"the module {module!r} has no {attribute!r} (--custom {name})")
-        found[attribute] = getattr(content, attribute)
-    return found
+    found = {name.partition(":")[2]: find_object(name, option="--custom", error=LoadError) for name in names}
+    return {attribute: value for attribute, value in found.items() if attribute}
+
+
+def find_object(name: str, *, option: str, error: type[LeptonError]) -> Any:
+    """Return the object called ``module:Name``, or the module where that is all there is.
+
+    Args:
+        name: Whose name it is.
+        option: That said so, for the message.
+        error: Raised if there is no such module, or nothing of that name in it.
+    """
+    module, _, attribute = name.partition(":")
+    try:
+        content = import_module(module)
+    except ImportError as problem:
+        raise error(f"cannot import {module!r} ({option} {name}): {problem}") from problem
+    if not attribute:
+        return content
+    if not hasattr(content, attribute):
+        raise error(f"the module {module!r} has no {attribute!r} ({option} {name})")
+    return getattr(content, attribute)
 
 
 def unknown_name(problem: Exception) -> str | None:

@@ -5,6 +5,7 @@ from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
+from lepton_edge_converters.samples.lint import Finding
 from lepton_edge_runtime.timing import Latency
 
 
@@ -23,14 +24,58 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Points of accuracy lost (0 to 100), with a 95 % interval from the same samples (paired)."""
+    """Points of accuracy lost (0 to 100), with a 95 % interval from the same samples (paired).
+
+    Attributes:
+        points, low, high: Lost minus won, and the interval's ends.
+        lost: Samples that the original had right and this one has not.
+        won: The other way round.
+        samples: How many there were.
+        p: How likely counts as unequal are where in truth as many are lost as won (McNemar's exact test), 0 to 1.
+    """
 
     points: float
     low: float
     high: float
+    lost: int
+    won: int
+    samples: int
+    p: float
 
     def __str__(self) -> str:
         return f"{self.points:+.2f} [{self.low:+.2f}, {self.high:+.2f}] points"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a metric says of one version of the model: higher is better; with a 95 % interval (paired bootstrap).
+
+    Attributes:
+        metric: Its name.
+        value, low, high: In its own unit; not a number where these outputs have none.
+        samples: How many there were.
+    """
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    samples: int
+
+    def __str__(self) -> str:
+        return f"{self.value:.5g} [{self.low:.5g}, {self.high:.5g}] n={self.samples}"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """How much of a metric's number was lost against the original, with a 95 % interval (paired bootstrap)."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:+.5g} [{self.low:+.5g}, {self.high:+.5g}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +93,8 @@ class Row:
         sqnr_db: Signal-to-quantization-noise ratio against the original; the worst output's; ``inf`` if equal.
         latency: One thread, interleaved with the other rows.
         route: How it was made.
+        score: What the metric says, where one was asked for or goes with the task.
+        loss: How much less than of the original.
     """
 
     title: str
@@ -60,6 +107,8 @@ class Row:
     sqnr_db: float | None = None
     latency: Latency | None = None
     route: str = ""
+    score: Score | None = None
+    loss: Loss | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +171,7 @@ class Report:
         machine: Where latency was measured.
         versions: Of the packages that did it.
         seconds: How long it took, in all.
+        lint: What is odd about the samples.
     """
 
     model: str
@@ -140,6 +190,7 @@ class Report:
     versions: dict[str, str]
     seconds: float
     changes: tuple[str, ...] = ()
+    lint: tuple[Finding, ...] = ()
 
     @property
     def passed(self) -> bool:

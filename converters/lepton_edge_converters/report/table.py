@@ -3,9 +3,10 @@
 from typing import IO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from lepton_edge_converters.report import Report, Row, decibels
+from lepton_edge_converters.report import Report, Row, Score, decibels
 
 _WIDE_COLUMNS = 106
 
@@ -22,6 +23,11 @@ def print_report(report: Report, file: IO[str]) -> None:
         console.print(f"  {mark}  {gate.name}: {gate.detail}")
     for change in report.changes:
         console.print(f"  done  {change}")
+    gates = {gate.name for gate in report.gates}
+    for finding in report.lint:
+        if f"samples {finding.code}" in gates:
+            continue  # said already: it refused
+        console.print(f"  [yellow]lint[/]  {escape(f'{finding.code}: {finding.text}')}")
     for warning in report.warnings:
         console.print(f"  [yellow]note[/]  {warning}")
     console.print(f"[dim]{_footnote(report)}[/]")
@@ -42,11 +48,15 @@ def _heading(report: Report) -> str:
 def _versions(report: Report, *, wide: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
-    for title in ("size", "accuracy", "drop (points)", "agreement", "cosine", "SQNR", "latency"):
-        if wide or title != "SQNR":
-            table.add_column(title, justify="right")
+    metric = next((row.score.metric for row in report.rows if row.score), None)
+    for title in ("size", "accuracy", "drop (points)", "agreement", metric, "cosine", "SQNR", "latency"):
+        if title and (wide or title != "SQNR"):
+            table.add_column(title.rpartition(":")[2], justify="right")
     for row in report.rows:
-        table.add_row(row.title if row.shipped else f"[dim]{row.title}[/]", *_cells(row, wide=wide))
+        cells = _cells(row, wide=wide)
+        if metric:
+            cells.insert(4, _score(row.score, wide=wide) if row.score else "")
+        table.add_row(row.title if row.shipped else f"[dim]{row.title}[/]", *cells)
     return table
 
 
@@ -68,6 +78,10 @@ def _cells(row: Row, *, wide: bool) -> list[str]:
         *noise,
         f"{row.latency.median_ms:.3f} ms" if row.latency else "",
     ]
+
+
+def _score(score: Score, *, wide: bool) -> str:
+    return f"{score.value:.4g}" + (f" ({score.low:.4g}, {score.high:.4g})" if wide else "")
 
 
 def _footnote(report: Report) -> str:

@@ -188,6 +188,7 @@ def _fitted(array: NDArray[Any], end: EndFacts, preprocess: Preprocess | None) -
         if array.ndim != 4 or array.shape[-1] != preprocess.channels:
             raise SamplesError(
                 f"pictures for {end.name!r} are n × height × width × {preprocess.channels}; got {array.shape}"
+                f"{_channels_first(array.shape[1:], preprocess.channels)}"
             )
         if array.shape[1:] == shape:
             return array
@@ -195,10 +196,20 @@ def _fitted(array: NDArray[Any], end: EndFacts, preprocess: Preprocess | None) -
         own_color = preprocess if preprocess.color == "gray" else _as_bgr(preprocess)
         return np.stack([to_pixels(own_color, picture) for picture in array])
     if array.shape[1:] != shape:
-        raise SamplesError(f"the samples for {end.name!r} have the shape {array.shape[1:]}; the model takes {shape}")
+        hint = _channels_first(array.shape[1:], shape[-1]) if len(shape) == 3 else ""
+        raise SamplesError(
+            f"the samples for {end.name!r} have the shape {array.shape[1:]}; the model takes {shape}{hint}"
+        )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise SamplesError(f"the samples for {end.name!r} hold NaN or infinite values")
     return array.astype(end.dtype, copy=False)
+
+
+def _channels_first(shape: tuple[int, ...], channels: int) -> str:
+    """Return words to add where a shape that does not fit would, were its channels last."""
+    if len(shape) != 3 or shape[0] != channels:
+        return ""
+    return "; their channels come first: move them last (numpy.moveaxis(samples, 1, -1))"
 
 
 def _as_bytes(array: NDArray[Any], end: EndFacts) -> NDArray[np.uint8]:
