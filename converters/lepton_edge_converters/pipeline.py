@@ -15,6 +15,7 @@ from typing import Any
 
 from lepton_edge_converters import cards
 from lepton_edge_converters.artefacts import Artefact
+from lepton_edge_converters.details.detail import detailed
 from lepton_edge_converters.errors import GateRefusedError
 from lepton_edge_converters.gates.judge import judge
 from lepton_edge_converters.load.loaded import LoadOptions
@@ -23,7 +24,8 @@ from lepton_edge_converters.packing import write
 from lepton_edge_converters.preparation import Job, Plan, prepare
 from lepton_edge_converters.recipe import Format, Io, Recipe, load_recipe
 from lepton_edge_converters.report import Report
-from lepton_edge_converters.summary import summarize, write_report
+from lepton_edge_converters.report.files import write_refused, write_reports
+from lepton_edge_converters.summary import summarize
 from lepton_edge_converters.tracing import Tracing, trace
 from lepton_edge_converters.worker import Progress, Worker
 from lepton_edge_runtime.bundle import check_output
@@ -34,6 +36,7 @@ from lepton_edge_runtime.opening import read_labels
 from lepton_edge_runtime.preprocess import Preprocess
 
 _TIMING_SECONDS = 2.0
+_NEEDED = {"tensorflow": "TensorFlow", "jinja2": "Jinja2, for the report's page"}
 
 
 def convert(
@@ -54,6 +57,7 @@ def convert(
     custom_objects: Mapping[str, Any] | None = None,
     trust: bool = False,
     signature: str = "",
+    images: bool = True,
     force: bool = False,
     verbose: bool = False,
     progress: Progress | None = None,
@@ -63,7 +67,8 @@ def convert(
     Args:
         model: A ``.keras`` or ``.h5`` file of Keras 3 or Keras 2, a SavedModel folder, a Teachable Machine export,
             or a Keras model in memory.
-        output: The bundle, ``NAME.lepton``; ``NAME.report.json`` is written beside it.
+        output: The bundle, ``NAME.lepton``; ``NAME.report.json`` and ``NAME.report.html`` are written beside it, of
+            a refused model ``NAME.refused.report.json`` and ``.html`` alone.
         data: What calibrates and judges: a folder of pictures (class subfolders are labels), a ``.csv``
             with ``path`` and ``label`` or ``class_index``, ``.npz``, ``.npy``, arrays, or an iterable of
             arrays. ``int8`` needs some; without any the other schemes are judged on synthetic samples.
@@ -80,6 +85,7 @@ def convert(
         custom_objects: The same as objects, by name; the file is then loaded in this process.
         trust: Whether Python code inside the file (``Lambda`` layers) may run.
         signature: Which signature of a SavedModel to convert; by default the only one, or ``serving_default``.
+        images: Whether the page shows the samples that are answered otherwise than by the original.
         force: Replace an existing bundle.
         verbose: Let the converter libraries print.
         progress: Called with what is being done, how much is done, and how much there is.
@@ -88,7 +94,7 @@ def convert(
         What was done, in numbers.
 
     Raises:
-        GateRefusedError: The result is not good enough; nothing was written, ``error.report`` says why.
+        GateRefusedError: The result is not good enough; no bundle was written, ``error.report`` says why.
         LeptonError: The model, samples, recipe or output is not usable; nothing was written.
 
     Example:
@@ -97,8 +103,9 @@ def convert(
         0.98
     """
     begin = monotonic()
-    if find_spec("tensorflow") is None:
-        raise MissingExtraError("the converter (TensorFlow)", extra="convert")
+    for package, what in _NEEDED.items():
+        if find_spec(package) is None:
+            raise MissingExtraError(f"the converter ({what})", extra="convert")
     output = check_output(Path(output), force=force)
     recipe = load_recipe(
         recipe,
@@ -131,12 +138,13 @@ def convert(
         ]
         latencies = job.call("artefacts:time_artefacts", [*artefacts, *compared], plan.judged, _TIMING_SECONDS)
         report = summarize(plan, judgements, compared, latencies, output, job, monotonic() - begin)
+        report = detailed(report, plan, judgements, compared, job, images=images)
         if not report.passed:
-            raise GateRefusedError(report)
+            raise GateRefusedError(write_refused(report))
         try:
             write(output, model, plan, judgements, job)
             report = replace(report, size_bytes=output.stat().st_size, seconds=monotonic() - begin)
-            write_report(report)
+            write_reports(report)
         except OSError as problem:
             raise OutputError(f"cannot write {output} and its report: {problem.strerror or problem}") from problem
         return report

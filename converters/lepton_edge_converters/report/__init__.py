@@ -1,11 +1,16 @@
 """What a conversion did, in numbers, each with how it was measured."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from lepton_edge_converters.report.disagreement import PAGE_ONLY, Disagreements
+from lepton_edge_converters.report.layers import LayerErrors
 from lepton_edge_runtime.timing import Latency
+
+SCHEMA_VERSION = 1
+"""Of the JSON report: rises when a key goes away or comes to mean something else, not when one is added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,9 @@ class Report:
         machine: Where latency was measured.
         versions: Of the packages that did it.
         seconds: How long it took, in all.
+        changes: What was done to the model before it was exported, one sentence each.
+        layers: Each layer of the TFLite file beside the float one; ``None`` where nothing was compared.
+        disagreements: Samples answered otherwise than by the original; ``None`` where nothing is decided.
     """
 
     model: str
@@ -120,11 +128,21 @@ class Report:
     machine: str
     versions: dict[str, str]
     seconds: float
+    changes: tuple[str, ...] = ()
+    layers: LayerErrors | None = None
+    disagreements: Disagreements | None = None
 
     @property
     def passed(self) -> bool:
         """Whether all gates passed, and so the bundle was written."""
         return all(gate.passed for gate in self.gates)
+
+    def file(self, kind: Literal["json", "html"]) -> Path:
+        """Return where the report lies: ``NAME.report.json``; of a refused model ``NAME.refused.report.json``.
+
+        A refused conversion leaves an older bundle alone, and its report with it.
+        """
+        return self.output.with_suffix(f"{'' if self.passed else '.refused'}.report.{kind}")
 
     def row(self, title: str) -> Row:
         """Return the row with this title; raise KeyError if there is none."""
@@ -134,15 +152,22 @@ class Report:
         raise KeyError(title)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain lists, numbers and strings, for JSON; an infinite SQNR becomes ``None``."""
-        plain: dict[str, Any] = _finite(asdict(self))
-        return {**plain, "output": str(self.output), "passed": self.passed}
+        """Return the report as plain lists, numbers and strings, for JSON: docs/report.md.
+
+        Numbers that JSON cannot write become ``None``, an infinite SQNR among them.
+        """
+        plain: dict[str, Any] = _plain(self)
+        return {"schema": SCHEMA_VERSION, "passed": self.passed, **plain}
 
 
-def _finite(value: Any) -> Any:
-    """Return the value with numbers that JSON cannot write as ``None``."""
+def _plain(value: Any) -> Any:
+    """Return the value in what JSON has; fields for the page only are left out."""
+    if is_dataclass(value):
+        return {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.metadata != PAGE_ONLY}
     if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
+        return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
+        return [_plain(one) for one in value]
+    if isinstance(value, Path):
+        return str(value)
     return None if isinstance(value, float) and not isfinite(value) else value

@@ -1,0 +1,175 @@
+"""Charts with a bar or an interval for each version of the model."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lepton_edge_converters.report import Row, Share
+from lepton_edge_converters.report.axis import Tick, round_axis
+from lepton_edge_converters.report.words import engine, interval, kilobytes, milliseconds, number, percent
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One line of a chart; places are shares of the axis, 0 to 1.
+
+    Attributes:
+        label: What it is about.
+        text: Its number, with a unit.
+        tone: Colour class.
+        start, end: Of the bar; alike where there is only a mark.
+        mark: Where the measured value stands, in an interval.
+        whisker: Where a thinner line ends that goes on from the bar.
+        note: Smaller, beneath the number.
+    """
+
+    label: str
+    text: str
+    tone: str
+    start: float
+    end: float
+    mark: float | None = None
+    whisker: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BarChart:
+    """Lines over one axis.
+
+    Attributes:
+        title: What is shown.
+        caption: How to read it.
+        bars: From top to bottom.
+        ticks: Of the axis.
+        zero: Where zero stands on it, if a line is to be drawn there.
+    """
+
+    title: str
+    caption: str
+    bars: tuple[Bar, ...]
+    ticks: tuple[Tick, ...]
+    zero: float | None = None
+
+
+def latency_chart(rows: Sequence[Row]) -> BarChart | None:
+    """Return the median latency of each file, with a whisker to the 90th percentile."""
+    timed = [(row, row.latency) for row in rows if row.latency is not None]
+    if not timed:
+        return None
+    axis = round_axis(0, max(latency.p90_ms for _, latency in timed), unit="ms")
+    bars = tuple(
+        Bar(
+            row.title,
+            milliseconds(latency.median_ms),
+            engine(row),
+            0.0,
+            axis.at(latency.median_ms),
+            whisker=axis.at(latency.p90_ms),
+            note=_against_float(
+                row, rows, lambda one: one.latency.median_ms if one.latency else None, "faster", "slower"
+            ),
+        )
+        for row, latency in timed
+    )
+    return BarChart(
+        "Latency", "Median of one call; the thin line ends at the 90th percentile. Less is better.", bars, axis.ticks
+    )
+
+
+def size_chart(rows: Sequence[Row]) -> BarChart | None:
+    """Return the size of each file."""
+    sized = [(row, row.size_bytes) for row in rows if row.size_bytes is not None]
+    if not sized:
+        return None
+    axis = round_axis(0, max(size for _, size in sized) / 1024, unit="KB")
+    bars = tuple(
+        Bar(
+            row.title,
+            kilobytes(size),
+            engine(row),
+            0.0,
+            axis.at(size / 1024),
+            note=_against_float(row, rows, lambda one: one.size_bytes, "smaller", "larger"),
+        )
+        for row, size in sized
+    )
+    return BarChart("Size", "Of the model file, 1 KB = 1,024 bytes. Less is better.", bars, axis.ticks)
+
+
+def accuracy_chart(rows: Sequence[Row]) -> BarChart | None:
+    """Return the accuracy of each version that was judged, with its interval."""
+    judged = [(row, row.accuracy) for row in rows if row.accuracy is not None]
+    what = "Share of {:,} held-out samples answered right, with its 95 % interval."
+    return _share_chart("Accuracy", what, judged) if judged else None
+
+
+def drop_chart(rows: Sequence[Row]) -> BarChart | None:
+    """Return the points of accuracy that each file lost, with the interval of paired samples."""
+    judged = [(row, row.drop) for row in rows if row.drop is not None]
+    if not judged:
+        return None
+    axis = round_axis(min(0.0, *(drop.low for _, drop in judged)), max(0.0, *(drop.high for _, drop in judged)))
+    bars = tuple(
+        Bar(
+            row.title,
+            number(drop.points, "+.2f"),
+            engine(row),
+            axis.at(drop.low),
+            axis.at(drop.high),
+            mark=axis.at(drop.points),
+            note=f"{number(drop.low, '+.2f')} to {number(drop.high, '+.2f')}",
+        )
+        for row, drop in judged
+    )
+    caption = (
+        "Points of accuracy lost against the original on the same samples, with a 95 % interval. Right of 0 is worse."
+    )
+    return BarChart("Accuracy lost", caption, bars, axis.ticks, zero=axis.at(0))
+
+
+def agreement_chart(rows: Sequence[Row]) -> BarChart | None:
+    """Return the share of samples that each file decides as the original does, with its interval."""
+    judged = [(row, row.agreement) for row in rows if row.agreement is not None]
+    what = "Share of {:,} samples decided as the original decides, right or wrong, with its 95 % interval."
+    return _share_chart("Agreement", what, judged) if judged else None
+
+
+def _share_chart(title: str, caption: str, judged: Sequence[tuple[Row, Share]]) -> BarChart:
+    low, high = min(share.low for _, share in judged), max(share.high for _, share in judged)
+    axis = round_axis(100 * low, 100 * high, unit="%")
+    bars = tuple(
+        Bar(
+            row.title,
+            percent(share.value),
+            engine(row),
+            axis.at(100 * share.low),
+            axis.at(100 * share.high),
+            mark=axis.at(100 * share.value),
+            note=interval(share),
+        )
+        for row, share in judged
+    )
+    return BarChart(title, caption.format(judged[0][1].samples), bars, axis.ticks)
+
+
+def _against_float(row: Row, rows: Sequence[Row], measure: Callable[[Row], float | None], less: str, more: str) -> str:
+    """Return how a file that ships compares with the float one of the same engine; empty if there is none."""
+    other = float_row(row, rows)
+    mine, theirs = measure(row), measure(other) if other else None
+    return "" if mine is None or theirs is None else compared(mine, theirs, less, more)
+
+
+def float_row(row: Row, rows: Sequence[Row]) -> Row | None:
+    """Return the float file, not shipped, that a shipped one is compared with; ``None`` if there is none."""
+    backend = row.title.partition(" ")[0]
+    if not row.shipped:
+        return None
+    return next((one for one in rows if not one.shipped and one.title == f"{backend} float32"), None)
+
+
+def compared(mine: float, theirs: float, less: str, more: str) -> str:
+    """Return how many times less or more one number is than another, such as ``2.2 × faster``."""
+    ratio = theirs / mine
+    if 1 / 1.05 < ratio < 1.05:
+        return "about the same"
+    return f"{max(ratio, 1 / ratio):.1f} × {less if ratio > 1 else more}"
