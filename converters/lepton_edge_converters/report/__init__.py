@@ -69,7 +69,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """One thing that must hold: its name, whether it does, and what was found."""
+    """One thing that must hold.
+
+    Attributes:
+        name: Which file, and what of it.
+        passed: Whether it holds.
+        detail: What was found, and the bound.
+    """
 
     name: str
     passed: bool
@@ -78,7 +84,15 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True)
 class SampleCounts:
-    """Where the samples came from and what they were used for."""
+    """Where the samples came from and what they were used for.
+
+    Attributes:
+        origin: For people: a path, or what they were given as.
+        total: How many there were.
+        calibration: How many showed the ranges of activations; 0 where nothing is calibrated.
+        judged: How many the result was judged on, none of them calibrated with.
+        labelled: Whether their classes are known.
+    """
 
     origin: str
     total: int

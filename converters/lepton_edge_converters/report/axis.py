@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
-_LONG = 1e6  # from here on a number is written with an exponent
+_LONG = 1e6  # from here on, or with more decimals than these, a number is written with an exponent
+_DECIMALS_MAX = 5
 _ROUND = 1e-9  # what a sum of steps may miss a round number by
 
 
@@ -28,34 +29,32 @@ class Axis:
         return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
 
-def round_axis(low: float, high: float, *, steps: int = 4, unit: str = "") -> Axis:
+def round_axis(low: float, high: float, *, steps: int = 3) -> Axis:
     """Return an axis from a round number at or below ``low`` to one at or above ``high``, with a tick at each step.
 
     Args:
         low: Least number to show.
         high: Largest number to show.
         steps: About how many steps.
-        unit: Written after each number.
     """
     step, digits = _round_step((high - low) or abs(high) or 1.0, steps)
     begin, end = floor(low / step + _ROUND), ceil(high / step - _ROUND)
-    return _axis(begin * step, max(end, begin + 1) * step, step, digits, unit)
+    return _axis(begin * step, max(end, begin + 1) * step, step, digits)
 
 
 def tight_axis(low: float, high: float, *, steps: int = 4) -> Axis:
     """Return an axis that ends where the numbers end, with ticks at the round numbers between."""
-    return _axis(low, high, *_round_step(high - low, steps), unit="")
+    return _axis(low, high, *_round_step(high - low, steps))
 
 
-def _axis(low: float, high: float, step: float, digits: int, unit: str) -> Axis:
+def _axis(low: float, high: float, step: float, digits: int) -> Axis:
     on_it = range(ceil(low / step - _ROUND), floor(high / step + _ROUND) + 1)
-    return Axis(low, high, tuple(Tick((i * step - low) / (high - low), _text(i * step, digits, unit)) for i in on_it))
+    return Axis(low, high, tuple(Tick((i * step - low) / (high - low), _text(i * step, digits)) for i in on_it))
 
 
-def _text(value: float, digits: int, unit: str) -> str:
-    text = f"{value:,.{digits}f}" if abs(value) < _LONG else f"{value:.3g}"
-    text = text.replace("-", "\N{MINUS SIGN}") if value else "0"
-    return f"{text}\N{NARROW NO-BREAK SPACE}{unit}" if unit else text
+def _text(value: float, digits: int) -> str:
+    text = f"{value:,.{digits}f}" if abs(value) < _LONG and digits <= _DECIMALS_MAX else f"{value:.3g}"
+    return text.replace("-", "\N{MINUS SIGN}") if value else "0"
 
 
 def _round_step(span: float, steps: int) -> tuple[float, int]:

@@ -39,13 +39,15 @@ class BarChart:
     Attributes:
         title: What is shown.
         caption: How to read it.
+        unit: Of the axis.
         bars: From top to bottom.
-        ticks: Of the axis.
+        ticks: On the axis.
         zero: Where zero stands on it, if a line is to be drawn there.
     """
 
     title: str
     caption: str
+    unit: str
     bars: tuple[Bar, ...]
     ticks: tuple[Tick, ...]
     zero: float | None = None
@@ -56,7 +58,7 @@ def latency_chart(rows: Sequence[Row]) -> BarChart | None:
     timed = [(row, row.latency) for row in rows if row.latency is not None]
     if not timed:
         return None
-    axis = round_axis(0, max(latency.p90_ms for _, latency in timed), unit="ms")
+    axis = round_axis(0, max(latency.p90_ms for _, latency in timed))
     bars = tuple(
         Bar(
             row.title,
@@ -71,9 +73,8 @@ def latency_chart(rows: Sequence[Row]) -> BarChart | None:
         )
         for row, latency in timed
     )
-    return BarChart(
-        "Latency", "Median of one call; the thin line ends at the 90th percentile. Less is better.", bars, axis.ticks
-    )
+    caption = "Median of one call; the thin line ends at the 90th percentile. Less is better."
+    return BarChart("Latency", caption, "ms", bars, axis.ticks)
 
 
 def size_chart(rows: Sequence[Row]) -> BarChart | None:
@@ -81,7 +82,7 @@ def size_chart(rows: Sequence[Row]) -> BarChart | None:
     sized = [(row, row.size_bytes) for row in rows if row.size_bytes is not None]
     if not sized:
         return None
-    axis = round_axis(0, max(size for _, size in sized) / 1024, unit="KB")
+    axis = round_axis(0, max(size for _, size in sized) / 1024)
     bars = tuple(
         Bar(
             row.title,
@@ -93,7 +94,7 @@ def size_chart(rows: Sequence[Row]) -> BarChart | None:
         )
         for row, size in sized
     )
-    return BarChart("Size", "Of the model file, 1 KB = 1,024 bytes. Less is better.", bars, axis.ticks)
+    return BarChart("Size", "Of the model file, 1 KB = 1,024 bytes. Less is better.", "KB", bars, axis.ticks)
 
 
 def accuracy_chart(rows: Sequence[Row]) -> BarChart | None:
@@ -124,11 +125,13 @@ def drop_chart(rows: Sequence[Row]) -> BarChart | None:
     caption = (
         "Points of accuracy lost against the original on the same samples, with a 95 % interval. Right of 0 is worse."
     )
-    return BarChart("Accuracy lost", caption, bars, axis.ticks, zero=axis.at(0))
+    return BarChart("Accuracy lost", caption, "points", bars, axis.ticks, zero=axis.at(0))
 
 
 def agreement_chart(rows: Sequence[Row]) -> BarChart | None:
-    """Return the share of samples that each file decides as the original does, with its interval."""
+    """Return the share of samples that each file decides as the original does; ``None`` beside accuracies."""
+    if any(row.accuracy for row in rows):
+        return None
     judged = [(row, row.agreement) for row in rows if row.agreement is not None]
     what = "Share of {:,} samples decided as the original decides, right or wrong, with its 95 % interval."
     return _share_chart("Agreement", what, judged) if judged else None
@@ -136,7 +139,7 @@ def agreement_chart(rows: Sequence[Row]) -> BarChart | None:
 
 def _share_chart(title: str, caption: str, judged: Sequence[tuple[Row, Share]]) -> BarChart:
     low, high = min(share.low for _, share in judged), max(share.high for _, share in judged)
-    axis = round_axis(100 * low, 100 * high, unit="%")
+    axis = round_axis(100 * low, 100 * high)
     bars = tuple(
         Bar(
             row.title,
@@ -149,7 +152,7 @@ def _share_chart(title: str, caption: str, judged: Sequence[tuple[Row, Share]]) 
         )
         for row, share in judged
     )
-    return BarChart(title, caption.format(judged[0][1].samples), bars, axis.ticks)
+    return BarChart(title, caption.format(judged[0][1].samples), "%", bars, axis.ticks)
 
 
 def _against_float(row: Row, rows: Sequence[Row], measure: Callable[[Row], float | None], less: str, more: str) -> str:

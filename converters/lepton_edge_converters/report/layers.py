@@ -1,6 +1,9 @@
 """How far each layer of a converted file is from the float one, in numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+UNBOUNDED = {"unbounded": True}
+"""Metadata of numbers that may be infinite or no number, which JSON writes as ``null``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,12 @@ class LayerError:
         tensor: Name in both files.
         kind: The float file's operator, such as ``CONV_2D``.
         sqnr_db: Power of the float numbers over that of their difference from the converted file's, in decibels: the
-            error of all layers up to here; ``None`` in JSON where they are equal.
+            error of all layers up to here; infinite (in JSON ``null``) where they are equal.
         added_noise: Power of the error over that of the float numbers, less the same of the worst of its inputs, not
             below 0: the error that came in with this layer.
         storage_db: SQNR if the float numbers were merely stored in the converted tensor's scale: what its range alone
             costs; ``None`` if it stores real numbers.
-        clipped: Share of the float numbers outside the range that the converted tensor can hold, 0 to 1.
+        clipped: Share of the float numbers more than a step outside of what the converted tensor can hold, 0 to 1.
         low: Least float number seen.
         high: Largest float number seen.
         range_low: Least number that the converted tensor can hold; ``None`` if it stores real numbers.
@@ -45,12 +48,12 @@ class LayerError:
     layer: str
     tensor: str
     kind: str
-    sqnr_db: float
-    added_noise: float
+    sqnr_db: float = field(metadata=UNBOUNDED)
+    added_noise: float = field(metadata=UNBOUNDED)
     storage_db: float | None
     clipped: float
-    low: float
-    high: float
+    low: float = field(metadata=UNBOUNDED)
+    high: float = field(metadata=UNBOUNDED)
     range_low: float | None
     range_high: float | None
     histogram: Histogram | None = None

@@ -15,9 +15,10 @@ from lepton_edge_converters.report.bars import (
 from lepton_edge_converters.report.measuring import how_measured
 from lepton_edge_converters.report.plots import histogram_plots, layer_plot
 from lepton_edge_converters.report.tiles import headline_tiles
+from lepton_edge_converters.report.versions import version_table
 from lepton_edge_runtime.text import printable
 
-_WORST_LISTED = 10
+_WORST_LISTED = 6
 _CHARTS = (accuracy_chart, drop_chart, agreement_chart, latency_chart, size_chart)
 
 
@@ -32,6 +33,7 @@ def render_page(report: Report) -> str:
     page: str = _template().render(
         report=report,
         words=words,
+        versions=version_table(report.rows),
         tiles=headline_tiles(report.rows),
         refused=[gate for gate in report.gates if not gate.passed],
         charts=[chart for chart in charts if chart is not None],

@@ -78,7 +78,7 @@ def layer_plot(errors: LayerErrors) -> LayerPlot | None:
     finite = [db for one in layers for db in (one.sqnr_db, one.storage_db) if db is not None and isfinite(db)]
     if len(layers) < 2 or not finite:
         return None
-    y_axis = round_axis(min(0.0, *finite), max(finite), unit="dB")
+    y_axis = round_axis(min(0.0, *finite), max(finite))
     x_axis = tight_axis(1, len(layers), steps=5)
     alone = [(one.position, one.storage_db) for one in layers if one.storage_db is not None]
     dots = {one.position: _dot(one, x_axis, y_axis) for one in layers}

@@ -50,7 +50,7 @@ def decibels(value: float | None) -> str:
 
 def interval(share: Share) -> str:
     """Return a share's 95 % interval."""
-    return f"{percent(share.low)} to {percent(share.high)}"
+    return f"{number(100 * share.low, '.1f')} to {percent(share.high)}"
 
 
 def points(drop: Drop) -> str:
@@ -60,11 +60,19 @@ def points(drop: Drop) -> str:
 
 
 def engine(row: Row) -> str:
-    """Return the colour class of a row: which engine runs it, paler if it does not ship."""
+    """Return the colour class of a row: which engine runs it, paler if it is a file that does not ship."""
     backend = row.title.partition(" ")[0].lower()
-    return f"{backend if backend in ('tflite', 'onnx') else 'original'}{'' if row.shipped else ' pale'}"
+    return f"{backend}{'' if row.shipped else ' pale'}" if backend in ("tflite", "onnx") else "original"
 
 
 def score(value: float) -> str:
     """Return how sure an answer is: a probability, or a plain number where the model gives none."""
     return f"{value:.3f}" if 0 <= value <= 1 else number(value)
+
+
+def count(value: int) -> str:
+    """Return a large count, such as of multiply-accumulates, with a prefix for its power of a thousand."""
+    for prefix, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            return f"{value / size:,.1f}{_THIN}{prefix}"
+    return f"{value:,}"
