@@ -1,6 +1,6 @@
 """Plots of the layers: how the error grows through the model, and how the worst layers' numbers are spread."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite, log10
 
@@ -52,7 +52,8 @@ class HistogramPlot:
 
     Attributes:
         title: The layer.
-        bars: As SVG path data in a square of 1000.
+        bars: As SVG path data in a square of 1000: those whose middle the converted tensor can hold.
+        outside: The others.
         range_start, range_end: Of what the converted tensor can hold, as shares of the width.
         x_ticks, y_ticks: Of the axes; y from the bottom.
         caption: What it shows, in words.
@@ -60,6 +61,7 @@ class HistogramPlot:
 
     title: str
     bars: str
+    outside: str
     range_start: float
     range_end: float
     x_ticks: tuple[Tick, ...]
@@ -119,7 +121,8 @@ def _histogram_plot(one: LayerError, histogram: Histogram) -> HistogramPlot:
     top = log10(1 + max(histogram.counts))
     return HistogramPlot(
         title=one.layer,
-        bars=_bars(histogram, x_axis, top),
+        bars=_bars(histogram, x_axis, top, lambda middle: range_low <= middle <= range_high),
+        outside=_bars(histogram, x_axis, top, lambda middle: not range_low <= middle <= range_high),
         range_start=x_axis.at(range_low),
         range_end=x_axis.at(range_high),
         x_ticks=x_axis.ticks,
@@ -128,11 +131,11 @@ def _histogram_plot(one: LayerError, histogram: Histogram) -> HistogramPlot:
     )
 
 
-def _bars(histogram: Histogram, x_axis: Axis, top: float) -> str:
+def _bars(histogram: Histogram, x_axis: Axis, top: float, drawn: Callable[[float], bool]) -> str:
     width = (histogram.high - histogram.low) / len(histogram.counts)
     parts = []
     for i, count in enumerate(histogram.counts):
-        if count:
+        if count and drawn(histogram.low + (i + 0.5) * width):
             left, right = (1000 * x_axis.at(histogram.low + (i + k) * width) for k in (0, 1))
             parts.append(f"M{left:.1f} 1000V{1000 * (1 - log10(1 + count) / top):.1f}H{right:.1f}V1000Z")
     return "".join(parts)

@@ -36,7 +36,7 @@ def kilobytes(size_bytes: int) -> str:
 def milliseconds(value: float) -> str:
     """Return a time with three digits that count."""
     digits = 3 if value < 10 else 2 if value < 100 else 1
-    return f"{value:.{digits}f}{_THIN}ms"
+    return f"{value:,.{digits}f}{_THIN}ms"
 
 
 def decibels(value: float | None) -> str:
