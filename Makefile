@@ -33,8 +33,9 @@ dist-check: $(READY)  ## both wheels, built, installed into clean environments a
 v4l2:  ## Debian, as root: what the test of a real V4L2 camera needs
 	tests/v4l2/prepare build/v4l2
 
-docs: $(READY)  ## write docs/cli.md anew from the commands' own help
+docs: $(READY)  ## write docs/cli.md from the commands, docs/report.md and the schema from the types
 	$(BIN)/python docs/write_cli.py
+	$(BIN)/python docs/write_report.py
 
 $(READY): pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.11")'

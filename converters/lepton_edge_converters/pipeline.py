@@ -16,16 +16,18 @@ import msgspec
 
 from lepton_edge_converters import cards
 from lepton_edge_converters.artefacts import Artefact
+from lepton_edge_converters.details.detail import detailed
 from lepton_edge_converters.errors import GateRefusedError
 from lepton_edge_converters.gates.judge import BATCH, Judgement, judge
 from lepton_edge_converters.improving import improve
 from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import open_for_conversion
 from lepton_edge_converters.packing import write
-from lepton_edge_converters.preparation import Job, Plan, label_names, prepare, require_tensorflow, silent
+from lepton_edge_converters.preparation import Job, Plan, label_names, prepare, require_converter, silent
 from lepton_edge_converters.recipe import Format, Io, Ranges, Recipe, Scheme, load_recipe
 from lepton_edge_converters.report import Report
-from lepton_edge_converters.summary import summarize, write_report
+from lepton_edge_converters.report.files import write_refused, write_reports
+from lepton_edge_converters.summary import summarize
 from lepton_edge_converters.tracing import Tracing, trace
 from lepton_edge_converters.worker import Progress, Worker
 from lepton_edge_runtime.bundle import check_output
@@ -63,6 +65,7 @@ def convert(
     custom_objects: Mapping[str, Any] | None = None,
     trust: bool = False,
     signature: str = "",
+    images: bool = True,
     force: bool = False,
     verbose: bool = False,
     progress: Progress | None = None,
@@ -72,7 +75,8 @@ def convert(
     Args:
         model: A ``.keras`` or ``.h5`` file of Keras 3 or Keras 2, a SavedModel folder, a Teachable Machine export,
             or a Keras model in memory.
-        output: The bundle, ``NAME.lepton``; ``NAME.report.json`` is written beside it.
+        output: The bundle, ``NAME.lepton``; ``NAME.report.json`` and ``NAME.report.html`` are written beside it, of
+            a refused model ``NAME.refused.report.json`` and ``.html`` alone.
         data: What calibrates and judges: a folder of pictures (class subfolders are labels), a ``.csv``
             with ``path`` and ``label`` or ``class_index``, ``.npz``, ``.npy``, arrays, or an iterable of
             arrays. ``int8`` needs some; without any the other schemes are judged on synthetic samples.
@@ -99,6 +103,7 @@ def convert(
         custom_objects: The same as objects, by name; the file is then loaded in this process.
         trust: Whether Python code inside the file (``Lambda`` layers) may run.
         signature: Which signature of a SavedModel to convert; by default the only one, or ``serving_default``.
+        images: Whether the page shows the samples that are answered otherwise than by the original.
         force: Replace an existing bundle.
         verbose: Let the converter libraries print.
         progress: Called with what is being done, how much is done, and how much there is.
@@ -107,7 +112,7 @@ def convert(
         What was done, in numbers.
 
     Raises:
-        GateRefusedError: The result is not good enough; nothing was written, ``error.report`` says why.
+        GateRefusedError: The result is not good enough; no bundle was written, ``error.report`` says why.
         LeptonError: The model, samples, recipe or output is not usable; nothing was written.
 
     Example:
@@ -116,7 +121,7 @@ def convert(
         0.98
     """
     begin = monotonic()
-    require_tensorflow()
+    require_converter()
     output = check_output(Path(output), force=force)
     recipe = load_recipe(
         recipe,
@@ -151,12 +156,13 @@ def convert(
         timed = [*artefacts, *compared, *throughout]
         latencies = job.call("artefacts:time_artefacts", timed, plan.judged, _TIMING_SECONDS)
         report = summarize(plan, judgements, compared, plain, latencies, output, job, monotonic() - begin)
+        report = detailed(report, plan, judgements, compared, job, images=images)
         if not report.passed:
-            raise GateRefusedError(report)
+            raise GateRefusedError(write_refused(report))
         try:
             write(output, model, plan, judgements, job)
             report = replace(report, size_bytes=output.stat().st_size, seconds=monotonic() - begin)
-            write_report(report)
+            write_reports(report)
         except OSError as problem:
             raise OutputError(f"cannot write {output} and its report: {problem.strerror or problem}") from problem
         return report

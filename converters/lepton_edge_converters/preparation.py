@@ -28,6 +28,7 @@ from lepton_edge_runtime.opening import read_labels
 from lepton_edge_runtime.preprocess import Preprocess
 
 _SYNTHETIC_SAMPLES = 32
+_NEEDED = {"tensorflow": "TensorFlow", "jinja2": "Jinja2, for the report's page"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +190,11 @@ def label_names(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
     return read_labels(labels) if isinstance(labels, str | Path) else tuple(labels)
 
 
-def require_tensorflow() -> None:
-    """Raise MissingExtraError where there is no TensorFlow, before anything is read."""
-    if find_spec("tensorflow") is None:
-        raise MissingExtraError("the converter (TensorFlow)", extra="convert")
+def require_converter() -> None:
+    """Raise MissingExtraError where a part of the ``convert`` extra is missing, before anything is read."""
+    for package, what in _NEEDED.items():
+        if find_spec(package) is None:
+            raise MissingExtraError(f"the converter ({what})", extra="convert")
 
 
 def silent(what: str, done: int, total: int) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 from lepton_edge_converters.errors import ConversionError
 from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import open_for_conversion
-from lepton_edge_converters.preparation import Job, label_names, prepare, require_tensorflow, silent
+from lepton_edge_converters.preparation import Job, label_names, prepare, require_converter, silent
 from lepton_edge_converters.quantize.findings import Sweep
 from lepton_edge_converters.recipe import Ranges, load_recipe
-from lepton_edge_converters.report import LayerSensitivity, finite
-from lepton_edge_converters.report.bars import Bar, draw_bars
+from lepton_edge_converters.report import LayerSensitivity, plain
+from lepton_edge_converters.report.svg_bars import Bar, draw_bars
 from lepton_edge_converters.tracing import trace
 from lepton_edge_converters.worker import Progress, Worker
 from lepton_edge_runtime.atomic import replacing
@@ -59,7 +59,7 @@ class Sensitivity:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, numbers and strings, for JSON; an infinite SQNR becomes ``None``."""
-        plain: dict[str, Any] = finite(asdict(self))
+        plain: dict[str, Any] = plain(self)
         return {**plain, "flagged": list(self.flagged)}
 
     def plot(self, path: str | Path) -> None:
@@ -118,7 +118,7 @@ def sensitivity(
         >>> convert("birds.keras", "birds.lepton", data="photos/", float_layers=found.flagged)  # doctest: +SKIP
     """
     begin = monotonic()
-    require_tensorflow()
+    require_converter()
     recipe = load_recipe("int8", ranges=ranges, calibration=calibration, holdout=_FEW)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lepton-edge-")))

@@ -1,6 +1,5 @@
 """Everything measured, as a report."""
 
-import json
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from lepton_edge_converters.gates.statistics import share
 from lepton_edge_converters.preparation import Job, Plan
 from lepton_edge_converters.quantize.mixed import bought
 from lepton_edge_converters.report import Report, Row, Share
-from lepton_edge_runtime.atomic import replacing
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.machine import describe_machine
@@ -144,11 +142,3 @@ def _speed_warnings(judgements: list[Judgement], compared: list[Artefact], laten
         if "not derived" in judgement.artefact.route
     )
     return warnings
-
-
-def write_report(report: Report) -> None:
-    """Write the report beside its bundle, as ``NAME.report.json``."""
-    path = report.output.with_suffix(".report.json")
-    text = json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n"
-    with replacing(path) as file:
-        file.write(text.encode())

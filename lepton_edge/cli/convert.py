@@ -9,6 +9,8 @@ import click
 
 from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.progress import progress_bar
+from lepton_edge.cli.told import Server, junit_path
+from lepton_edge_runtime.errors import LeptonError
 
 
 def _formats(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -104,6 +106,19 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
 )
 @click.option("--trust", is_flag=True, help="Let Python code inside the model file (Lambda layers) run.")
 @click.option("--signature", default="", help="Which signature of a SavedModel [default: the only or default one].")
+@click.option("--no-images", is_flag=True, help="Leave the pictures of samples out of the report's page.")
+@click.option(
+    "--junit",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=junit_path,
+    metavar="FILE",
+    help="Write the gates as JUnit XML too.",
+)
+@click.option(
+    "--annotations",
+    type=click.Choice(["github"]),
+    help="Write what refused, and what to know, as a build server's annotations to standard error.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--force", is_flag=True, help="Replace an existing bundle.")
 @click.option("--verbose", is_flag=True, help="Show what the converter libraries print.")
@@ -125,9 +140,12 @@ def command(
     min_metric: float | None,
     custom: tuple[str, ...],
     signature: str,
+    junit: Path | None,
+    annotations: Any,
     *,
     strict: bool,
     trust: bool,
+    no_images: bool,
     as_json: bool,
     force: bool,
     verbose: bool,
@@ -135,8 +153,9 @@ def command(
     """Convert the Keras model MODEL into a bundle, proven to be still the same model.
 
     MODEL is a .keras or .h5 file of Keras 3 or Keras 2, a SavedModel folder, or a Teachable Machine export.
-    The report goes to standard output, and as NAME.report.json beside the bundle. If a gate refuses the
-    result, nothing is written, an older bundle stays as it is, and the exit status is 3.
+    The report goes to standard output, and as NAME.report.json and NAME.report.html, a page for people,
+    beside the bundle. If a gate refuses the result, an older bundle and its report stay as they are,
+    NAME.refused.report.json and .html say why, and the exit status is 3.
 
     \b
     Example:
@@ -147,6 +166,7 @@ def command(
 
     if custom or metric:
         sys.path.append(str(Path.cwd()))  # last, so that nothing there hides an installed package
+    server = Server(junit, annotations)
     with progress_bar(shown=not verbose) as progress:
         try:
             report = convert(
@@ -171,6 +191,7 @@ def command(
                 custom=custom,
                 trust=trust,
                 signature=signature,
+                images=not no_images,
                 force=force,
                 verbose=verbose,
                 progress=progress,
@@ -178,10 +199,19 @@ def command(
         except GateRefusedError as refused:
             progress.clear()
             _print(refused.report, as_json=as_json)
+            server.tell(refused.report)
+            if refused.report.file("html").is_file():
+                click.echo(f"wrote {refused.report.file('html')}", err=True)
+            raise
+        except LeptonError as error:
+            progress.clear()
+            server.tell_error(model, error)
             raise
     _print(report, as_json=as_json)
+    server.tell(report)
     if not as_json:
-        click.echo(f"wrote {report.output} ({report.size_bytes / 1024:,.0f} KB) in {report.seconds:.0f} s", err=True)
+        wrote = f"wrote {report.output} ({report.size_bytes / 1024:,.0f} KB) and {report.file('html').name}"
+        click.echo(f"{wrote} in {report.seconds:.0f} s", err=True)
     return 0
 
 

@@ -78,8 +78,11 @@ def _spread(reference: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _ratio_db(reference: NDArray[np.float64], answers: NDArray[np.float64], signal: NDArray[np.float64]) -> float:
-    noise = float(((reference - answers) ** 2).sum())
-    power = float((signal**2).sum())
+    return ratio_db(float((signal**2).sum()), float(((reference - answers) ** 2).sum()))
+
+
+def ratio_db(power: float, noise: float) -> float:
+    """Return a power over that of its noise, in decibels: ``inf`` without noise, ``-inf`` without a signal."""
     if noise == 0:
         return float("inf")
     if not np.isfinite(noise) or power == 0:

@@ -1,12 +1,17 @@
 """What a conversion did, in numbers, each with how it was measured."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from math import inf, isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from lepton_edge_converters.report.disagreement import PAGE_ONLY, Disagreements
+from lepton_edge_converters.report.layers import LayerErrors
 from lepton_edge_converters.samples.lint import Finding
 from lepton_edge_runtime.timing import Latency
+
+SCHEMA_VERSION = 1
+"""Of the JSON report: rises when a key goes away or comes to mean something else, not when one is added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """One thing that must hold: its name, whether it does, and what was found."""
+    """One thing that must hold.
+
+    Attributes:
+        name: Which file, and what of it.
+        passed: Whether it holds.
+        detail: What was found, and the bound.
+    """
 
     name: str
     passed: bool
@@ -141,7 +152,15 @@ class LayerSensitivity:
 
 @dataclass(frozen=True, slots=True)
 class SampleCounts:
-    """Where the samples came from and what they were used for."""
+    """Where the samples came from and what they were used for.
+
+    Attributes:
+        origin: For people: a path, or what they were given as.
+        total: How many there were.
+        calibration: How many showed the ranges of activations; 0 where nothing is calibrated.
+        judged: How many the result was judged on, none of them calibrated with.
+        labelled: Whether their classes are known.
+    """
 
     origin: str
     total: int
@@ -172,6 +191,9 @@ class Report:
         versions: Of the packages that did it.
         seconds: How long it took, in all.
         lint: What is odd about the samples.
+        changes: What was done to the model before it was exported, one sentence each.
+        layers: Each layer of the TFLite file beside the float one; ``None`` where nothing was compared.
+        disagreements: Samples answered otherwise than by the original; ``None`` where nothing is decided.
     """
 
     model: str
@@ -191,11 +213,20 @@ class Report:
     seconds: float
     changes: tuple[str, ...] = ()
     lint: tuple[Finding, ...] = ()
+    layers: LayerErrors | None = None
+    disagreements: Disagreements | None = None
 
     @property
     def passed(self) -> bool:
         """Whether all gates passed, and so the bundle was written."""
         return all(gate.passed for gate in self.gates)
+
+    def file(self, kind: Literal["json", "html"]) -> Path:
+        """Return where the report lies: ``NAME.report.json``; of a refused model ``NAME.refused.report.json``.
+
+        A refused conversion leaves an older bundle alone, and its report with it.
+        """
+        return self.output.with_suffix(f"{'' if self.passed else '.refused'}.report.{kind}")
 
     def row(self, title: str) -> Row:
         """Return the row with this title; raise KeyError if there is none."""
@@ -205,21 +236,27 @@ class Report:
         raise KeyError(title)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain lists, numbers and strings, for JSON; an infinite SQNR becomes ``None``."""
-        plain: dict[str, Any] = finite(asdict(self))
-        return {**plain, "output": str(self.output), "passed": self.passed}
+        """Return the report as plain lists, numbers and strings, for JSON: docs/report.md.
+
+        Numbers that JSON cannot write become ``None``, an infinite SQNR among them.
+        """
+        values: dict[str, Any] = plain(self)
+        return {"schema": SCHEMA_VERSION, "passed": self.passed, **values}
+
+
+def plain(value: Any) -> Any:
+    """Return the value in what JSON has; fields for the page only are left out."""
+    if is_dataclass(value):
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value) if one.metadata != PAGE_ONLY}
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, Path):
+        return str(value)
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def decibels(ratio: float) -> str:
     """Return a signal-to-noise ratio for people; outputs that are equal to the bit have none."""
     return "exact" if ratio == inf else f"{ratio:.1f} dB"
-
-
-
-def finite(value: Any) -> Any:
-    """Return the value with numbers that JSON cannot write as ``None``."""
-    if isinstance(value, dict):
-        return {key: finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(one) for one in value]
-    return None if isinstance(value, float) and not isfinite(value) else value

@@ -1,73 +1,178 @@
-"""Horizontal bars as an SVG that stands alone: readable in a browser, light and dark, and on paper."""
+"""Charts with a bar or an interval for each version of the model."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 
-_WIDTH, _ROW, _TOP = 920, 20, 64
-_LEFT, _RIGHT = 330, 96  # for names, and for what is written behind the bars
-_NAME_MAX = 46
-
-_STYLE = """
-  svg { font: 12px system-ui, sans-serif; background: #fff; }
-  text { fill: #1c2430; } .title { font-size: 15px; font-weight: 600; } .small { fill: #5b6675; }
-  .bar { fill: #6b8fc9; } .marked { fill: #c8442b; } .grid { stroke: #dfe3e8; }
-  @media (prefers-color-scheme: dark) {
-    svg { background: #14181f; } text { fill: #e6e9ee; } .small { fill: #9aa5b4; }
-    .bar { fill: #5f86c4; } .marked { fill: #e0664d; } .grid { stroke: #2b323d; }
-  }
-"""
+from lepton_edge_converters.report import Row, Share
+from lepton_edge_converters.report.axis import Tick, round_axis
+from lepton_edge_converters.report.words import engine, interval, kilobytes, milliseconds, number, percent
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar: its name, its length from 0 to 1, what is written behind it, and whether it is marked."""
+    """One line of a chart; places are shares of the axis, 0 to 1.
 
-    name: str
-    length: float
-    text: str
-    marked: bool = False
-
-
-def draw_bars(title: str, note: str, bars: Sequence[Bar], ticks: Sequence[tuple[float, str]]) -> str:
-    """Return an SVG of these bars, from top to bottom.
-
-    Args:
-        title: Above them.
-        note: Below the title, smaller.
-        bars: In the order in which they are drawn.
-        ticks: Places from 0 to 1 for thin lines, and what is written above each.
+    Attributes:
+        label: What it is about.
+        text: Its number, with a unit.
+        tone: Colour class.
+        start, end: Of the bar; alike where there is only a mark.
+        mark: Where the measured value stands, in an interval.
+        whisker: Where a thinner line ends that goes on from the bar.
+        note: Smaller, beneath the number.
     """
-    height = _TOP + _ROW * len(bars) + 16
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img">',
-        f"<title>{escape(title)}</title>",
-        f"<style>{_STYLE}</style>",
-        f'<text class="title" x="16" y="24">{escape(title)}</text>',
-        f'<text class="small" x="16" y="42">{escape(note)}</text>',
-        *_grid(ticks, height),
-        *(part for i, bar in enumerate(bars) for part in _row(bar, _TOP + _ROW * i)),
-        "</svg>",
-    ]
-    return "\n".join(lines) + "\n"
+
+    label: str
+    text: str
+    tone: str
+    start: float
+    end: float
+    mark: float | None = None
+    whisker: float | None = None
+    note: str = ""
 
 
-def _grid(ticks: Sequence[tuple[float, str]], height: int) -> Iterator[str]:
-    for place, text in ticks:
-        x = _at(place)
-        yield f'<line class="grid" x1="{x}" x2="{x}" y1="{_TOP - 2}" y2="{height - 14}"/>'
-        yield f'<text class="small" x="{x}" y="{_TOP - 7}" text-anchor="middle">{escape(text)}</text>'
+@dataclass(frozen=True, slots=True)
+class BarChart:
+    """Lines over one axis.
+
+    Attributes:
+        title: What is shown.
+        caption: How to read it.
+        unit: Of the axis.
+        bars: From top to bottom.
+        ticks: On the axis.
+        zero: Where zero stands on it, if a line is to be drawn there.
+    """
+
+    title: str
+    caption: str
+    unit: str
+    bars: tuple[Bar, ...]
+    ticks: tuple[Tick, ...]
+    zero: float | None = None
 
 
-def _row(bar: Bar, y: int) -> Iterator[str]:
-    kind = "marked" if bar.marked else "bar"
-    shown = bar.name if len(bar.name) <= _NAME_MAX else f"…{bar.name[1 - _NAME_MAX :]}"
-    length = max(1.0, _at(min(max(bar.length, 0.0), 1.0)) - _LEFT)
-    name = f"{escape(shown)}<title>{escape(bar.name)}</title>"
-    yield f'<text x="{_LEFT - 8}" y="{y + 14}" text-anchor="end">{name}</text>'
-    yield f'<rect class="{kind}" x="{_LEFT}" y="{y + 3}" width="{length:.1f}" height="{_ROW - 6}" rx="2"/>'
-    yield f'<text x="{_LEFT + length + 6:.1f}" y="{y + 14}">{escape(bar.text)}</text>'
+def latency_chart(rows: Sequence[Row]) -> BarChart | None:
+    """Return the median latency of each file, with a whisker to the 90th percentile."""
+    timed = [(row, row.latency) for row in rows if row.latency is not None]
+    if not timed:
+        return None
+    axis = round_axis(0, max(latency.p90_ms for _, latency in timed))
+    bars = tuple(
+        Bar(
+            row.title,
+            milliseconds(latency.median_ms),
+            engine(row),
+            0.0,
+            axis.at(latency.median_ms),
+            whisker=axis.at(latency.p90_ms),
+            note=_against_float(
+                row, rows, lambda one: one.latency.median_ms if one.latency else None, "faster", "slower"
+            ),
+        )
+        for row, latency in timed
+    )
+    caption = "Median of one call; the thin line ends at the 90th percentile. Less is better."
+    return BarChart("Latency", caption, "ms", bars, axis.ticks)
 
 
-def _at(place: float) -> float:
-    return round(_LEFT + place * (_WIDTH - _LEFT - _RIGHT), 1)
+def size_chart(rows: Sequence[Row]) -> BarChart | None:
+    """Return the size of each file."""
+    sized = [(row, row.size_bytes) for row in rows if row.size_bytes is not None]
+    if not sized:
+        return None
+    axis = round_axis(0, max(size for _, size in sized) / 1024)
+    bars = tuple(
+        Bar(
+            row.title,
+            kilobytes(size),
+            engine(row),
+            0.0,
+            axis.at(size / 1024),
+            note=_against_float(row, rows, lambda one: one.size_bytes, "smaller", "larger"),
+        )
+        for row, size in sized
+    )
+    return BarChart("Size", "Of the model file, 1 KB = 1,024 bytes. Less is better.", "KB", bars, axis.ticks)
+
+
+def accuracy_chart(rows: Sequence[Row]) -> BarChart | None:
+    """Return the accuracy of each version that was judged, with its interval."""
+    judged = [(row, row.accuracy) for row in rows if row.accuracy is not None]
+    what = "Share of {:,} held-out samples answered right, with its 95 % interval."
+    return _share_chart("Accuracy", what, judged) if judged else None
+
+
+def drop_chart(rows: Sequence[Row]) -> BarChart | None:
+    """Return the points of accuracy that each file lost, with the interval of paired samples."""
+    judged = [(row, row.drop) for row in rows if row.drop is not None]
+    if not judged:
+        return None
+    axis = round_axis(min(0.0, *(drop.low for _, drop in judged)), max(0.0, *(drop.high for _, drop in judged)))
+    bars = tuple(
+        Bar(
+            row.title,
+            number(drop.points, "+.2f"),
+            engine(row),
+            axis.at(drop.low),
+            axis.at(drop.high),
+            mark=axis.at(drop.points),
+            note=f"{number(drop.low, '+.2f')} to {number(drop.high, '+.2f')}",
+        )
+        for row, drop in judged
+    )
+    caption = (
+        "Points of accuracy lost against the original on the same samples, with a 95 % interval. Right of 0 is worse."
+    )
+    return BarChart("Accuracy lost", caption, "points", bars, axis.ticks, zero=axis.at(0))
+
+
+def agreement_chart(rows: Sequence[Row]) -> BarChart | None:
+    """Return the share of samples that each file decides as the original does; ``None`` beside accuracies."""
+    if any(row.accuracy for row in rows):
+        return None
+    judged = [(row, row.agreement) for row in rows if row.agreement is not None]
+    what = "Share of {:,} samples decided as the original decides, right or wrong, with its 95 % interval."
+    return _share_chart("Agreement", what, judged) if judged else None
+
+
+def _share_chart(title: str, caption: str, judged: Sequence[tuple[Row, Share]]) -> BarChart:
+    low, high = min(share.low for _, share in judged), max(share.high for _, share in judged)
+    axis = round_axis(100 * low, 100 * high)
+    bars = tuple(
+        Bar(
+            row.title,
+            percent(share.value),
+            engine(row),
+            axis.at(100 * share.low),
+            axis.at(100 * share.high),
+            mark=axis.at(100 * share.value),
+            note=interval(share),
+        )
+        for row, share in judged
+    )
+    return BarChart(title, caption.format(judged[0][1].samples), "%", bars, axis.ticks)
+
+
+def _against_float(row: Row, rows: Sequence[Row], measure: Callable[[Row], float | None], less: str, more: str) -> str:
+    """Return how a file that ships compares with the float one of the same engine; empty if there is none."""
+    other = float_row(row, rows)
+    mine, theirs = measure(row), measure(other) if other else None
+    return "" if mine is None or theirs is None else compared(mine, theirs, less, more)
+
+
+def float_row(row: Row, rows: Sequence[Row]) -> Row | None:
+    """Return the float file, not shipped, that a shipped one is compared with; ``None`` if there is none."""
+    backend = row.title.partition(" ")[0]
+    if not row.shipped:
+        return None
+    return next((one for one in rows if not one.shipped and one.title == f"{backend} float32"), None)
+
+
+def compared(mine: float, theirs: float, less: str, more: str) -> str:
+    """Return how many times less or more one number is than another, such as ``2.2 × faster``."""
+    ratio = theirs / mine
+    if 1 / 1.05 < ratio < 1.05:
+        return "about the same"
+    return f"{max(ratio, 1 / ratio):.1f} × {less if ratio > 1 else more}"

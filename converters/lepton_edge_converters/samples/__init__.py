@@ -36,6 +36,10 @@ class SampleSet(Protocol):
         """Return one array an input: ``uint8`` pictures at the model's size and colour, or model-ready numbers."""
         ...
 
+    def name(self, index: int) -> str:
+        """Return what a sample is called: its file, or its number."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class StoredSamples:
@@ -45,11 +49,13 @@ class StoredSamples:
         paths: One file an input.
         preprocess: For the inputs whose file holds ``uint8`` pictures; ``None`` for model-ready numbers.
         targets: Class index of each sample, if known.
+        names: What each sample is called.
     """
 
     paths: tuple[Path, ...]
     preprocess: tuple[Preprocess | None, ...]
     targets: NDArray[np.int64] | None = None
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.array(0))
@@ -111,7 +117,12 @@ def store(
     for file in files:
         file.flush()  # type: ignore[attr-defined]  # a memmap
     targets = samples.targets[indices] if samples.targets is not None else None
-    return StoredSamples(tuple(paths), used, targets)
+    return StoredSamples(tuple(paths), used, targets, tuple(samples.name(int(i)) for i in indices))
+
+
+def numbered(index: int) -> str:
+    """Return what a sample without a name of its own is called."""
+    return f"sample {index}"
 
 
 class SyntheticSamples:
@@ -154,6 +165,10 @@ class SyntheticSamples:
                 zip(self._inputs, self._preprocess, self._extremes, strict=True)
             )
         ]
+
+    def name(self, index: int) -> str:
+        """Return which sample it is."""
+        return numbered(index)
 
 
 def _synthetic(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import SamplesError
 from lepton_edge_converters.facts import EndFacts
+from lepton_edge_converters.samples import numbered
 from lepton_edge_runtime.plan import to_pixels
 from lepton_edge_runtime.preprocess import Preprocess
 
@@ -28,6 +29,10 @@ class ArraySamples:
     def load(self, indices: Sequence[int]) -> list[NDArray[Any]]:
         """Return the chosen samples."""
         return [array[np.asarray(indices, np.int64)] for array in self._arrays]
+
+    def name(self, index: int) -> str:
+        """Return which sample it is."""
+        return numbered(index)
 
 
 def read_file(path: Path) -> dict[str, NDArray[Any]] | NDArray[Any]:

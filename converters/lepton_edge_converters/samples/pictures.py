@@ -50,6 +50,10 @@ class PictureSamples:
         except InputError as broken:
             raise SamplesError(f"{broken}; mend it or take it out of the samples") from broken
 
+    def name(self, index: int) -> str:
+        """Return a picture's file and the folder that it lies in, which may be its class."""
+        return "/".join(self._paths[index].parts[-2:])
+
 
 def read_folder(folder: Path, preprocess: Preprocess, labels: tuple[str, ...], classes: int | None) -> PictureSamples:
     """Return the pictures in a folder; subfolders with pictures are classes.

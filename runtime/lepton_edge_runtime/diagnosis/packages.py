@@ -25,7 +25,9 @@ PARTS: Mapping[str, Part] = {
     "tflite": Part("running .tflite models", ("ai-edge-litert", "flatbuffers")),
     "onnx": Part("running .onnx models", ("onnxruntime",)),
     "convert": Part(
-        "converting Keras models", ("tensorflow", "keras", "tf-keras", "onnx", "tf2onnx", "rich"), workstation=True
+        "converting Keras models",
+        ("tensorflow", "keras", "tf-keras", "onnx", "tf2onnx", "rich", "jinja2"),
+        workstation=True,
     ),
     "demo": Part("the demo", ("scikit-learn",), workstation=True),
 }

@@ -1,0 +1,1 @@
+"""What a report shows beside the gates' numbers: where the error comes from, and whom it meets."""

@@ -1,0 +1,67 @@
+"""Axes: which numbers are written beside a chart, and where."""
+
+from dataclasses import dataclass
+from math import ceil, floor, log10
+
+_LONG = 1e6  # from here on, or with more decimals than these, a number is written with an exponent
+_DECIMALS_MAX = 5
+_ROUND = 1e-9  # what a sum of steps may miss a round number by
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A number on an axis, and where it stands: 0 at the axis's begin, 1 at its end."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A linear axis: the numbers at its begin and its end, and the round ones on it."""
+
+    low: float
+    high: float
+    ticks: tuple[Tick, ...]
+
+    def at(self, value: float) -> float:
+        """Return where a number stands, 0 to 1; outside ones at the nearer end."""
+        return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+
+
+def round_axis(low: float, high: float, *, steps: int = 3) -> Axis:
+    """Return an axis from a round number at or below ``low`` to one at or above ``high``, with a tick at each step.
+
+    Args:
+        low: Least number to show.
+        high: Largest number to show.
+        steps: About how many steps.
+    """
+    step, digits = _round_step((high - low) or abs(high) or 1.0, steps)
+    begin, end = floor(low / step + _ROUND), ceil(high / step - _ROUND)
+    return _axis(begin * step, max(end, begin + 1) * step, step, digits)
+
+
+def tight_axis(low: float, high: float, *, steps: int = 4) -> Axis:
+    """Return an axis that ends where the numbers end, with ticks at the round numbers between."""
+    return _axis(low, high, *_round_step(high - low, steps))
+
+
+def _axis(low: float, high: float, step: float, digits: int) -> Axis:
+    on_it = range(ceil(low / step - _ROUND), floor(high / step + _ROUND) + 1)
+    return Axis(low, high, tuple(Tick((i * step - low) / (high - low), _text(i * step, digits)) for i in on_it))
+
+
+def _text(value: float, digits: int) -> str:
+    text = f"{value:,.{digits}f}" if abs(value) < _LONG and digits <= _DECIMALS_MAX else f"{value:.3g}"
+    return text.replace("-", "\N{MINUS SIGN}") if value else "0"
+
+
+def _round_step(span: float, steps: int) -> tuple[float, int]:
+    """Return the step of 1, 2, 2.5 or 5 times a power of ten that gives at most ``steps``, and its decimals."""
+    rough = span / steps
+    power = floor(log10(rough))
+    for factor, more in ((1, 0), (2, 0), (2.5, 1), (5, 0)):
+        if factor * 10.0**power >= rough * (1 - _ROUND):
+            return factor * 10.0**power, max(0, more - power)
+    return 10.0 ** (power + 1), max(0, -power - 1)

@@ -1,0 +1,77 @@
+"""Write the JSON report's schema, and its tables in docs/report.md; ``--print`` prints both instead."""
+
+import json
+import sys
+from dataclasses import Field, is_dataclass
+from inspect import getdoc
+from pathlib import Path
+from typing import Any, get_args
+
+from lepton_edge_converters import report
+from lepton_edge_converters.report.layers import UNBOUNDED
+from lepton_edge_converters.report.schema import json_schema, written_fields
+
+PAGE = Path(__file__).with_name("report.md")
+SCHEMA = Path(report.__file__).with_name("report.schema.json")
+_BEGIN, _END = "<!-- keys -->\n", "<!-- end -->\n"
+
+
+def schema() -> str:
+    """Return the schema as it is shipped."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def page() -> str:
+    """Return the whole page, its tables written anew."""
+    head, _, rest = PAGE.read_text(encoding="utf-8").partition(_BEGIN)
+    return f"{head}{_BEGIN}{_tables()}{_END}{rest.partition(_END)[2]}"
+
+
+def _tables() -> str:
+    kinds: list[Any] = [report.Report]
+    for kind in kinds:  # grows while it is walked: a type, then those that it is made of
+        for _, hint, _ in written_fields(kind):
+            kinds += [one for one in _inside(hint) if one not in kinds]
+    return "".join(_table(kind) for kind in kinds)
+
+
+def _inside(hint: Any) -> list[Any]:
+    if is_dataclass(hint):
+        return [hint]
+    return [one for argument in get_args(hint) for one in _inside(argument)]
+
+
+def _table(kind: Any) -> str:
+    summary = (getdoc(kind) or "").partition("\n\n")[0].replace("\n", " ")
+    title = "The report" if kind is report.Report else f"`{kind.__name__}`"
+    lines = [(f"`{field.name}`", _type(field, hint), said) for field, hint, said in written_fields(kind)]
+    if kind is report.Report:
+        passed = "Whether all gates passed, and so the bundle was written."
+        ours = [("`schema`", str(report.SCHEMA_VERSION), "Version of this format."), ("`passed`", "bool", passed)]
+        lines = [*ours, *lines]
+    width = 3 if any(said for _, _, said in lines) else 2
+    heading = ("key", "type", "")
+    table = [heading[:width], ("---",) * width, *(line[:width] for line in lines)]
+    return "\n".join([f"### {title}\n", f"{summary}\n", *(f"| {' | '.join(cells)} |" for cells in table)]) + "\n\n"
+
+
+def _type(field: Field[Any], hint: Any) -> str:
+    return f"{_in_words(hint)} or null" if field.metadata == UNBOUNDED else _in_words(hint)
+
+
+def _in_words(hint: Any) -> str:
+    arguments = get_args(hint)
+    if not arguments:
+        name = {"NoneType": "null", "Path": "str"}.get(hint.__name__, hint.__name__)
+        return f"`{name}`" if is_dataclass(hint) else name
+    if hint.__class__.__name__ == "UnionType":
+        return " or ".join(map(_in_words, arguments))
+    return f"object of {_in_words(arguments[1])}" if hint.__origin__ is dict else f"list of {_in_words(arguments[0])}"
+
+
+if __name__ == "__main__":
+    if "--print" in sys.argv:
+        sys.stdout.write(page() + schema())
+    else:
+        PAGE.write_text(page(), encoding="utf-8")
+        SCHEMA.write_text(schema(), encoding="utf-8")
