@@ -4,14 +4,14 @@ load → samples → export → judge → gates → bundle. Each stage is a plai
 a process runs in the worker; nothing is written before every gate has passed.
 """
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
 from typing import Any
+
+from numpy.typing import NDArray
 
 from lepton_edge_converters import cards
 from lepton_edge_converters.artefacts import Artefact
@@ -19,19 +19,26 @@ from lepton_edge_converters.errors import GateRefusedError
 from lepton_edge_converters.gates.judge import judge
 from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import open_for_conversion
-from lepton_edge_converters.packing import write
+from lepton_edge_converters.lock import Lock, hash_artefacts, hold_to, read_lock, write_lock
+from lepton_edge_converters.packing import describe_sources, pack
 from lepton_edge_converters.preparation import Job, Plan, prepare
 from lepton_edge_converters.recipe import Format, Io, Recipe, load_recipe
 from lepton_edge_converters.report import Report
+from lepton_edge_converters.said import say
+from lepton_edge_converters.stages.cache import StageCache
 from lepton_edge_converters.summary import summarize, write_report
+from lepton_edge_converters.toolchain import read_toolchain, surroundings
 from lepton_edge_converters.tracing import Tracing, trace
-from lepton_edge_converters.worker import Progress, Worker
+from lepton_edge_converters.worker import Progress, workplace
+from lepton_edge_runtime.atomic import replacing
 from lepton_edge_runtime.bundle import check_output
 from lepton_edge_runtime.card import encode_card
 from lepton_edge_runtime.errors import MissingExtraError, OutputError
 from lepton_edge_runtime.formats.tflite import read_tflite
-from lepton_edge_runtime.opening import read_labels
+from lepton_edge_runtime.interrupts import uninterrupted
+from lepton_edge_runtime.machine import read_processor, usable_cores
 from lepton_edge_runtime.preprocess import Preprocess
+from lepton_edge_runtime.timing import Latency
 
 _TIMING_SECONDS = 2.0
 
@@ -42,7 +49,7 @@ def convert(
     *,
     data: Any = None,
     labels: str | Path | Sequence[str] | None = None,
-    recipe: str | Path | Recipe = "int8",
+    recipe: str | Path | Recipe | None = None,
     preprocess: Preprocess | None = None,
     task: str | None = None,
     io: Io | None = None,
@@ -55,6 +62,8 @@ def convert(
     trust: bool = False,
     signature: str = "",
     force: bool = False,
+    locked: bool = False,
+    cache: str | Path | None = None,
     verbose: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -63,12 +72,12 @@ def convert(
     Args:
         model: A ``.keras`` or ``.h5`` file of Keras 3 or Keras 2, a SavedModel folder, a Teachable Machine export,
             or a Keras model in memory.
-        output: The bundle, ``NAME.lepton``; ``NAME.report.json`` is written beside it.
+        output: The bundle, ``NAME.lepton``; ``NAME.report.json`` and ``NAME.lepton.lock`` are written beside it.
         data: What calibrates and judges: a folder of pictures (class subfolders are labels), a ``.csv``
             with ``path`` and ``label`` or ``class_index``, ``.npz``, ``.npy``, arrays, or an iterable of
             arrays. ``int8`` needs some; without any the other schemes are judged on synthetic samples.
         labels: Names of the classes in the model's order, or a text file with one a line.
-        recipe: ``float32``, ``float16``, ``int8``, a ``.toml`` file, or a ``Recipe``.
+        recipe: ``int8`` (the default), ``float32``, ``float16``, ``dynamic``, a ``.toml`` file, or a ``Recipe``.
         preprocess: How pictures become the model's input; what it leaves open is taken from the model.
         task: ``classify`` or ``raw``, where the model does not tell.
         io: Type of an int8 model's inputs and outputs, instead of the recipe's.
@@ -81,6 +90,10 @@ def convert(
         trust: Whether Python code inside the file (``Lambda`` layers) may run.
         signature: Which signature of a SavedModel to convert; by default the only one, or ``serving_default``.
         force: Replace an existing bundle.
+        locked: Make again the very bundle that the lock beside ``output`` describes. What is not said is taken from
+            the lock: recipe, labels, task, signature, preprocessing.
+        cache: A folder for what the stages give, so that a later run carries out only what has changed; it is made
+            if need be, and stays under 2 GB.
         verbose: Let the converter libraries print.
         progress: Called with what is being done, how much is done, and how much there is.
 
@@ -89,6 +102,7 @@ def convert(
 
     Raises:
         GateRefusedError: The result is not good enough; nothing was written, ``error.report`` says why.
+        LockMismatchError: Something is otherwise than the lock says; nothing was written.
         LeptonError: The model, samples, recipe or output is not usable; nothing was written.
 
     Example:
@@ -100,46 +114,82 @@ def convert(
     if find_spec("tensorflow") is None:
         raise MissingExtraError("the converter (TensorFlow)", extra="convert")
     output = check_output(Path(output), force=force)
+    lock = read_lock(output) if locked else None
     recipe = load_recipe(
-        recipe,
+        recipe or (lock.recipe if lock else "int8"),
         io=io,
         formats=formats and tuple(formats),
         holdout=holdout,
         calibration=calibration,
         max_drop=max_drop,
     )
-    names = _read_labels(labels)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lepton-edge-")))
-        worker = stack.enter_context(Worker(verbose=verbose))
-        job = Job(folder, worker, recipe, progress or _silent)
+    said = say(labels, task, signature, preprocess)
+    said = said.over(lock.said) if lock else said
+    toolchain = read_toolchain()
+    hold_to(output, lock, {"recipe": recipe, "said": said, "toolchain": toolchain})
+    kept = None if cache is None else StageCache(cache, surroundings=surroundings())
+    with workplace(verbose=verbose) as (folder, worker):
+        job = Job(folder, worker, recipe, progress or _silent, kept)
         job.progress("loading the model", 0, 1)
-        options = LoadOptions(tuple(custom), trust, signature)
-        opened = open_for_conversion(model, worker, options, custom_objects or {})
-        plan = prepare(opened, data, names, preprocess, task, job)
+        options = LoadOptions(tuple(custom), trust, said.signature)
+        opened = open_for_conversion(model, worker, options, custom_objects or {}, kept)
+        plan = prepare(opened, data, said.labels, said.preprocess, said.task, job)
+        source, samples = describe_sources(model, plan)
+        hold_to(output, lock, {"source": source, "data": samples})
         tracing = trace(opened, plan, job)
         plan, job = tracing.plan, tracing.job
         artefacts, compared = _export(tracing)
         judgements = [
             judge(
                 artefact,
-                job.call("artefacts:answer_samples", artefact, plan.judged),
+                job.stage("artefacts:answer_samples", artefact, plan.judged, gives=list[NDArray[Any]]),
                 plan.reference,
                 plan.judged.targets,
             )
             for artefact in artefacts
         ]
-        latencies = job.call("artefacts:time_artefacts", [*artefacts, *compared], plan.judged, _TIMING_SECONDS)
+        latencies = job.stage(
+            "artefacts:time_artefacts",
+            [*artefacts, *compared],
+            plan.judged,
+            _TIMING_SECONDS,
+            gives=dict[str, Latency],
+            also=(read_processor().name, usable_cores()),
+        )
         report = summarize(plan, judgements, compared, latencies, output, job, monotonic() - begin)
+        report = replace(report, stages=kept.counts if kept else None)
         if not report.passed:
             raise GateRefusedError(report)
         try:
-            write(output, model, plan, judgements, job)
-            report = replace(report, size_bytes=output.stat().st_size, seconds=monotonic() - begin)
-            write_report(report)
+            bundle = pack(source, samples, plan, judgements, job)
+            made = Lock(
+                source=source,
+                data=samples,
+                said=said,
+                recipe=recipe,
+                toolchain=toolchain,
+                artefacts=hash_artefacts(bundle),
+            )
+            hold_to(output, lock, {"artefacts": made.artefacts})
+            report = replace(
+                report,
+                size_bytes=bundle.stat().st_size,
+                seconds=monotonic() - begin,
+                stages=kept.counts if kept else None,
+            )
+            _place(output, bundle, report, made)
         except OSError as problem:
             raise OutputError(f"cannot write {output} and its report: {problem.strerror or problem}") from problem
         return report
+
+
+def _place(output: Path, bundle: Path, report: Report, lock: Lock) -> None:
+    """Put the finished bundle where it was asked for, and beside it its report and its lock: all of them or none."""
+    content = bundle.read_bytes()
+    with uninterrupted(), replacing(output) as file:
+        file.write(content)
+        write_report(report)
+        write_lock(output, lock)
 
 
 def _export(tracing: Tracing) -> tuple[list[Artefact], list[Artefact]]:
@@ -162,23 +212,19 @@ def _export(tracing: Tracing) -> tuple[list[Artefact], list[Artefact]]:
 def _export_tflite(plan: Plan, scheme: str, traced: Path, job: Job) -> Artefact:
     job.progress(f"TFLite {scheme}", 0, 1)
     path = job.folder / f"{scheme}.tflite"
-    job.call("exporters.tflite:export_tflite", traced, plan.facts, scheme, job.recipe.io, plan.calibration, path)
+    arguments = traced, plan.facts, scheme, job.recipe.io, plan.calibration, path
+    job.stage("exporters.tflite:export_tflite", *arguments, gives=type(None), makes=path)
     card = cards.finish(plan.draft, read_tflite(path.read_bytes()))
-    job.call("exporters.embed:embed_card_in_file", path, encode_card(card))
+    job.stage("exporters.embed:embed_card_in_file", path, encode_card(card), gives=type(None), makes=path)
     return Artefact(f"TFLite {scheme}", "tflite", path, card, "by TensorFlow's converter")
 
 
 def _export_onnx(plan: Plan, scheme: str, canonical: Artefact, traced: Path, job: Job) -> Artefact:
     path = job.folder / f"{scheme}.onnx"
-    route = job.call("exporters.onnx:export_onnx", canonical.path, traced, plan.facts, scheme, plan.calibration, path)
-    job.call("exporters.embed:embed_card_in_file", path, encode_card(canonical.card))
+    arguments = canonical.path, traced, plan.facts, scheme, plan.calibration, path
+    route = job.stage("exporters.onnx:export_onnx", *arguments, gives=str, makes=path)
+    job.stage("exporters.embed:embed_card_in_file", path, encode_card(canonical.card), gives=type(None), makes=path)
     return Artefact(f"ONNX {scheme}", "onnx", path, canonical.card, route)
-
-
-def _read_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
-    if labels is None:
-        return ()
-    return read_labels(labels) if isinstance(labels, str | Path) else tuple(labels)
 
 
 def _silent(what: str, done: int, total: int) -> None:

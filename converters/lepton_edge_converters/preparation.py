@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,24 +16,38 @@ from lepton_edge_converters.report import SampleCounts
 from lepton_edge_converters.samples import SampleSet, StoredSamples, SyntheticSamples, store
 from lepton_edge_converters.samples.read import Gathered, open_samples, peek_shapes, read_samples
 from lepton_edge_converters.split import split
+from lepton_edge_converters.stages.cache import StageCache
+from lepton_edge_converters.stages.run import run_stage
 from lepton_edge_converters.worker import Progress, Worker
 from lepton_edge_runtime.preprocess import Preprocess
+
+T = TypeVar("T")
 
 _SYNTHETIC_SAMPLES = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Where a conversion works, and with what."""
+    """Where a conversion works, and with what; without ``cache`` every stage is carried out."""
 
     folder: Path
     worker: Worker
     recipe: Recipe
     progress: Progress
+    cache: StageCache | None = None
 
     def call(self, job: str, *arguments: Any) -> Any:
         """Run ``module:function`` of this package in the worker."""
         return self.worker.call(f"lepton_edge_converters.{job}", *arguments, progress=self.progress)
+
+    def stage(
+        self, job: str, *arguments: Any, gives: type[T], makes: Path | None = None, also: tuple[Any, ...] = ()
+    ) -> T:
+        """Run a job like ``call``, or take what it gave before; ``run_stage`` says what the arguments are."""
+        progress = self.progress
+        return run_stage(
+            self.worker, self.cache, job, *arguments, gives=gives, makes=makes, also=also, progress=progress
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from lepton_edge.cli.cache import cache_folder, no_stage_cache_option, stage_cache_option
+from lepton_edge.cli.interrupts import ending_cleanly
 from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.progress import progress_bar
 
@@ -35,10 +37,8 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
 @model_options
 @click.option(
     "--recipe",
-    default="int8",
-    show_default=True,
     metavar="NAME|FILE",
-    help="float32, float16, dynamic, int8, or a .toml file.",
+    help="float32, float16, dynamic, int8, or a .toml file [default: int8; with --locked, the lock's].",
 )
 @click.option(
     "--io",
@@ -77,13 +77,20 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
 @click.option("--signature", default="", help="Which signature of a SavedModel [default: the only or default one].")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--force", is_flag=True, help="Replace an existing bundle.")
+@click.option(
+    "--locked",
+    is_flag=True,
+    help="Make again the very bundle that OUT.lepton.lock describes, with its settings, or name what differs (exit 3).",
+)
+@stage_cache_option
+@no_stage_cache_option
 @click.option("--verbose", is_flag=True, help="Show what the converter libraries print.")
 def command(
     model: Path,
     output: Path,
     data: Path | None,
     said: Said,
-    recipe: str,
+    recipe: str | None,
     io: Any,
     formats: Any,
     holdout: float | None,
@@ -91,17 +98,21 @@ def command(
     max_drop: float | None,
     custom: tuple[str, ...],
     signature: str,
+    cache: Path | None,
     *,
     trust: bool,
     as_json: bool,
     force: bool,
+    locked: bool,
+    no_cache: bool,
     verbose: bool,
 ) -> int:
     """Convert the Keras model MODEL into a bundle, proven to be still the same model.
 
     MODEL is a .keras or .h5 file of Keras 3 or Keras 2, a SavedModel folder, or a Teachable Machine export.
-    The report goes to standard output, and as NAME.report.json beside the bundle. If a gate refuses the
-    result, nothing is written, an older bundle stays as it is, and the exit status is 3.
+    The report goes to standard output, and as NAME.report.json beside the bundle, as does NAME.lepton.lock, which
+    says what it was made from. If a gate refuses the result, nothing is written, an older bundle stays as it is, and
+    the exit status is 3.
 
     \b
     Example:
@@ -112,7 +123,8 @@ def command(
 
     if custom:
         sys.path.append(str(Path.cwd()))  # last, so that nothing there hides an installed package
-    with progress_bar(shown=not verbose) as progress:
+    kept = cache_folder(cache, unused=no_cache)
+    with ending_cleanly(), progress_bar(shown=not verbose) as progress:
         try:
             report = convert(
                 model,
@@ -131,6 +143,8 @@ def command(
                 trust=trust,
                 signature=signature,
                 force=force,
+                locked=locked,
+                cache=kept,
                 verbose=verbose,
                 progress=progress,
             )
@@ -140,7 +154,9 @@ def command(
             raise
     _print(report, as_json=as_json)
     if not as_json:
-        click.echo(f"wrote {report.output} ({report.size_bytes / 1024:,.0f} KB) in {report.seconds:.0f} s", err=True)
+        reused = f", {report.stages}" if report.stages and report.stages.reused else ""
+        text = f"wrote {report.output} ({report.size_bytes / 1024:,.0f} KB) in {report.seconds:.0f} s{reused}"
+        click.echo(text, err=True)
     return 0
 
 

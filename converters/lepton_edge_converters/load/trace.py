@@ -38,4 +38,6 @@ def trace(loaded: LoadedModel, facts: ModelFacts, folder: Path, *, unroll: bool 
     # The gradients of swish refer to tensors that freezing has taken away, and nobody trains this graph.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(holder, str(folder), signatures=holder.call.get_concrete_function(), options=options)
+    # Nothing but a random number and checksums: without it, the same model gives the same files.
+    (folder / "fingerprint.pb").unlink(missing_ok=True)
     return any(operation.type in _LOOPS for operation in frozen.graph.get_operations())

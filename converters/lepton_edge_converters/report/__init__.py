@@ -5,6 +5,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from lepton_edge_converters.stages.cache import StageCounts
 from lepton_edge_runtime.timing import Latency
 
 
@@ -103,6 +104,7 @@ class Report:
         machine: Where latency was measured.
         versions: Of the packages that did it.
         seconds: How long it took, in all.
+        stages: What came from the cache, latencies among it; ``None`` where there was none.
     """
 
     model: str
@@ -120,6 +122,7 @@ class Report:
     machine: str
     versions: dict[str, str]
     seconds: float
+    stages: StageCounts | None = None
 
     @property
     def passed(self) -> bool:
