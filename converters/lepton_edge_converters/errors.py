@@ -7,9 +7,12 @@ LeptonError
 ├── MetricError                 METRIC                a metric that there is not, is for other outputs, or fails
 ├── ConversionError             CONVERSION            a converter library refused the model
 │   └── WorkerCrashedError      WORKER_CRASHED        ... or killed its process
+├── LockError                   LOCK                  a lock that is not there, or cannot be read
+│   └── LockMismatchError       LOCK_MISMATCH         ... or holds for other things than there are now
 └── GateRefusedError            GATE                  the converted model is not good enough to ship
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lepton_edge_runtime.errors import LeptonError
@@ -52,6 +55,26 @@ class WorkerCrashedError(ConversionError):
     """A converter library killed the process it ran in."""
 
     code = "WORKER_CRASHED"
+
+
+class LockError(LeptonError):
+    """A bundle's lock that is not there, or cannot be read."""
+
+    code = "LOCK"
+
+
+class LockMismatchError(LockError):
+    """The build is not the one that the lock describes; nothing was written.
+
+    Attributes:
+        differences: One sentence each.
+    """
+
+    code = "LOCK_MISMATCH"
+
+    def __init__(self, lock: Path, differences: tuple[str, ...]) -> None:
+        self.differences = differences
+        super().__init__(f"the build is not the one that {lock} describes: {'; '.join(differences)}")
 
 
 class GateRefusedError(LeptonError):

@@ -1,23 +1,26 @@
 """The finished files into a bundle: model files, golden samples, manifest."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from numpy.typing import NDArray
 
 from lepton_edge_converters import cards
 from lepton_edge_converters.gates.judge import Judgement
 from lepton_edge_converters.golden import make_golden
+from lepton_edge_converters.lock import Data, Source
 from lepton_edge_converters.preparation import Job, Plan
 from lepton_edge_converters.samples import SyntheticSamples
 from lepton_edge_converters.summary import original_accuracy, package_versions
 from lepton_edge_runtime.bundle import GOLDEN, Manifest, Measured, Provenance, write_bundle
 
 
-def write(output: Path, model: Any, plan: Plan, judgements: list[Judgement], job: Job) -> None:
-    """Write the bundle: model files, golden samples, manifest.
+def pack(source: Source, data: Data, plan: Plan, judgements: list[Judgement], job: Job) -> Path:
+    """Return the finished bundle in the job's folder: model files, golden samples, manifest.
 
-    It is opened as a device opens it before it gets its name.
+    It has been opened as a device opens it.
     """
     artefacts = [judgement.artefact for judgement in judgements]
     golden, tolerance = make_golden(
@@ -25,22 +28,19 @@ def write(output: Path, model: Any, plan: Plan, judgements: list[Judgement], job
         plan.facts,
         plan.preprocess,
         job.folder,
-        job.call,
+        partial(job.stage, gives=list[NDArray[Any]]),
         seed=job.recipe.seed,
         extremes=plan.judged.extremes(),
     )
     members = {artefact.member: artefact.path.read_bytes() for artefact in artefacts}
     members[GOLDEN] = golden
-    fingerprint = "" if plan.counts.origin == SyntheticSamples.origin else plan.judged.fingerprint()
-    if plan.calibration is not None:
-        fingerprint = cards.joined_hash(plan.calibration.fingerprint(), fingerprint)
     manifest = Manifest(
         card=artefacts[0].card,
         recipe=msgspec.Raw(msgspec.json.encode(job.recipe, order="deterministic")),
         provenance=Provenance(
-            source=Path(model).name if isinstance(model, str | Path) else plan.facts.name,
-            source_sha256=plan.facts.sha256,
-            data_sha256=fingerprint,
+            source=source.name,
+            source_sha256=source.sha256,
+            data_sha256=data.sha256,
             route={artefact.member: artefact.route for artefact in artefacts},
             versions=package_versions(),
         ),
@@ -48,10 +48,21 @@ def write(output: Path, model: Any, plan: Plan, judgements: list[Judgement], job
         tolerance=tolerance,
         members={},
     )
-    proof = job.folder / output.name
+    proof = job.folder / "proof.lepton"
     write_bundle(proof, manifest, members)
-    job.call("artefacts:prove_bundle", proof)
-    write_bundle(output, manifest, members)
+    job.stage("artefacts:prove_bundle", proof, gives=type(None))
+    return proof
+
+
+def describe_sources(model: Any, plan: Plan) -> tuple[Source, Data]:
+    """Return what a bundle is made from: the model, and the samples that calibrate and judge."""
+    name = Path(model).name if isinstance(model, str | Path) else plan.facts.name
+    counts = plan.counts
+    fingerprint = "" if counts.origin == SyntheticSamples.origin else plan.judged.fingerprint()
+    if plan.calibration is not None:
+        fingerprint = cards.joined_hash(plan.calibration.fingerprint(), fingerprint)
+    data = Data(sha256=fingerprint, total=counts.total, calibration=counts.calibration, judged=counts.judged)
+    return Source(name=name, sha256=plan.facts.sha256), data
 
 
 def _measured(judgement: Judgement, plan: Plan) -> Measured:

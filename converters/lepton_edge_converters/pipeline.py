@@ -4,39 +4,34 @@ load → samples → export → judge → gates → bundle. Each stage is a plai
 a process runs in the worker; nothing is written before every gate has passed.
 """
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import msgspec
-
-from lepton_edge_converters import cards
-from lepton_edge_converters.artefacts import Artefact
+from lepton_edge_converters.attempt import try_out
 from lepton_edge_converters.details.detail import detailed
 from lepton_edge_converters.errors import GateRefusedError
-from lepton_edge_converters.gates.judge import BATCH, Judgement, judge
-from lepton_edge_converters.improving import improve
 from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import open_for_conversion
-from lepton_edge_converters.packing import write
-from lepton_edge_converters.preparation import Job, Plan, label_names, prepare, require_converter, silent
-from lepton_edge_converters.recipe import Format, Io, Ranges, Recipe, Scheme, load_recipe
+from lepton_edge_converters.lock import Lock, hash_artefacts, hold_to, read_lock, write_lock
+from lepton_edge_converters.packing import describe_sources, pack
+from lepton_edge_converters.preparation import Job, prepare, require_converter, silent
+from lepton_edge_converters.recipe import Format, Io, Ranges, Recipe, load_recipe
 from lepton_edge_converters.report import Report
 from lepton_edge_converters.report.files import write_refused, write_reports
-from lepton_edge_converters.summary import summarize
-from lepton_edge_converters.tracing import Tracing, trace
-from lepton_edge_converters.worker import Progress, Worker
+from lepton_edge_converters.said import say
+from lepton_edge_converters.stages.cache import StageCache
+from lepton_edge_converters.toolchain import read_toolchain, surroundings
+from lepton_edge_converters.tracing import trace
+from lepton_edge_converters.worker import Progress, workplace
+from lepton_edge_runtime.atomic import replacing
 from lepton_edge_runtime.bundle import check_output
-from lepton_edge_runtime.card import Batch, encode_card
+from lepton_edge_runtime.card import Batch
 from lepton_edge_runtime.errors import OutputError
-from lepton_edge_runtime.formats.tflite import read_tflite
+from lepton_edge_runtime.interrupts import uninterrupted
 from lepton_edge_runtime.preprocess import Preprocess
-
-_TIMING_SECONDS = 2.0
 
 
 def convert(
@@ -45,7 +40,7 @@ def convert(
     *,
     data: Any = None,
     labels: str | Path | Sequence[str] | None = None,
-    recipe: str | Path | Recipe = "int8",
+    recipe: str | Path | Recipe | None = None,
     preprocess: Preprocess | None = None,
     task: str | None = None,
     io: Io | None = None,
@@ -67,6 +62,8 @@ def convert(
     signature: str = "",
     images: bool = True,
     force: bool = False,
+    locked: bool = False,
+    cache: str | Path | None = None,
     verbose: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -75,8 +72,8 @@ def convert(
     Args:
         model: A ``.keras`` or ``.h5`` file of Keras 3 or Keras 2, a SavedModel folder, a Teachable Machine export,
             or a Keras model in memory.
-        output: The bundle, ``NAME.lepton``; ``NAME.report.json`` and ``NAME.report.html`` are written beside it, of
-            a refused model ``NAME.refused.report.json`` and ``.html`` alone.
+        output: The bundle, ``NAME.lepton``; ``NAME.report.json``, ``NAME.report.html`` and ``NAME.lepton.lock`` are
+            written beside it, of a refused model ``NAME.refused.report.json`` and ``.html`` alone.
         data: What calibrates and judges: a folder of pictures (class subfolders are labels), a ``.csv``
             with ``path`` and ``label`` or ``class_index``, ``.npz``, ``.npy``, arrays, or an iterable of
             arrays. ``int8`` needs some; without any the other schemes are judged on synthetic samples.
@@ -105,6 +102,10 @@ def convert(
         signature: Which signature of a SavedModel to convert; by default the only one, or ``serving_default``.
         images: Whether the page shows the samples that are answered otherwise than by the original.
         force: Replace an existing bundle.
+        locked: Make again the very bundle that the lock beside ``output`` describes. What is not said is taken from
+            the lock: recipe, labels, task, signature, preprocessing.
+        cache: A folder for what the stages give, so that a later run carries out only what has changed; it is made
+            if need be, and stays under 2 GB.
         verbose: Let the converter libraries print.
         progress: Called with what is being done, how much is done, and how much there is.
 
@@ -113,6 +114,7 @@ def convert(
 
     Raises:
         GateRefusedError: The result is not good enough; no bundle was written, ``error.report`` says why.
+        LockMismatchError: Something is otherwise than the lock says; nothing was written.
         LeptonError: The model, samples, recipe or output is not usable; nothing was written.
 
     Example:
@@ -123,8 +125,9 @@ def convert(
     begin = monotonic()
     require_converter()
     output = check_output(Path(output), force=force)
+    lock = read_lock(output) if locked else None
     recipe = load_recipe(
-        recipe,
+        recipe or (lock.recipe if lock else "int8"),
         io=io,
         batch=batch,
         formats=formats and tuple(formats),
@@ -139,91 +142,52 @@ def convert(
         min_metric=min_metric,
         strict=strict,
     )
-    names = label_names(labels)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lepton-edge-")))
-        worker = stack.enter_context(Worker(verbose=verbose))
-        job = Job(folder, worker, recipe, progress or silent)
+    said = say(labels, task, signature, preprocess)
+    said = said.over(lock.said) if lock else said
+    toolchain = read_toolchain()
+    hold_to(output, lock, {"recipe": recipe, "said": said, "toolchain": toolchain})
+    kept = None if cache is None else StageCache(cache, surroundings=surroundings())
+    with workplace(verbose=verbose) as (folder, worker):
+        job = Job(folder, worker, recipe, progress or silent, kept)
         job.progress("loading the model", 0, 1)
-        options = LoadOptions(tuple(custom), trust, signature)
-        opened = open_for_conversion(model, worker, options, custom_objects or {})
-        plan = prepare(opened, data, names, preprocess, task, job)
-        tracing = improve(trace(opened, plan, job))
-        plan, job = tracing.plan, tracing.job
-        artefacts, compared = _export(tracing)
-        throughout = _export_throughout(tracing)
-        judgements, plain = ([_judged(one, plan, job) for one in made] for made in (artefacts, throughout))
-        timed = [*artefacts, *compared, *throughout]
-        latencies = job.call("artefacts:time_artefacts", timed, plan.judged, _TIMING_SECONDS)
-        report = summarize(plan, judgements, compared, plain, latencies, output, job, monotonic() - begin)
-        report = detailed(report, plan, judgements, compared, job, images=images)
+        options = LoadOptions(tuple(custom), trust, said.signature)
+        opened = open_for_conversion(model, worker, options, custom_objects or {}, kept)
+        plan = prepare(opened, data, said.labels, said.preprocess, said.task, job)
+        source, samples = describe_sources(model, plan)
+        hold_to(output, lock, {"source": source, "data": samples})
+        tried = try_out(trace(opened, plan, job), output)
+        plan, job = tried.plan, tried.job
+        report = detailed(tried.report, plan, tried.judgements, tried.compared, job, images=images)
+        report = replace(report, seconds=monotonic() - begin, stages=kept.counts if kept else None)
         if not report.passed:
             raise GateRefusedError(write_refused(report))
         try:
-            write(output, model, plan, judgements, job)
-            report = replace(report, size_bytes=output.stat().st_size, seconds=monotonic() - begin)
-            write_reports(report)
+            bundle = pack(source, samples, plan, tried.judgements, job)
+            made = Lock(
+                source=source,
+                data=samples,
+                said=said,
+                recipe=recipe,
+                toolchain=toolchain,
+                artefacts=hash_artefacts(bundle),
+            )
+            hold_to(output, lock, {"artefacts": made.artefacts})
+            report = replace(
+                report,
+                size_bytes=bundle.stat().st_size,
+                seconds=monotonic() - begin,
+                stages=kept.counts if kept else None,
+            )
+            _place(output, bundle, report, made)
         except OSError as problem:
             raise OutputError(f"cannot write {output} and its report: {problem.strerror or problem}") from problem
         return report
 
 
-def _judged(artefact: Artefact, plan: Plan, job: Job) -> Judgement:
-    answers = job.call("artefacts:answer_samples", artefact, plan.judged)
-    free = job.recipe.batch == "dynamic"
-    batched = job.call("artefacts:answer_batch", artefact, plan.judged, BATCH) if free else None
-    return judge(artefact, answers, plan.reference, plan.judged.targets, batched, plan.metric)
-
-
-def _export(tracing: Tracing) -> tuple[list[Artefact], list[Artefact]]:
-    """Return the artefacts to ship, and the float ones to compare their speed with."""
-    job, scheme = tracing.job, tracing.job.recipe.scheme
-    shipped = [one for one in _export_both(tracing, scheme, job) if one.backend in job.recipe.formats]
-    if scheme == "float32":
-        return shipped, []
-    return shipped, [replace(one, shipped=False) for one in _export_both(tracing, "float32", job)]
-
-
-def _export_throughout(tracing: Tracing) -> list[Artefact]:
-    """Return what an int8 model with layers in float would be without them; nothing where there are none."""
-    job = tracing.job
-    if not job.recipe.float_layers:
-        return []
-    folder = job.folder / "throughout"
-    folder.mkdir()
-    recipe = msgspec.structs.replace(job.recipe, float_layers=())
-    made = _export_both(tracing, "int8", replace(job, folder=folder, recipe=recipe))
-    return [
-        replace(one, title=f"{one.title} throughout", shipped=False) for one in made if one.backend in recipe.formats
-    ]
-
-
-def _export_both(tracing: Tracing, scheme: Scheme, job: Job) -> list[Artefact]:
-    """Return the TFLite file of a scheme, and the ONNX file if the recipe wants one."""
-    plan, traced = tracing.plan, tracing.compared if scheme == "float32" else tracing.shipped
-    canonical = _export_tflite(plan, scheme, traced, job)
-    onnx = [_export_onnx(plan, scheme, canonical, traced, job)] if "onnx" in job.recipe.formats else []
-    return [canonical, *onnx]
-
-
-def _export_tflite(plan: Plan, scheme: Scheme, traced: Path, job: Job) -> Artefact:
-    job.progress(f"TFLite {scheme}", 0, 1)
-    path, route, in_float = job.folder / f"{scheme}.tflite", "by TensorFlow's converter", ()
-    if scheme == "int8":
-        recipe = job.recipe
-        asked = (recipe.ranges, recipe.float_layers, recipe.io)
-        made = job.call("quantize.export:export_int8", traced, plan.facts, plan.calibration, *asked, path)
-        route, in_float = made.route, made.in_float
-    else:
-        job.call("exporters.tflite:export_tflite", traced, plan.facts, scheme, path)
-    card = cards.finish(plan.draft, read_tflite(path.read_bytes()), job.recipe.batch)
-    job.call("exporters.embed:embed_card_in_file", path, encode_card(card))
-    return Artefact(f"TFLite {scheme}", "tflite", path, card, route, in_float=in_float)
-
-
-def _export_onnx(plan: Plan, scheme: str, canonical: Artefact, traced: Path, job: Job) -> Artefact:
-    path = job.folder / f"{scheme}.onnx"
-    made_of = (canonical.path, traced, plan.facts, scheme, plan.calibration, job.recipe.float_layers)
-    route = job.call("exporters.onnx:export_onnx", *made_of, path)
-    job.call("exporters.embed:embed_card_in_file", path, encode_card(canonical.card))
-    return Artefact(f"ONNX {scheme}", "onnx", path, canonical.card, route)
+def _place(output: Path, bundle: Path, report: Report, lock: Lock) -> None:
+    """Put the finished bundle where it was asked for, and beside it its reports and its lock: all of them or none."""
+    content = bundle.read_bytes()
+    with uninterrupted(), replacing(output) as file:
+        file.write(content)
+        write_reports(report)
+        write_lock(output, lock)

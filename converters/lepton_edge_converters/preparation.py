@@ -1,10 +1,9 @@
 """What must be known before anything is exported: the model, the samples, the model's own answers."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +21,13 @@ from lepton_edge_converters.samples import SampleSet, StoredSamples, SyntheticSa
 from lepton_edge_converters.samples.lint import NO_SAMPLES, Finding
 from lepton_edge_converters.samples.read import Gathered, open_samples, peek_shapes, read_samples
 from lepton_edge_converters.split import split
+from lepton_edge_converters.stages.cache import StageCache
+from lepton_edge_converters.stages.run import run_stage
 from lepton_edge_converters.worker import Progress, Worker
 from lepton_edge_runtime.errors import MissingExtraError
-from lepton_edge_runtime.opening import read_labels
 from lepton_edge_runtime.preprocess import Preprocess
+
+T = TypeVar("T")
 
 _SYNTHETIC_SAMPLES = 32
 _NEEDED = {"tensorflow": "TensorFlow", "jinja2": "Jinja2, for the report's page"}
@@ -33,16 +35,26 @@ _NEEDED = {"tensorflow": "TensorFlow", "jinja2": "Jinja2, for the report's page"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Where a conversion works, and with what."""
+    """Where a conversion works, and with what; without ``cache`` every stage is carried out."""
 
     folder: Path
     worker: Worker
     recipe: Recipe
     progress: Progress
+    cache: StageCache | None = None
 
     def call(self, job: str, *arguments: Any) -> Any:
         """Run ``module:function`` of this package in the worker."""
         return self.worker.call(f"lepton_edge_converters.{job}", *arguments, progress=self.progress)
+
+    def stage(
+        self, job: str, *arguments: Any, gives: type[T], makes: Path | None = None, also: tuple[Any, ...] = ()
+    ) -> T:
+        """Run a job like ``call``, or take what it gave before; ``run_stage`` says what the arguments are."""
+        progress = self.progress
+        return run_stage(
+            self.worker, self.cache, job, *arguments, gives=gives, makes=makes, also=also, progress=progress
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +193,6 @@ def _refuse_unjudgeable(recipe: Recipe, task: str, metric: Metric | None, *, lab
         raise SamplesError(
             f"no metric goes with the task {task!r}, so it cannot be at least {gates.min_metric:g}; name one (--metric)"
         )
-
-
-def label_names(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
-    """Return the names of the classes: as given, of a text file with one a line, or none."""
-    if labels is None:
-        return ()
-    return read_labels(labels) if isinstance(labels, str | Path) else tuple(labels)
 
 
 def require_converter() -> None:

@@ -1,9 +1,7 @@
 """sensitivity(): which layers of a model cannot bear 8 bits."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -11,13 +9,14 @@ from typing import Any
 from lepton_edge_converters.errors import ConversionError
 from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import open_for_conversion
-from lepton_edge_converters.preparation import Job, label_names, prepare, require_converter, silent
+from lepton_edge_converters.preparation import Job, prepare, require_converter, silent
 from lepton_edge_converters.quantize.findings import Sweep
 from lepton_edge_converters.recipe import Ranges, load_recipe
 from lepton_edge_converters.report import LayerSensitivity, plain
 from lepton_edge_converters.report.svg_bars import Bar, draw_bars
+from lepton_edge_converters.said import say
 from lepton_edge_converters.tracing import trace
-from lepton_edge_converters.worker import Progress, Worker
+from lepton_edge_converters.worker import Progress, workplace
 from lepton_edge_runtime.atomic import replacing
 from lepton_edge_runtime.errors import OutputError
 from lepton_edge_runtime.preprocess import Preprocess
@@ -59,8 +58,8 @@ class Sensitivity:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, numbers and strings, for JSON; an infinite SQNR becomes ``None``."""
-        plain: dict[str, Any] = plain(self)
-        return {**plain, "flagged": list(self.flagged)}
+        values: dict[str, Any] = plain(self)
+        return {**values, "flagged": list(self.flagged)}
 
     def plot(self, path: str | Path) -> None:
         """Write the errors as a picture, ``NAME.svg``, a bar a layer.
@@ -120,14 +119,13 @@ def sensitivity(
     begin = monotonic()
     require_converter()
     recipe = load_recipe("int8", ranges=ranges, calibration=calibration, holdout=_FEW)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lepton-edge-")))
-        worker = stack.enter_context(Worker(verbose=verbose))
+    said = say(labels, task, signature, preprocess)
+    with workplace(verbose=verbose) as (folder, worker):
         job = Job(folder, worker, recipe, progress or silent)
         job.progress("loading the model", 0, 1)
-        options = LoadOptions(tuple(custom), trust, signature)
+        options = LoadOptions(tuple(custom), trust, said.signature)
         opened = open_for_conversion(model, worker, options, custom_objects or {})
-        plan = prepare(opened, data, label_names(labels), preprocess, task, job)
+        plan = prepare(opened, data, said.labels, said.preprocess, said.task, job)
         tracing = trace(opened, plan, job)
         if tracing.job.recipe.scheme != "int8":
             raise ConversionError(f"nothing to measure: {tracing.plan.warnings[-1]}")

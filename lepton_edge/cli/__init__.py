@@ -14,6 +14,7 @@ from lepton_edge_runtime.text import printable
 
 EXIT_ERROR = 1
 EXIT_REFUSED = 3
+_REFUSALS = ("GATE", "GOLDEN_MISMATCH", "LOCK_MISMATCH")
 
 COMMANDS: Mapping[str, str] = {
     "convert": "Convert a Keras model into a bundle, proven to be still the same model.",
@@ -59,7 +60,7 @@ def group() -> None:
     """Lepton Edge: from a trained Keras model to a camera on a small computer.
 
     Exit status: 0 done, 1 an error in one line, 2 wrong usage, 3 a gate refused the model, a bundle
-    is not what it says, or doctor found a fault.
+    is not what it or its lock says, or doctor found a fault.
     """
 
 
@@ -79,7 +80,7 @@ def execute(arguments: list[str] | None = None) -> int:
     except LeptonError as error:
         # What a file of others calls its parts may hold control characters.
         click.echo(f"lepton-edge: {printable(str(error))}", err=True)
-        return EXIT_REFUSED if error.code in ("GATE", "GOLDEN_MISMATCH") else EXIT_ERROR
+        return EXIT_REFUSED if error.code in _REFUSALS else EXIT_ERROR
     except (KeyboardInterrupt, click.Abort):
         return 130  # as a shell reports Ctrl-C
     except BrokenPipeError:

@@ -11,6 +11,13 @@ cache_option = click.option(
     help="Folder of the choices that 'lepton-edge tune' stored.  [default: $XDG_CACHE_HOME/lepton-edge, else "
     "~/.cache/lepton-edge]",
 )
+stage_cache_option = click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of what earlier runs made of the same model, samples and settings.  [default: "
+    "$XDG_CACHE_HOME/lepton-edge, else ~/.cache/lepton-edge]",
+)
+no_stage_cache_option = click.option("--no-cache", is_flag=True, help="Do everything anew, and keep nothing.")
 no_cache_option = click.option("--no-cache", is_flag=True, help="Do not look for a choice that tune stored.")
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from lepton_edge.cli.cache import cache_folder, no_stage_cache_option, stage_cache_option
+from lepton_edge.cli.interrupts import ending_cleanly
 from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.told import Server, junit_path
@@ -37,10 +39,8 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
 @model_options
 @click.option(
     "--recipe",
-    default="int8",
-    show_default=True,
     metavar="NAME|FILE",
-    help="float32, float16, dynamic, int8, or a .toml file.",
+    help="float32, float16, dynamic, int8, or a .toml file [default: int8; with --locked, the lock's].",
 )
 @click.option(
     "--io",
@@ -121,13 +121,20 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--force", is_flag=True, help="Replace an existing bundle.")
+@click.option(
+    "--locked",
+    is_flag=True,
+    help="Make again the very bundle that OUT.lepton.lock describes, with its settings, or name what differs (exit 3).",
+)
+@stage_cache_option
+@no_stage_cache_option
 @click.option("--verbose", is_flag=True, help="Show what the converter libraries print.")
 def command(
     model: Path,
     output: Path,
     data: Path | None,
     said: Said,
-    recipe: str,
+    recipe: str | None,
     io: Any,
     batch: Any,
     formats: Any,
@@ -142,20 +149,23 @@ def command(
     signature: str,
     junit: Path | None,
     annotations: Any,
+    cache: Path | None,
     *,
     strict: bool,
     trust: bool,
     no_images: bool,
     as_json: bool,
     force: bool,
+    locked: bool,
+    no_cache: bool,
     verbose: bool,
 ) -> int:
     """Convert the Keras model MODEL into a bundle, proven to be still the same model.
 
     MODEL is a .keras or .h5 file of Keras 3 or Keras 2, a SavedModel folder, or a Teachable Machine export.
     The report goes to standard output, and as NAME.report.json and NAME.report.html, a page for people,
-    beside the bundle. If a gate refuses the result, an older bundle and its report stay as they are,
-    NAME.refused.report.json and .html say why, and the exit status is 3.
+    beside the bundle, as is NAME.lepton.lock, which says what it was made from. If a gate refuses the result, an
+    older bundle and its report stay as they are, NAME.refused.report.json and .html say why, and the exit status is 3.
 
     \b
     Example:
@@ -167,7 +177,8 @@ def command(
     if custom or metric:
         sys.path.append(str(Path.cwd()))  # last, so that nothing there hides an installed package
     server = Server(junit, annotations)
-    with progress_bar(shown=not verbose) as progress:
+    kept = cache_folder(cache, unused=no_cache)
+    with ending_cleanly(), progress_bar(shown=not verbose) as progress:
         try:
             report = convert(
                 model,
@@ -193,6 +204,8 @@ def command(
                 signature=signature,
                 images=not no_images,
                 force=force,
+                locked=locked,
+                cache=kept,
                 verbose=verbose,
                 progress=progress,
             )
@@ -210,8 +223,9 @@ def command(
     _print(report, as_json=as_json)
     server.tell(report)
     if not as_json:
+        reused = f", {report.stages}" if report.stages and report.stages.reused else ""
         wrote = f"wrote {report.output} ({report.size_bytes / 1024:,.0f} KB) and {report.file('html').name}"
-        click.echo(f"{wrote} in {report.seconds:.0f} s", err=True)
+        click.echo(f"{wrote} in {report.seconds:.0f} s{reused}", err=True)
     return 0
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from lepton_edge_runtime.closing import Closing
 from lepton_edge_runtime.errors import LeptonError
+from lepton_edge_runtime.interrupts import uninterrupted
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -110,7 +111,11 @@ class ChildProcess(Closing):
     def _started(self) -> Connection:
         if self._pipe is not None:
             return self._pipe
-        self._pipe, theirs = Pipe()
+        with uninterrupted():  # a process that nobody knows of would be ended by nobody
+            return self._start()
+
+    def _start(self) -> Connection:
+        pipe, theirs = Pipe()
         # A plain command, not multiprocessing: a build script needs no ``if __name__ == "__main__"``.
         sink = None if self._verbose else self._log
         # What the parent can import, the child can: paths that a script added by hand included.
@@ -126,7 +131,8 @@ class ChildProcess(Closing):
             env={**(os.environ if self._environment is None else self._environment), "PYTHONPATH": paths},
         )
         theirs.close()
-        return self._pipe
+        self._pipe = pipe
+        return pipe
 
     def _obituary(self, name: str) -> str:
         """Return how the process died, with the last it said."""

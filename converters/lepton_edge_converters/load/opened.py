@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,13 @@ from lepton_edge_converters.load.custom import find_custom
 from lepton_edge_converters.load.files import ModelPath, find_model, teachable_labels
 from lepton_edge_converters.load.loaded import LoadedModel, LoadOptions
 from lepton_edge_converters.samples import StoredSamples
+from lepton_edge_converters.stages.cache import StageCache
+from lepton_edge_converters.stages.run import run_stage
 from lepton_edge_converters.worker import Progress, Worker, report_progress
 from lepton_edge_runtime.card import Batch
 from lepton_edge_runtime.opening import read_labels
+
+T = TypeVar("T")
 
 _BATCH = 32
 _TEACHABLE_RANGE = (-1.0, 1.0)  # what Teachable Machine's own export code feeds: pixels / 127.5 - 1
@@ -41,12 +45,17 @@ class OpenedModel(Protocol):
 
 
 def open_for_conversion(
-    model: Any, worker: Worker, options: LoadOptions, custom_objects: Mapping[str, Any]
+    model: Any,
+    worker: Worker,
+    options: LoadOptions,
+    custom_objects: Mapping[str, Any],
+    cache: StageCache | None = None,
 ) -> OpenedModel:
     """Return a model given as a path or as a Keras object.
 
     A file that is made of ``custom_objects`` is loaded in this process: they may be defined in the script that
-    calls, where the worker could not find them.
+    calls, where the worker could not find them. What a model made of the user's own code gives is never taken from
+    the cache: that code may change, and everything that is known of the model stay the same.
 
     Raises:
         LoadError: It is neither.
@@ -56,30 +65,51 @@ def open_for_conversion(
         _checked(find_model(path), options)  # before anything slow: a wrong file is told at once
         if custom_objects:
             return _ModelHere(load_file(path, options, custom_objects), hash_path(path))
-        return _ModelInWorker(path, worker, options)
+        return _ModelInWorker(path, worker, options, None if options.custom else cache)
     return _ModelHere(_as_loaded(model), "")
 
 
 class _ModelInWorker:
     """A file that the worker loads: this process needs no TensorFlow."""
 
-    def __init__(self, path: Path, worker: Worker, options: LoadOptions) -> None:
+    def __init__(self, path: Path, worker: Worker, options: LoadOptions, cache: StageCache | None) -> None:
         self._path = path
         self._worker = worker
         self._options = options
+        self._cache = cache
 
     def describe(self, picture_size: tuple[int, int] | None, sample_shapes: list[tuple[int, ...]]) -> ModelFacts:
-        return self._job("describe_file", picture_size, sample_shapes)  # type: ignore[no-any-return]  # the job's own type
+        # The labels of a Teachable Machine export lie beside its model.
+        beside = (teachable_labels(self._path),)
+        return self._stage("describe_file", picture_size, sample_shapes, gives=ModelFacts, also=beside)
 
     def trace(self, facts: ModelFacts, folder: Path, *, batch: Batch = 1, unroll: bool = False) -> bool:
-        return self._job("trace_file", facts, folder, batch, unroll)  # type: ignore[no-any-return]  # the job's own type
+        return self._stage("trace_file", facts, folder, batch, unroll, gives=bool, makes=folder)
 
     def predict(self, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
-        return self._job("predict_file", facts, samples, progress=progress)  # type: ignore[no-any-return]  # the job's own type
+        return self._stage("predict_file", facts, samples, gives=list[NDArray[Any]], progress=progress)
 
-    def _job(self, job: str, *arguments: Any, progress: Progress | None = None) -> Any:
-        job = f"lepton_edge_converters.load.opened:{job}"
-        return self._worker.call(job, self._path, self._options, *arguments, progress=progress)
+    def _stage(
+        self,
+        job: str,
+        *arguments: Any,
+        gives: type[T],
+        makes: Path | None = None,
+        also: tuple[Any, ...] = (),
+        progress: Progress | None = None,
+    ) -> T:
+        return run_stage(
+            self._worker,
+            self._cache,
+            f"load.opened:{job}",
+            self._path,
+            self._options,
+            *arguments,
+            gives=gives,
+            makes=makes,
+            also=also,
+            progress=progress,
+        )
 
 
 class _ModelHere:

@@ -46,3 +46,5 @@ def save_function(graph: Callable[..., list[Any]], signature: list[Any], folder:
     # The gradients of swish refer to tensors that freezing has taken away, and nobody trains this graph.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(holder, str(folder), signatures=holder.call.get_concrete_function(), options=options)
+    # Nothing but a random number and checksums: without it, the same model gives the same files.
+    (folder / "fingerprint.pb").unlink(missing_ok=True)

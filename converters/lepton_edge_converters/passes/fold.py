@@ -4,7 +4,7 @@ TensorFlow's converter folds a normalization that follows a convolution directly
 activation, or before the convolution, is folded as well, as far as the answers stay the same.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np

@@ -19,6 +19,7 @@ from lepton_edge_converters.passes.channels import (
 from lepton_edge_converters.passes.graph import Graph
 from lepton_edge_converters.passes.sets import Ids, Sets
 
+
 @dataclass(slots=True)
 class Scales:
     """A number for each channel that can have a scale of its own, and where it applies.

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from lepton_edge_converters.report.disagreement import PAGE_ONLY, Disagreements
 from lepton_edge_converters.report.layers import LayerErrors
 from lepton_edge_converters.samples.lint import Finding
+from lepton_edge_converters.stages.cache import StageCounts
 from lepton_edge_runtime.timing import Latency
 
 SCHEMA_VERSION = 1
@@ -194,6 +195,7 @@ class Report:
         changes: What was done to the model before it was exported, one sentence each.
         layers: Each layer of the TFLite file beside the float one; ``None`` where nothing was compared.
         disagreements: Samples answered otherwise than by the original; ``None`` where nothing is decided.
+        stages: What came from the cache, latencies among it; ``None`` where there was none.
     """
 
     model: str
@@ -215,6 +217,7 @@ class Report:
     lint: tuple[Finding, ...] = ()
     layers: LayerErrors | None = None
     disagreements: Disagreements | None = None
+    stages: StageCounts | None = None
 
     @property
     def passed(self) -> bool:

@@ -87,7 +87,10 @@ def _score(score: Score, *, wide: bool) -> str:
 def _footnote(report: Report) -> str:
     runs = max((row.latency.runs for row in report.rows if row.latency), default=0)
     judged = report.samples.judged
+    earlier = (
+        ", measured by an earlier run" if report.stages and "artefacts:time_artefacts" in report.stages.reused else ""
+    )
     return (
         f"accuracy, drop and agreement on {judged} held-out samples, with 95 % intervals; latency: median of {runs} "
-        f"interleaved runs, one thread, {report.machine}"
+        f"interleaved runs, one thread, {report.machine}{earlier}"
     )
