@@ -89,8 +89,14 @@ def decode_card(text: bytes) -> Card:
     return card
 
 
-def check_card(card: Card, *, error: type[LeptonError]) -> None:
-    """Raise ``error`` for a card that is well formed and cannot be true, before anything relies on it."""
+def check_card(card: Card, *, error: type[LeptonError], outputs_may_be_open: bool = False) -> None:
+    """Raise ``error`` for a card that is well formed and cannot be true, before anything relies on it.
+
+    Args:
+        card: What to look at.
+        error: What to raise.
+        outputs_may_be_open: Allow for axes of outputs that only an engine can tell.
+    """
     if not 1 <= card.format <= FORMAT_VERSION:
         raise error(f"the card is of format {card.format}; there are 1 to {FORMAT_VERSION}")
     for kind, ends in (("input", card.inputs), ("output", card.outputs)):
@@ -100,7 +106,7 @@ def check_card(card: Card, *, error: type[LeptonError]) -> None:
         if len(set(names)) != len(names):
             raise error(f"the card has two {kind}s of one name: {', '.join(map(repr, names))}")
         for end in ends:
-            check_tensor(end.tensor, error=error)
+            check_tensor(end.tensor, error=error, may_be_open=outputs_may_be_open and kind == "output")
     for end in card.inputs:
         if end.preprocess is not None:
             _check_levels(end, error)

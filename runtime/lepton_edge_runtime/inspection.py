@@ -10,7 +10,13 @@ import msgspec
 from lepton_edge_runtime.bare import Given
 from lepton_edge_runtime.bundle import Bundle, Manifest
 from lepton_edge_runtime.card import Card
-from lepton_edge_runtime.errors import BrokenExtraError, MissingExtraError, ModelFileError, PreprocessError
+from lepton_edge_runtime.errors import (
+    BrokenExtraError,
+    BundleError,
+    MissingExtraError,
+    ModelFileError,
+    PreprocessError,
+)
 from lepton_edge_runtime.formats import ModelFile
 from lepton_edge_runtime.opening import READERS, draft_card, given_by_user, read_model_file
 from lepton_edge_runtime.preprocess import Preprocess
@@ -105,7 +111,7 @@ def _inspect_bare(path: Path, given: Given) -> Inspection:
     found = Inspection(path, len(content), None, None, {member: file}, {member: len(content)})
     try:
         bare = draft_card(path, file, given)
-    except (ModelFileError, PreprocessError) as refused:
+    except (BundleError, ModelFileError, PreprocessError) as refused:
         return replace(found, obstacle=str(refused))
     return replace(found, card=bare.card, assumptions=bare.assumptions)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from lepton_edge_runtime.backends import BACKENDS, open_backend
+from lepton_edge_runtime.backends import BACKENDS, backend_of, open_backend
 from lepton_edge_runtime.bare import Bare, Given, describe_bare
 from lepton_edge_runtime.bundle import GOLDEN, Bundle
 from lepton_edge_runtime.card import Card, InputCard, check_card, decode_card
@@ -59,21 +59,36 @@ def draft_card(path: Path, file: ModelFile, given: Given = _NOTHING_GIVEN) -> Ba
         BundleError: It carries a broken card.
         ModelFileError, PreprocessError: It cannot be served, or not with what was given; the message has its name.
     """
-    if file.card is not None:
-        return _overridden(decode_card(file.card), given)
     try:
-        return describe_bare(file, path.stem, given)
+        draft = describe_bare(file, path.stem, given) if file.card is None else _carried(file, file.card, given)
+        check_card(draft.card, error=ModelFileError, outputs_may_be_open=True)
     except ModelFileError as refused:
         raise ModelFileError(f"{path}: {refused}") from refused
     except PreprocessError as refused:
         raise PreprocessError(f"{path}: {refused}") from refused
+    return draft
+
+
+def _carried(file: ModelFile, text: bytes, given: Given) -> Bare:
+    """Return the card inside a file; refuse one that is another file's."""
+    if file.obstacles:
+        raise ModelFileError("; ".join(file.obstacles))
+    card = decode_card(text)
+    for kind, ends, specs in (("input", card.inputs, file.inputs), ("output", card.outputs, file.outputs)):
+        names = [spec.name for spec in specs]
+        for end in ends:
+            if end.tensor.name not in names:
+                raise ModelFileError(
+                    f"its card names the {kind} {end.tensor.name!r}, and the file has: {', '.join(map(repr, names))}"
+                )
+    return _overridden(card, given)
 
 
 def _with_shown_outputs(card: Card, member: str, content: bytes) -> Card:
     """Return the card with the outputs' shapes; where the file leaves them open, its engine is asked."""
     if all(OPEN not in end.tensor.shape for end in card.outputs):
         return card
-    name = next(name for name, engine in BACKENDS.items() if engine.member == member)
+    name = backend_of(member)
     if not BACKENDS[name].installed:
         raise BackendError(
             f"only {BACKENDS[name].distribution} can tell the shapes of this model's outputs. Try: pip install "

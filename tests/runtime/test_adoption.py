@@ -1,7 +1,9 @@
 """adopt(): a bundle of someone else's file, tried in a process of its own."""
 
 import hashlib
+import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -13,7 +15,7 @@ import small_models
 import lepton_edge as le
 from lepton_edge_runtime.adoption import ROUTE
 from lepton_edge_runtime.bundle import GOLDEN, Bundle
-from lepton_edge_runtime.errors import BackendError, ModelCrashesError, ModelFileError, OutputError
+from lepton_edge_runtime.errors import BackendError, LeptonError, ModelCrashesError, ModelFileError, OutputError
 from lepton_edge_runtime.golden import decode_golden
 from lepton_edge_runtime.probe import Probe
 
@@ -186,3 +188,56 @@ def test_a_bare_file_is_verified_by_a_first_run(tmp_path):
 def test_a_bare_file_that_its_engine_refuses_fails(tmp_path):
     (tmp_path / "m.onnx").write_bytes(small_models.onnx_model(opset=99).SerializeToString())
     assert [check.outcome for check in le.verify(tmp_path / "m.onnx")] == ["passed", "failed"]
+
+
+def card_naming(**names):
+    """Our card of a file that takes ``x`` and answers ``y``, with another name, shape or task in it."""
+    tensors = {"inputs": names.get("input", "x"), "outputs": names.get("output", "y")}
+    ends = {
+        kind: [{"tensor": {"name": name, "dtype": "float32", "shape": names.get("shape", [1, 4])}}]
+        for kind, name in tensors.items()
+    }
+    return json.dumps({"format": 1, "name": "m", "task": names.get("task", "raw"), **ends}).encode()
+
+
+def carrying(card):
+    return small_models.TfliteFile(metadata={"lepton_edge_card": card})
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (carrying(card_naming(output="nada")), "its card names the output 'nada', and the file has: 'y'"),
+        (carrying(card_naming(input="nope")), "its card names the input 'nope', and the file has: 'x'"),
+        (carrying(b'{"format": 1}'), "the card: Object missing required field"),
+        (small_models.TfliteFile(outputs=()), "it has 0 outputs"),
+        (
+            small_models.TfliteFile(
+                [small_models.Tensor(name, (1, 4)) for name in ("x", "y", "y")],
+                [("RELU", ["x"], ["y"])], outputs=("y", "y"),
+            ),
+            "two outputs of one name",
+        ),
+    ],
+    ids=["no such output", "no such input", "a broken card", "no output", "outputs of one name"],
+)  # fmt: skip
+def test_what_open_model_refuses_is_refused_by_all(tmp_path, file, message):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(file.build())
+    for attempt in (le.open_model, le.verify, lambda path: le.adopt(path, tmp_path / "m.lepton")):
+        with pytest.raises(LeptonError, match=message):
+            attempt(path)
+    found = le.inspect(path)
+    assert found.card is None
+    assert re.search(message, found.obstacle)
+
+
+@pytest.mark.parametrize("change", [{"shape": [1, 5]}, {"task": "detect"}, {"task": "bogus"}], ids=str)
+def test_what_only_the_engine_or_the_task_refuses_fails_verification(tmp_path, change):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(carrying(card_naming(**change)).build())
+    with pytest.raises(LeptonError):
+        le.open_model(path)
+    assert [check.outcome for check in le.verify(path)] == ["passed", "failed"]
+    with pytest.raises(LeptonError):
+        le.adopt(path, tmp_path / "m.lepton")

@@ -95,6 +95,11 @@ def find_engine(name: str) -> Engine:
     return BACKENDS[name]
 
 
+def backend_of(member: str) -> str:
+    """Return the name of the row that runs a member of a bundle, such as ``model.tflite``."""
+    return next(name for name, engine in BACKENDS.items() if engine.member == member)
+
+
 def open_backend(
     name: str, content: bytes, *, threads: int = 1, shapes: Mapping[str, tuple[int, ...]] | None = None
 ) -> Backend:
