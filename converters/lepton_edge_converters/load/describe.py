@@ -3,30 +3,70 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
 
 from lepton_edge_converters.errors import LoadError
-from lepton_edge_converters.facts import EndFacts
+from lepton_edge_converters.facts import EndFacts, ModelFacts
 from lepton_edge_runtime.card import Activation
+
+Shape = tuple[int | None, ...]
+"""Without the batch axis; ``None`` where it is not fixed."""
 
 _ACTIVATIONS: dict[str, Activation] = {"softmax": "softmax", "sigmoid": "sigmoid", "linear": "logits"}
 BYTES = (0.0, 255.0)
 
 
-def fixed_input(
+def model_facts(
+    model: Any,
+    sha256: str,
+    inputs: tuple[EndFacts, ...],
+    outputs: tuple[EndFacts, ...],
+    batch: int | None,
+    notes: tuple[str, ...],
+) -> ModelFacts:
+    """Return the facts of a Keras model: what each version tells in its own way, and what both tell alike.
+
+    Raises:
+        LoadError: It is fixed to another batch size than 1.
+    """
+    return ModelFacts(
+        name=model.name,
+        sha256=sha256 or hash_in_memory(model),
+        inputs=inputs,
+        outputs=outputs,
+        parameters=int(model.count_params()),
+        layers=sum(1 for _ in flat_layers(model)),
+        picture_range=picture_range(model),
+        batch=checked_batch(batch),
+        notes=notes,
+    )
+
+
+def fixed_inputs(
+    declared: Iterable[tuple[str, str, Shape]],
+    picture_size: tuple[int, int] | None,
+    sample_shapes: list[tuple[int, ...]],
+) -> tuple[EndFacts, ...]:
+    """Return inputs, given as name, type and shape, with their open sizes fixed; see ``LoadedModel.describe``.
+
+    Raises:
+        LoadError: A size stays open, or an input takes text.
+    """
+    told = chain(sample_shapes, repeat(None))
+    return tuple(_fixed_input(*one, picture_size, sample) for one, sample in zip(declared, told, strict=False))
+
+
+def _fixed_input(
     name: str,
     dtype: str,
-    shape: tuple[int | None, ...],
+    shape: Shape,
     picture_size: tuple[int, int] | None,
     sample_shape: tuple[int, ...] | None,
 ) -> EndFacts:
-    """Return an input whose open sizes are fixed: by the picture size asked for, or by the samples.
-
-    Raises:
-        LoadError: A size stays open, or the input takes text.
-    """
+    """Return an input whose open sizes are fixed: by the picture size asked for, or by the samples."""
     if dtype == "string":
         raise LoadError(f"the input {name!r} takes text; convert the part of the model that takes numbers")
     if None in shape and picture_size is not None and len(shape) == 3:
@@ -38,11 +78,6 @@ def fixed_input(
         pictures = "its picture size (--size)" if len(shape) == 3 else "it by samples of one length (--data)"
         raise LoadError(f"the input {name!r} has a shape that is not fixed: {shape}; fix {pictures}")
     return EndFacts(name, dtype, shape)
-
-
-def sample_shape(sample_shapes: list[tuple[int, ...]], i: int) -> tuple[int, ...] | None:
-    """Return the shape of input ``i`` of one sample, where the samples tell it."""
-    return sample_shapes[i] if i < len(sample_shapes) else None
 
 
 def checked_batch(batch: int | None) -> int | None:

@@ -9,14 +9,12 @@ from typing import Any
 from lepton_edge_converters.errors import LoadError
 from lepton_edge_converters.facts import EndFacts, ModelFacts
 from lepton_edge_converters.load.describe import (
+    Shape,
     activation_of,
-    checked_batch,
-    fixed_input,
+    fixed_inputs,
     flat_layers,
-    hash_in_memory,
-    picture_range,
+    model_facts,
     refuse_broken_weights,
-    sample_shape,
     unique,
     unrolled,
 )
@@ -46,25 +44,13 @@ class Keras2Model:
         if not getattr(model, "inputs", None):
             raise LoadError("the model has never been called, so its inputs are not known; call it once on a sample")
         refuse_broken_weights((weight.name, weight.numpy()) for weight in model.weights)
-        inputs = tuple(
-            fixed_input(name, t.dtype.name, _shape(t), picture_size, sample_shape(sample_shapes, i))
-            for i, (name, t) in enumerate(zip(unique(model.input_names), model.inputs, strict=True))
-        )
+        named = zip(unique(model.input_names), model.inputs, strict=True)
+        inputs = fixed_inputs(((name, t.dtype.name, _shape(t)) for name, t in named), picture_size, sample_shapes)
         outputs = tuple(
             EndFacts(name, t.dtype.name, _shape(t), activation_of(_maker(t)))
             for name, t in zip(unique(model.output_names), model.outputs, strict=True)
         )
-        return ModelFacts(
-            name=model.name,
-            sha256=sha256 or hash_in_memory(model),
-            inputs=inputs,
-            outputs=outputs,
-            parameters=int(model.count_params()),
-            layers=sum(1 for _ in flat_layers(model)),
-            picture_range=picture_range(model),
-            batch=checked_batch(_fixed_batch(model)),
-            notes=self._notes,
-        )
+        return model_facts(model, sha256, inputs, outputs, _fixed_batch(model), self._notes)
 
     def unrolled(self) -> AbstractContextManager[None]:
         """Let recurrent layers write out their steps."""
@@ -102,7 +88,7 @@ def _fixed_batch(model: Any) -> int | None:
     return size if bound or size is None else 1
 
 
-def _shape(tensor: Any) -> tuple[int | None, ...]:
+def _shape(tensor: Any) -> Shape:
     return tuple(tensor.shape.as_list()[1:])
 
 

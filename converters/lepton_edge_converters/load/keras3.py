@@ -7,6 +7,7 @@ memory, in the process that holds it.
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +17,16 @@ from lepton_edge_converters.errors import LoadError
 from lepton_edge_converters.facts import EndFacts, ModelFacts
 from lepton_edge_converters.load.custom import unknown_name
 from lepton_edge_converters.load.describe import (
+    Shape,
     activation_of,
-    checked_batch,
-    fixed_input,
-    flat_layers,
-    hash_in_memory,
-    picture_range,
+    fixed_inputs,
+    model_facts,
     refuse_broken_weights,
-    sample_shape,
     unique,
     unrolled,
 )
 from lepton_edge_runtime.errors import first_line
 
-Shape = tuple[int | None, ...]
 _HALF = ("float16", "bfloat16")
 
 
@@ -52,29 +49,17 @@ class Keras3Model:
         """Return what is known of the model; see ``LoadedModel``."""
         model = self.model
         refuse_broken_weights((variable.path, variable) for variable in model.variables)
-        inputs = tuple(
-            fixed_input(*declared, picture_size, sample_shape(sample_shapes, i))
-            for i, declared in enumerate(_declared_inputs(model, sample_shapes))
-        )
+        inputs = fixed_inputs(_declared_inputs(model, sample_shapes), picture_size, sample_shapes)
         symbolic = getattr(model, "inputs", None)
-        batch = checked_batch(symbolic[0].shape[0] if symbolic else None)
+        batch = symbolic[0].shape[0] if symbolic else None
         with self._in_float32():
             outputs = tuple(_output_facts(model, inputs))
         notes = (f"{len(self._half)} layers were trained to compute in 16 bits; they are converted in float32",) * bool(
             self._half
         )
-        return ModelFacts(
-            name=model.name,
-            sha256=sha256 or hash_in_memory(model),
-            inputs=inputs,
-            outputs=outputs,
-            parameters=int(model.count_params()),
-            layers=sum(1 for _ in flat_layers(model)),
-            picture_range=picture_range(model),
-            batch=batch,
-            notes=notes,
-            layer_names=tuple(sorted({layer.name for layer in model._flatten_layers()})),  # noqa: SLF001 - as above
-        )
+        facts = model_facts(model, sha256, inputs, outputs, batch, notes)
+        names = {layer.name for layer in model._flatten_layers()}  # noqa: SLF001 - the only way into nested models
+        return replace(facts, layer_names=tuple(sorted(names)))
 
     @contextmanager
     def _in_float32(self) -> Iterator[None]:

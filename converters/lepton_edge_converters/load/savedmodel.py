@@ -11,12 +11,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from lepton_edge_converters.errors import LoadError
 from lepton_edge_converters.facts import EndFacts, ModelFacts
-from lepton_edge_converters.load.describe import (
-    checked_batch,
-    fixed_input,
-    refuse_broken_weights,
-    sample_shape,
-)
+from lepton_edge_converters.load.describe import Shape, checked_batch, fixed_inputs, refuse_broken_weights
 from lepton_edge_runtime.card import Activation
 from lepton_edge_runtime.errors import first_line
 from lepton_edge_runtime.wire import nearest
@@ -47,10 +42,8 @@ class SavedModel:
         """Return what is known of the signature; see ``LoadedModel``."""
         variables = {variable.name: variable for variable in self._signature.variables}
         refuse_broken_weights((name, variable.numpy()) for name, variable in variables.items())
-        inputs = tuple(
-            fixed_input(name, spec.dtype.name, _shape(name, spec), picture_size, sample_shape(sample_shapes, i))
-            for i, (name, spec) in enumerate(self._inputs.items())
-        )
+        declared = ((name, spec.dtype.name, _shape(name, spec)) for name, spec in self._inputs.items())
+        inputs = fixed_inputs(declared, picture_size, sample_shapes)
         activations = self._activations()
         outputs = tuple(
             EndFacts(name, spec.dtype.name, _shape(name, spec), activations.get(name))
@@ -120,7 +113,7 @@ def _chosen(path: Path, names: list[str], asked: str) -> tuple[str, tuple[str, .
     raise LoadError(f"{path} has several signatures: {listed}; say which one (--signature)")
 
 
-def _shape(name: str, spec: Any) -> tuple[int | None, ...]:
+def _shape(name: str, spec: Any) -> Shape:
     if spec.shape.rank is None:
         raise LoadError(f"{name!r} has a shape of unknown rank; save the model with a signature that fixes it")
     if spec.shape.rank == 0:
