@@ -252,6 +252,25 @@ def _square_root(keras, layers):
     return keras.Model(numbers, layers.Dense(3, name="sums")(keras.ops.sqrt(numbers)), name="square_root")
 
 
+def tinted(count, *, seed=0):
+    """Return n × 24 × 24 × 3 noise, ``uint8``, RGB, and whether its red (0) or its blue (1) is the brighter."""
+    rng = np.random.default_rng(seed)
+    targets = rng.integers(0, 2, count)
+    level = np.stack([140 - 30 * targets, np.full(count, 120), 110 + 30 * targets], axis=-1)
+    noise = rng.normal(level[:, np.newaxis, np.newaxis], 60, (count, SIZE, SIZE, 3))
+    return np.clip(noise, 0, 255).astype(np.uint8), targets
+
+
+def _tints(keras, layers):
+    # Untrained: red less blue.
+    picture = keras.Input((SIZE, SIZE, 3), name="picture")
+    mean = layers.GlobalAveragePooling2D()(layers.Rescaling(1 / 255)(picture))
+    dense = layers.Dense(2, activation="softmax")
+    model = keras.Model(picture, dense(mean), name="tints")
+    dense.set_weights([np.array([[20.0, -20], [0, 0], [-20, 20]]), np.zeros(2)])
+    return model
+
+
 def _pooled(keras, layers):
     picture = keras.Input((SIZE, SIZE, 3), name="picture")
     x = layers.Conv2D(8, 3, strides=2, activation="relu")(layers.Rescaling(1 / 255)(picture))

@@ -185,7 +185,7 @@ def test_nothing_is_suspected_where_nothing_could_be_better(codes):
 
 
 def test_nothing_is_suspected_of_noise(codes):
-    """Labels that have nothing to do with the pictures: no preparation is clearly better, however often one is tried."""
+    """Labels that have nothing to do with the pictures: no preparation is clearly better, however many are tried."""
     for seed in range(10):
         pictures, _ = patterns(200, seed=50 + seed)
         labels = np.random.default_rng(seed).integers(0, CLASSES, 200)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lepton_edge_converters.gates.likeness import likeness
-from lepton_edge_converters.gates.statistics import paired_drop, share
+from lepton_edge_converters.gates.statistics import mcnemar, paired_drop, sample_size, samples_to_prove, share
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,48 @@ def test_broken_answers_are_unlike_anything(broken):
     found = likeness([np.ones((2, 2))], [np.full((2, 2), broken)])
     assert found.cosine == 0
     assert found.sqnr_db == -float("inf")
+
+
+@pytest.mark.parametrize(("lost", "won"), [(0, 0), (1, 0), (5, 0), (9, 2), (3, 3), (40, 61), (700, 800)])
+def test_mcnemars_test_is_the_binomial_one(lost, won):
+    from scipy.stats import binomtest
+
+    expected = binomtest(lost, lost + won, 0.5).pvalue if lost + won else 1.0
+    assert mcnemar(lost, won) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_drop_says_how_many_were_lost_and_won():
+    before, after = np.arange(50) < 40, (np.arange(50) >= 4) & (np.arange(50) < 41)
+    found = paired_drop(before, after)
+    assert (found.lost, found.won, found.samples) == (4, 1, 50)
+    assert found.p == mcnemar(4, 1) == 0.375
+
+
+def drops(lost, won, n, rounds):
+    """Drops of models that lose and win samples by chance: half of what is not lost or won is right for both."""
+    rng = np.random.default_rng(1)
+    for _ in range(rounds):
+        outcome = rng.choice(4, n, p=[lost, won, (1 - lost - won) / 2, (1 - lost - won) / 2])
+        yield paired_drop((outcome == 0) | (outcome == 2), (outcome == 1) | (outcome == 2))
+
+
+@pytest.mark.parametrize(("lost", "won", "bound"), [(0.02, 0.02, 1.0), (0.015, 0.005, 2.0), (0.05, 0.04, 3.0)])
+def test_as_many_samples_as_it_says_prove_the_bound_four_times_in_five(lost, won, bound):
+    n = sample_size(100 * (lost - won), bound, 100 * np.sqrt(lost + won - (lost - won) ** 2))
+    proven = np.mean([found.high <= bound for found in drops(lost, won, n, 2000)])
+    # The formula is the normal approximation's; 2,000 rounds are good to two points, and it errs by a few more.
+    assert 0.74 <= proven <= 0.86
+    half = np.mean([found.high <= bound for found in drops(lost, won, n // 2, 2000)])
+    assert half < 0.65
+
+
+def test_what_was_won_by_luck_is_not_counted_on():
+    better = paired_drop(np.arange(100) < 90, np.arange(100) < 95)
+    assert better.points == -5
+    assert samples_to_prove(better, 1.0) == sample_size(0.0, 1.0, 100 * np.sqrt(6 / 102 - (5 / 102) ** 2))
+
+
+def test_no_number_of_samples_proves_a_bound_that_is_reached():
+    assert sample_size(1.0, 1.0, 10.0) is None
+    assert sample_size(2.0, 1.0, 10.0) is None
+    assert sample_size(0.0, 1.0, float("nan")) is None

@@ -35,10 +35,11 @@ def scored(
     original = _asked(metric.compare(reference, reference, card), draws) if metric.own else np.ones(len(draws))
     if not isfinite(original[0]):
         raise MetricError(f"the metric {metric.name!r} answers {original[0]} to the original model's own outputs")
+    blind = 0.0 if metric.own else _blind(count)
     return (
-        _score(metric, original, count),
-        _score(metric, converted, count),
-        Loss(*_interval(original - converted, 0.0 if metric.own else _blind(count))),
+        _score(metric, original, count, 0.0),
+        _score(metric, converted, count, blind),
+        Loss(*_interval(original - converted, blind)),
     )
 
 
@@ -52,13 +53,18 @@ def _asked(scoring: Scoring, draws: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array([scoring(weights) for weights in draws], np.float64)
 
 
-def _score(metric: Metric, numbers: NDArray[np.float64], count: int) -> Score:
-    value, low, high = _interval(-numbers, 0.0 if metric.own or (numbers == 1).all() else _blind(count))
+def _score(metric: Metric, numbers: NDArray[np.float64], count: int, blind: float) -> Score:
+    value, low, high = _interval(-numbers, blind)
     return Score(metric.name, -value, -high, -low, count)
 
 
 def _interval(numbers: NDArray[np.float64], blind: float) -> tuple[float, float, float]:
-    """Return the whole set's number and the percentiles of the draws'; draws without a number do not count."""
+    """Return the whole set's number and the percentiles of the draws'; draws without a number do not count.
+
+    Args:
+        numbers: Of the whole set, then of each draw; the higher, the worse.
+        blind: How much worse it may be where all draws are equal.
+    """
     drawn = numbers[1:][np.isfinite(numbers[1:])]
     if not isfinite(numbers[0]) or 2 * len(drawn) < len(numbers) - 1:
         return float(numbers[0]), nan, nan
