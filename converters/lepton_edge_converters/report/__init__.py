@@ -170,18 +170,18 @@ class Report:
 
         Numbers that JSON cannot write become ``None``, an infinite SQNR among them.
         """
-        plain: dict[str, Any] = _plain(self)
-        return {"schema": SCHEMA_VERSION, "passed": self.passed, **plain}
+        written: dict[str, Any] = plain(self)
+        return {"schema": SCHEMA_VERSION, "passed": self.passed, **written}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return the value in what JSON has; fields for the page only are left out."""
     if is_dataclass(value):
-        return {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.metadata != PAGE_ONLY}
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value) if one.metadata != PAGE_ONLY}
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     if isinstance(value, Path):
         return str(value)
     return None if isinstance(value, float) and not isfinite(value) else value
