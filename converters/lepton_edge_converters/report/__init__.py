@@ -243,8 +243,8 @@ class Report:
 
         Numbers that JSON cannot write become ``None``, an infinite SQNR among them.
         """
-        values: dict[str, Any] = plain(self)
-        return {"schema": SCHEMA_VERSION, "passed": self.passed, **values}
+        written: dict[str, Any] = plain(self)
+        return {"schema": SCHEMA_VERSION, "passed": self.passed, **written}
 
 
 def plain(value: Any) -> Any:

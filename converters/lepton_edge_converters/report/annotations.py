@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from lepton_edge_converters.report import Report
+from lepton_edge_converters.report.remarks import remarks
 from lepton_edge_runtime.errors import LeptonError
 from lepton_edge_runtime.text import printable
 
@@ -16,7 +17,7 @@ def github_annotations(report: Report) -> tuple[str, ...]:
     What is past the tenth of a kind is told in the tenth.
     """
     refused = [(gate.name, gate.detail) for gate in report.gates if not gate.passed]
-    lines = [*_commands("error", refused), *_commands("warning", [(report.model, text) for text in report.warnings])]
+    lines = [*_commands("error", refused), *_commands("warning", [(one.about, one.text) for one in remarks(report)])]
     if report.passed:
         held = f"all {len(report.gates)} gates hold for {report.output.name}"
         lines.append(_command("notice", f"{report.model} {report.scheme}", held))

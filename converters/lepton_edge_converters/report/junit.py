@@ -3,6 +3,7 @@
 from xml.etree import ElementTree as ET
 
 from lepton_edge_converters.report import Report
+from lepton_edge_converters.report.remarks import remarks
 from lepton_edge_runtime.errors import LeptonError
 from lepton_edge_runtime.text import printable
 
@@ -23,8 +24,9 @@ def junit_of(report: Report) -> bytes:
             ET.SubElement(case, "system-out").text = printable(gate.detail)
         else:
             ET.SubElement(case, "failure", type="GATE", message=printable(gate.detail))
-    if report.warnings:
-        ET.SubElement(suite, "system-out").text = "\n".join(map(printable, report.warnings))
+    said = [printable(f"{one.about}: {one.text}") for one in remarks(report)]
+    if said:
+        ET.SubElement(suite, "system-out").text = "\n".join(said)
     return _document(suite)
 
 

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from lepton_edge_converters.report import Report, words
-from lepton_edge_converters.report.bars import (
+from lepton_edge_converters.report.charts import (
     accuracy_chart,
     agreement_chart,
     drop_chart,
@@ -14,6 +14,7 @@ from lepton_edge_converters.report.bars import (
 )
 from lepton_edge_converters.report.measuring import how_measured
 from lepton_edge_converters.report.plots import histogram_plots, layer_plot
+from lepton_edge_converters.report.remarks import remarks
 from lepton_edge_converters.report.tiles import headline_tiles
 from lepton_edge_converters.report.versions import version_table
 from lepton_edge_runtime.text import printable
@@ -36,6 +37,7 @@ def render_page(report: Report) -> str:
         versions=version_table(report.rows),
         tiles=headline_tiles(report.rows),
         refused=[gate for gate in report.gates if not gate.passed],
+        remarks=list(remarks(report)),
         charts=[chart for chart in charts if chart is not None],
         layers=layers,
         worst=layers.worst(_WORST_LISTED) if layers else (),

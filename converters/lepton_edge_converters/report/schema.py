@@ -6,7 +6,7 @@ from dataclasses import Field, fields, is_dataclass
 from inspect import getdoc
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from lepton_edge_converters.report import SCHEMA_VERSION, Report
 from lepton_edge_converters.report.disagreement import PAGE_ONLY
@@ -72,6 +72,8 @@ def _schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
             definitions[name] = _object(hint, definitions)
         return {"$ref": f"#/$defs/{name}"}
     arguments = get_args(hint)
+    if get_origin(hint) is Literal:
+        return {"enum": list(arguments)}
     if get_origin(hint) is tuple:
         return {"type": "array", "items": _schema(arguments[0], definitions)}
     if get_origin(hint) is dict:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lepton_edge_converters.report import Row, words
-from lepton_edge_converters.report.bars import compared, float_row
+from lepton_edge_converters.report.charts import compared, float_row
 
 
 @dataclass(frozen=True, slots=True)
