@@ -212,7 +212,9 @@ def _export(tracing: Tracing) -> tuple[list[Artefact], list[Artefact]]:
 def _export_tflite(plan: Plan, scheme: str, traced: Path, job: Job) -> Artefact:
     job.progress(f"TFLite {scheme}", 0, 1)
     path = job.folder / f"{scheme}.tflite"
-    arguments = traced, plan.facts, scheme, job.recipe.io, plan.calibration, path
+    # A float file for comparison is the same whatever calibrates the other one: it is made once.
+    io, calibration = ("float32", None) if scheme == "float32" else (job.recipe.io, plan.calibration)
+    arguments = traced, plan.facts, scheme, io, calibration, path
     job.stage("exporters.tflite:export_tflite", *arguments, gives=type(None), makes=path)
     card = cards.finish(plan.draft, read_tflite(path.read_bytes()))
     job.stage("exporters.embed:embed_card_in_file", path, encode_card(card), gives=type(None), makes=path)
@@ -221,7 +223,8 @@ def _export_tflite(plan: Plan, scheme: str, traced: Path, job: Job) -> Artefact:
 
 def _export_onnx(plan: Plan, scheme: str, canonical: Artefact, traced: Path, job: Job) -> Artefact:
     path = job.folder / f"{scheme}.onnx"
-    arguments = canonical.path, traced, plan.facts, scheme, plan.calibration, path
+    calibration = None if scheme == "float32" else plan.calibration
+    arguments = canonical.path, traced, plan.facts, scheme, calibration, path
     route = job.stage("exporters.onnx:export_onnx", *arguments, gives=str, makes=path)
     job.stage("exporters.embed:embed_card_in_file", path, encode_card(canonical.card), gives=type(None), makes=path)
     return Artefact(f"ONNX {scheme}", "onnx", path, canonical.card, route)
