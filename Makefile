@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test lint check fuzz bench dist-check docs v4l2 clean
+.PHONY: demo test lint check fuzz bench dist-check reproduce docs v4l2 clean
 
 demo: $(READY)  ## train, convert and run a digit reader
 	$(BIN)/lepton-edge demo -o build/demo
@@ -29,6 +29,9 @@ bench: $(READY)  ## speed, side by side with bare engines
 
 dist-check: $(READY)  ## both wheels, built, installed into clean environments and run
 	PYTHONPATH=tests $(BIN)/python -m dist_check $(ARGS)
+
+reproduce: $(READY)  ## one model, converted in two clean environments: the same bytes
+	PYTHONPATH=tests $(BIN)/python -m dist_check.reproduce $(ARGS)
 
 v4l2:  ## Debian, as root: what the test of a real V4L2 camera needs
 	tests/v4l2/prepare build/v4l2

@@ -122,7 +122,9 @@ def _export_tflite(plan: Plan, scheme: Scheme, traced: Path, job: Job) -> Artefa
 
 def _export_onnx(plan: Plan, scheme: Scheme, canonical: Artefact, traced: Path, job: Job) -> Artefact:
     path = job.folder / f"{scheme}.onnx"
-    asked = canonical.path, traced, plan.facts, scheme, plan.calibration, job.recipe.float_layers, path
+    # A float file for comparison is the same whatever calibrates the other one: it is made once.
+    settings = (None, ()) if scheme == "float32" else (plan.calibration, job.recipe.float_layers)
+    asked = canonical.path, traced, plan.facts, scheme, *settings, path
     route = job.stage("exporters.onnx:export_onnx", *asked, gives=str, makes=path)
     job.stage("exporters.embed:embed_card_in_file", path, encode_card(canonical.card), gives=type(None), makes=path)
     return Artefact(f"ONNX {scheme}", "onnx", path, canonical.card, route)

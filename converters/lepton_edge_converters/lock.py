@@ -1,6 +1,7 @@
 """``NAME.lepton.lock``: what a bundle was made from, and with; ``convert(locked=True)`` makes it again, or refuses."""
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from lepton_edge_converters.toml import encode_toml
 from lepton_edge_converters.toolchain import Toolchain
 from lepton_edge_runtime.atomic import replacing
 from lepton_edge_runtime.bundle import Bundle
+from lepton_edge_runtime.text import printable
 
 FORMAT_VERSION = 1
 BUNDLE = "bundle"
@@ -25,7 +27,10 @@ _HEADER = """\
 # 'lepton-edge convert --locked' makes the same bundle again, byte for byte, or names what is another.
 
 """
-_SHOWN_MAX = 16
+_HASH = re.compile("[0-9a-f]{64}")
+_HASH_DIGITS = 12
+_SHOWN_MAX = 80
+_LISTED_MAX = 5
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -135,7 +140,7 @@ def _differences(name: str, locked: Any, now: Any) -> Iterator[str]:
     then, here = _flat(name, msgspec.to_builtins(locked)), _flat(name, msgspec.to_builtins(now))
     for key in dict.fromkeys((*then, *here)):
         if then.get(key) != here.get(key):
-            yield f"{key} is {_shown(here.get(key))}, not {_shown(then.get(key))}"
+            yield f"{key} {_difference(then.get(key), here.get(key))}"
 
 
 def _flat(name: str, value: Any) -> dict[str, Any]:
@@ -145,9 +150,23 @@ def _flat(name: str, value: Any) -> dict[str, Any]:
     return {} if value is None else {name: list(value) if isinstance(value, tuple) else value}
 
 
+def _difference(then: Any, here: Any) -> str:
+    """Return what is otherwise, for people: of long lists only what came and went, of a hash the first digits."""
+    if isinstance(then, list) and isinstance(here, list) and set(then) != set(here):
+        gone, come = ([str(one) for one in a if one not in b] for a, b in ((then, here), (here, then)))
+        words = [
+            f"{verb} {', '.join(map(_shown, values[:_LISTED_MAX]))}{', …' if len(values) > _LISTED_MAX else ''}"
+            for verb, values in (("lacks", gone), ("has", come))
+            if values
+        ]
+        return " and ".join(words)
+    return f"is {_shown(here)} (locked: {_shown(then)})"
+
+
 def _shown(value: Any) -> str:
-    """Return a value for people: without all 64 digits of a hash, or all of a thousand labels."""
     if value is None:
-        return "missing"
-    text = str(value)
+        return "not there"
+    text = printable(str(value))
+    if _HASH.fullmatch(text):
+        return f"{text[:_HASH_DIGITS]}…"
     return f"{text[:_SHOWN_MAX]}…" if len(text) > _SHOWN_MAX else text

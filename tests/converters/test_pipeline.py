@@ -381,7 +381,7 @@ class TestRefusals:
     def test_a_crash_in_the_converter_is_an_error_message(self, keras_file, out, monkeypatch):
         from lepton_edge_converters import pipeline
 
-        monkeypatch.setattr(pipeline.Job, "call", lambda job, name, *a: job.worker.call("os:abort"))
+        monkeypatch.setattr(pipeline.Job, "stage", lambda job, name, *a, **o: job.worker.call("os:abort"))
         self.refused(
             ConversionError, r"the step 'abort' killed its process \(SIGABRT\)", keras_file("sequential"), out,
             data=patterns(),

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
@@ -10,11 +10,17 @@ class ProcessFailedError(Exception):
     """A command that the checks rest on failed; the message has its last words."""
 
 
-def run(command: Sequence[str | Path], *, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command in ``cwd``, without this process's Python settings, and return what it said."""
+def run(
+    command: Sequence[str | Path], *, cwd: Path, surroundings: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in ``cwd``, without this process's Python settings, and return what it said.
+
+    ``surroundings`` are environment variables to set.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     # Models are converted on the CPU here as there: a GPU would change the last digits.
     environment["CUDA_VISIBLE_DEVICES"] = "-1"
+    environment |= surroundings or {}
     return subprocess.run(
         [str(word) for word in command],
         cwd=cwd,
@@ -26,9 +32,9 @@ def run(command: Sequence[str | Path], *, cwd: Path) -> subprocess.CompletedProc
     )
 
 
-def must_run(command: Sequence[str | Path], *, cwd: Path) -> str:
+def must_run(command: Sequence[str | Path], *, cwd: Path, surroundings: Mapping[str, str] | None = None) -> str:
     """Run a command and return its standard output; raise ProcessFailedError if it fails."""
-    done = run(command, cwd=cwd)
+    done = run(command, cwd=cwd, surroundings=surroundings)
     if done.returncode:
         words = " ".join(str(word) for word in command)
         last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
