@@ -19,6 +19,7 @@ from lepton_edge_converters.lock import Lock, hash_artefacts, hold_to, read_lock
 from lepton_edge_converters.packing import describe_sources, pack
 from lepton_edge_converters.preparation import Job, prepare, require_converter, silent
 from lepton_edge_converters.recipe import Format, Io, Ranges, Recipe, load_recipe
+from lepton_edge_converters.repair import climb
 from lepton_edge_converters.report import Report
 from lepton_edge_converters.report.files import write_refused, write_reports
 from lepton_edge_converters.said import say
@@ -55,6 +56,8 @@ def convert(
     correct_bias: bool | None = None,
     metric: str | None = None,
     min_metric: float | None = None,
+    repair: bool | None = None,
+    repair_minutes: float | None = None,
     strict: bool | None = None,
     custom: Sequence[str] = (),
     custom_objects: Mapping[str, Any] | None = None,
@@ -95,6 +98,9 @@ def convert(
         metric: What else to judge by: ``r2``, ``closeness``, ``map``, ``miou``, ``pck``, ``oks``, or a function of your
             own, ``module:function``, called as ``function(reference, outputs, targets)``, higher being better.
         min_metric: Least number that the metric may say, instead of the recipe's.
+        repair: Whether to mend an int8 model that a gate refuses: better ranges, equalization and bias correction,
+            layers in float, until all gates pass.
+        repair_minutes: No further step of that is begun after this long.
         strict: Refuse for anything odd about the samples, and for bounds that they cannot prove.
         custom: ``module:Name`` of each class or function of your own that the file is made of.
         custom_objects: The same as objects, by name; the file is then loaded in this process.
@@ -140,6 +146,8 @@ def convert(
         correct_bias=correct_bias,
         metric=metric,
         min_metric=min_metric,
+        repair=repair,
+        repair_minutes=repair_minutes,
         strict=strict,
     )
     said = say(labels, task, signature, preprocess)
@@ -155,7 +163,10 @@ def convert(
         plan = prepare(opened, data, said.labels, said.preprocess, said.task, job)
         source, samples = describe_sources(model, plan)
         hold_to(output, lock, {"source": source, "data": samples})
-        tried = try_out(trace(opened, plan, job), output)
+        tracing = trace(opened, plan, job)
+        tried = try_out(tracing, output)
+        if recipe.repair and not tried.report.passed:
+            tried = climb(tracing, tried)
         plan, job = tried.plan, tried.job
         report = detailed(tried.report, plan, tried.judgements, tried.compared, job, images=images)
         report = replace(report, seconds=monotonic() - begin, stages=kept.counts if kept else None)

@@ -70,6 +70,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         float_layers: Names of layers of an int8 model that stay in float, in both formats.
         equalize: Whether channels are brought to like ranges before they are quantized; no answer changes.
         correct_bias: Whether biases take back what rounding the weights shifts, for ``int8``.
+        repair: Whether a refused int8 model is mended: better ranges, equalization and bias correction, layers in
+            float, until all gates pass.
+        repair_minutes: No further rung of that ladder is begun after this long.
         strict: Whether a finding about the samples refuses, and a bound that they cannot prove.
         metric: ``r2``, ``closeness``, ``map``, ``miou``, ``pck``, ``oks``, or a function of the user's own,
             ``module:function``; empty for the one that goes with the task.
@@ -91,6 +94,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     float_layers: tuple[str, ...] = ()
     equalize: bool = False
     correct_bias: bool = False
+    repair: bool = False
+    repair_minutes: float = 30.0
     strict: bool = False
     metric: str = ""
     gates: Gates = Gates()
@@ -103,6 +108,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             )
         if not 0 < self.holdout < 1:
             raise ValueError(f"holdout is a share between 0 and 1, not {self.holdout}")
+        if self.repair_minutes <= 0:
+            raise ValueError(f"repair_minutes is a number of minutes, not {self.repair_minutes:g}")
         if self.calibration < 1:
             raise ValueError(f"calibration is 1 sample or more, not {self.calibration}")
         drop = self.gates.max_drop
@@ -133,6 +140,8 @@ def load_recipe(recipe: str | Path | Recipe, **overrides: Any) -> Recipe:
     loaded = _checked({**settings, **given}, what=f"recipe {recipe}" if isinstance(recipe, str | Path) else "recipe")
     if given.get("io", "float32") != "float32" and loaded.scheme != "int8":
         raise RecipeError(f"io {loaded.io} is for int8 models; a {loaded.scheme} model takes and gives float32")
+    if loaded.repair and loaded.scheme != "int8":
+        raise RecipeError(f"repair is for int8 models; of a {loaded.scheme} model there is nothing that it could mend")
     if loaded.scheme != "int8" and (loaded.ranges != "minmax" or loaded.float_layers):
         raise RecipeError(f"ranges and float_layers are for int8 models; a {loaded.scheme} model computes in float")
     return loaded

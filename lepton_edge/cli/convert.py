@@ -99,6 +99,17 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     help="Leave this layer of an int8 model in float; see sensitivity. Repeatable.",
 )
 @click.option(
+    "--repair",
+    is_flag=True,
+    help="If a gate refuses an int8 model, try better ranges, equalization and bias correction, then layers in float.",
+)
+@click.option(
+    "--repair-minutes",
+    type=click.FloatRange(0, min_open=True),
+    metavar="MINUTES",
+    help="Begin no further step of a repair after this long [default: the recipe's, 30].",
+)
+@click.option(
     "--custom",
     multiple=True,
     metavar="MODULE:NAME",
@@ -143,6 +154,7 @@ def command(
     max_drop: float | None,
     ranges: Any,
     float_layers: tuple[str, ...],
+    repair_minutes: float | None,
     metric: str | None,
     min_metric: float | None,
     custom: tuple[str, ...],
@@ -151,6 +163,7 @@ def command(
     annotations: Any,
     cache: Path | None,
     *,
+    repair: bool,
     strict: bool,
     trust: bool,
     no_images: bool,
@@ -198,6 +211,8 @@ def command(
                 float_layers=float_layers or None,
                 metric=metric,
                 min_metric=min_metric,
+                repair=repair or None,
+                repair_minutes=repair_minutes,
                 strict=strict or None,
                 custom=custom,
                 trust=trust,

@@ -57,9 +57,11 @@ def metric_gates(recipe: Recipe, title: str, score: Score | None, loss: Loss | N
 def samples_gates(recipe: Recipe, findings: Sequence[Finding]) -> Iterator[GateResult]:
     """With ``strict``, nothing is odd about the samples."""
     if recipe.strict and not findings:
-        yield GateResult("samples", passed=True, detail="nothing odd about them")
+        yield GateResult("samples", passed=True, detail="nothing odd about them", about="samples")
     if recipe.strict:
-        yield from (GateResult(f"samples {one.code}", passed=False, detail=one.text) for one in findings)
+        yield from (
+            GateResult(f"samples {one.code}", passed=False, detail=one.text, about="samples") for one in findings
+        )
 
 
 def _gate(name: str, found: str, bounded: _Bounded, recipe: Recipe) -> GateResult:

@@ -114,11 +114,14 @@ def _operators(recipe: Recipe, artefact: Artefact) -> Iterator[GateResult]:
     name = f"{artefact.title} operators"
     if custom:
         yield GateResult(
-            name, passed=False, detail=f"needs kernels that LiteRT on a device has not: {', '.join(custom)}"
+            name,
+            passed=False,
+            detail=f"needs kernels that LiteRT on a device has not: {', '.join(custom)}",
+            about="file",
         )
         return
     if recipe.scheme != "int8":
-        yield GateResult(name, passed=True, detail=f"{len(operators)}, all built in")
+        yield GateResult(name, passed=True, detail=f"{len(operators)}, all built in", about="file")
         return
     floats = [one for one in operators if one.dtypes & _FLOATS and one.kind not in _BORDERS]
     hidden = [one for one in floats if one.output not in artefact.in_float]
@@ -126,9 +129,9 @@ def _operators(recipe: Recipe, artefact: Artefact) -> Iterator[GateResult]:
     if hidden:
         listed = ", ".join(sorted({f"{one.kind} ({one.output})" for one in hidden})[:4])
         detail = f"{len(hidden)} of {len(operators)} compute in float{asked}: {listed}"
-        yield GateResult(name, passed=False, detail=detail)
+        yield GateResult(name, passed=False, detail=detail, about="file")
     else:
-        yield GateResult(name, passed=True, detail=f"{len(operators)}, all in integers{asked}")
+        yield GateResult(name, passed=True, detail=f"{len(operators)}, all in integers{asked}", about="file")
 
 
 def _bytes_told_apart(artefact: Artefact) -> Iterator[GateResult]:
@@ -139,7 +142,7 @@ def _bytes_told_apart(artefact: Artefact) -> Iterator[GateResult]:
         table = quantize(end.preprocess.levels(), end.tensor)
         levels = min(len(np.unique(table[:, channel])) for channel in range(table.shape[1]))
         detail = f"{levels} of 256 grey levels stay apart (at least {_LEVELS_MIN})"
-        yield GateResult(f"{artefact.title} input {end.tensor.name!r}", levels >= _LEVELS_MIN, detail)
+        yield GateResult(f"{artefact.title} input {end.tensor.name!r}", levels >= _LEVELS_MIN, detail, about="file")
 
 
 def _faithful(gates: Gates, judgement: Judgement) -> Iterator[GateResult]:
@@ -168,7 +171,7 @@ def _batch_alike(gates: Gates, judgement: Judgement) -> Iterator[GateResult]:
         detail = (
             f"{judgement.batched.refusal}; the model fixes its batch inside: convert it for batches of 1 (--batch 1)"
         )
-        yield GateResult(name, passed=False, detail=detail)
+        yield GateResult(name, passed=False, detail=detail, about="file")
         return
     together = real_outputs(judgement.batched.outputs, judgement.artefact.card)
     alone = [np.resize(output[:BATCH], rows.shape) for output, rows in zip(judgement.outputs, together, strict=True)]
@@ -177,7 +180,7 @@ def _batch_alike(gates: Gates, judgement: Judgement) -> Iterator[GateResult]:
     passed = sqnr >= gates.min_parity_db
     detail = f"each sample answered as alone, SQNR {decibels(sqnr)} (at least {gates.min_parity_db:g})"
     remedy = "; the model mixes the samples of a batch: convert it for batches of 1 (--batch 1)"
-    yield GateResult(name, passed, detail if passed else detail + remedy)
+    yield GateResult(name, passed, detail if passed else detail + remedy, about="file")
 
 
 def _formats_agree(gates: Gates, judgements: Sequence[Judgement]) -> Iterator[GateResult]:

@@ -122,14 +122,16 @@ class GateResult:
     """One thing that must hold.
 
     Attributes:
-        name: Which file, and what of it.
-        passed: Whether it holds.
-        detail: What was found, and the bound.
+        name: What, for people.
+        passed: Whether it does.
+        detail: What was found.
+        about: Whether it is about the answers, which another quantization may mend, the file, or the samples.
     """
 
     name: str
     passed: bool
     detail: str
+    about: Literal["answers", "file", "samples"] = "answers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,25 @@ class LayerSensitivity:
     mse: float
     sqnr_db: float
     flagged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One rung of the repair ladder: what was tried, and what came of it.
+
+    Attributes:
+        name: For people.
+        settings: What was changed, as the recipe has it; empty for what was asked for.
+        passed: Whether all gates passed.
+        refused: What did not, each gate with what it found.
+        rows: The versions that would have shipped.
+    """
+
+    name: str
+    settings: str
+    passed: bool
+    refused: tuple[str, ...]
+    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +217,8 @@ class Report:
         layers: Each layer of the TFLite file beside the float one; ``None`` where nothing was compared.
         disagreements: Samples answered otherwise than by the original; ``None`` where nothing is decided.
         stages: What came from the cache, latencies among it; ``None`` where there was none.
+        rungs: Of the repair ladder, as they were tried; empty where nothing had to be repaired, or nobody asked.
+        sensitivity: What 8 bits do in each layer alone, where the ladder measured it.
     """
 
     model: str
@@ -217,6 +240,8 @@ class Report:
     lint: tuple[Finding, ...] = ()
     layers: LayerErrors | None = None
     disagreements: Disagreements | None = None
+    rungs: tuple[Rung, ...] = ()
+    sensitivity: tuple[LayerSensitivity, ...] = ()
     stages: StageCounts | None = None
 
     @property

@@ -1,12 +1,13 @@
 """A report as a table in a terminal."""
 
+from collections.abc import Sequence
 from typing import IO
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lepton_edge_converters.report import Report, Row, Score, decibels
+from lepton_edge_converters.report import Report, Row, Rung, Score, decibels
 
 _WIDE_COLUMNS = 106
 
@@ -18,6 +19,8 @@ def print_report(report: Report, file: IO[str]) -> None:
     console.print(_heading(report))
     # Intervals and SQNR need a wide terminal; they are in the JSON, and the gates repeat what counts.
     console.print(_versions(report, wide=console.width >= _WIDE_COLUMNS))
+    if report.rungs:
+        console.print(_ladder(report.rungs))
     for gate in report.gates:
         mark = "[green]pass[/]" if gate.passed else "[red]REFUSED[/]"
         console.print(f"  {mark}  {gate.name}: {gate.detail}")
@@ -78,6 +81,21 @@ def _cells(row: Row, *, wide: bool) -> list[str]:
         *noise,
         f"{row.latency.median_ms:.3f} ms" if row.latency else "",
     ]
+
+
+def _ladder(rungs: Sequence[Rung]) -> Table:
+    """Return a row for each version that a rung of the repair made."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("repair")
+    for title in ("", "size", "accuracy", "agreement", "latency"):
+        table.add_column(title, justify="right" if title else "left")
+    for rung in rungs:
+        outcome = "[green]passed[/]" if rung.passed else "[red]refused[/]"
+        for i, row in enumerate(rung.rows):
+            size, accuracy, _, agreement, *_, latency = _cells(row, wide=True)
+            name = f"{escape(rung.name)}: {outcome}" if i == 0 else ""
+            table.add_row(name, row.title, size, accuracy, agreement, latency)
+    return table
 
 
 def _score(score: Score, *, wide: bool) -> str:

@@ -1,0 +1,135 @@
+"""The repair ladder: what is tried, rung by rung, when a gate refuses an int8 model."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from time import monotonic
+from typing import Any
+
+import msgspec
+
+from lepton_edge_converters.attempt import Attempt, try_out
+from lepton_edge_converters.improving import improve
+from lepton_edge_converters.quantize.findings import Sweep
+from lepton_edge_converters.report import LayerSensitivity, Rung
+from lepton_edge_converters.tracing import Tracing
+
+_SWEPT_SAMPLES = 16
+_FLOAT_SHARE_MAX = 0.25  # of the layers: with more of them in float, the file is no int8 model any more
+_ADVICE = "what is left is training for 8 bits, or asking for less"
+
+_Settings = Mapping[str, Any]
+
+
+def climb(tracing: Tracing, refused: Attempt) -> Attempt:
+    """Return the first attempt that passes all gates; if none does, the one that was asked for.
+
+    The rungs: better ranges; equalization and bias correction; the layers that 8 bits hurt most in float. Each keeps
+    what those below it changed, and one that would change nothing is passed over. The report has them all.
+
+    Args:
+        tracing: What the refused attempt was made of.
+        refused: With the recipe that was asked for.
+    """
+    rungs = [_rung("as asked", {}, refused)]
+    ladder = _Ladder(tracing)
+    note = _stubborn(refused)
+    minutes = refused.job.recipe.repair_minutes
+    deadline = monotonic() + 60 * minutes
+    steps = iter(()) if note else ladder.rungs()
+    for name, settings in steps:
+        if monotonic() > deadline:
+            note = f"the repair stopped after {minutes:g} minutes (--repair-minutes)"
+            break
+        attempt = try_out(ladder.tracing(settings, len(rungs)), refused.report.output)
+        rungs.append(_rung(name, settings, attempt))
+        if attempt.report.passed:
+            return _told(attempt, rungs, ladder)
+    return _told(refused, rungs, ladder, note or f"no rung of the repair passed; {_ADVICE}")
+
+
+def _stubborn(refused: Attempt) -> str:
+    """Return why no rung could help; empty where one may."""
+    names = [gate.name for gate in refused.report.gates if not gate.passed and gate.about != "answers"]
+    return f"another quantization cannot mend what refused: {', '.join(names)}" if names else ""
+
+
+class _Ladder:
+    """The rungs above a recipe, each with all that it changes.
+
+    Attributes:
+        sensitivity: What 8 bits do in each layer alone, once a rung has asked.
+    """
+
+    def __init__(self, tracing: Tracing) -> None:
+        self._start = tracing
+        self.sensitivity: tuple[LayerSensitivity, ...] = ()
+
+    def rungs(self) -> Iterator[tuple[str, _Settings]]:
+        """Yield what each is called, and its settings."""
+        recipe = self._start.job.recipe
+        settings: _Settings = {}
+        if recipe.ranges != "best":
+            settings = {"ranges": "best"}
+            yield "better ranges", settings
+        if not (recipe.equalize and recipe.correct_bias):
+            settings = {**settings, "equalize": True, "correct_bias": True}
+            yield "equalization and bias correction", settings
+        for layers in self._in_float(settings):
+            yield (
+                f"{len(layers)} {'layer' if len(layers) == 1 else 'layers'} in float",
+                {
+                    **settings,
+                    "float_layers": layers,
+                },
+            )
+
+    def tracing(self, settings: _Settings, number: int) -> Tracing:
+        """Return the traced model with these settings, to be tried in a folder of its own."""
+        job = self._start.job
+        folder = job.folder / f"rung_{number}"
+        folder.mkdir()
+        recipe = msgspec.structs.replace(job.recipe, **settings)
+        return replace(self._start, job=replace(job, folder=folder, recipe=recipe))
+
+    def _in_float(self, settings: _Settings) -> Iterator[tuple[str, ...]]:
+        """Yield the layers to leave in float: those that stand out, then the worst, twice as many each time."""
+        self.sensitivity = _sweep(improve(self.tracing(settings, 0)))
+        worst = [one.layer for one in sorted(self.sensitivity, key=lambda one: one.sqnr_db)]
+        most = max(1, int(len(worst) * _FLOAT_SHARE_MAX))
+        asked = self._start.job.recipe.float_layers
+        count = sum(one.flagged for one in self.sensitivity) or 1
+        while worst and count <= most:
+            yield tuple(dict.fromkeys([*asked, *worst[:count]]))
+            count *= 2
+
+
+def _sweep(tracing: Tracing) -> tuple[LayerSensitivity, ...]:
+    plan, job = tracing.plan, tracing.job
+    asked = (tracing.shipped, plan.facts, plan.calibration, job.recipe.ranges, _SWEPT_SAMPLES)
+    return job.stage("quantize.sweep:sweep", *asked, gives=Sweep).layers
+
+
+def _rung(name: str, settings: _Settings, attempt: Attempt) -> Rung:
+    report = attempt.report
+    return Rung(
+        name,
+        ", ".join(f"{key} = {_shown(value)}" for key, value in settings.items()),
+        report.passed,
+        tuple(f"{gate.name}: {gate.detail}" for gate in report.gates if not gate.passed),
+        tuple(row for row in report.rows if row.shipped),
+    )
+
+
+def _shown(value: Any) -> str:
+    return " ".join(value) if isinstance(value, tuple) else str(value).lower()
+
+
+def _told(attempt: Attempt, rungs: list[Rung], ladder: _Ladder, note: str = "") -> Attempt:
+    """Return the attempt, its report with what the ladder tried."""
+    report = replace(
+        attempt.report,
+        rungs=tuple(rungs),
+        sensitivity=ladder.sensitivity,
+        warnings=(*attempt.report.warnings, *([note] if note else ())),
+    )
+    return replace(attempt, report=report)
