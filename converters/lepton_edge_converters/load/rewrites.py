@@ -1,4 +1,4 @@
-"""Changes to a frozen graph that are equal to the bit, and without which a file would be slow, or an int8 one float."""
+"""Changes to a frozen graph that are equal to the bit, and without which an int8 file would compute in float."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from lepton_edge_converters.load.frozen import imported
 
 
 def rewritten(frozen: Any) -> Callable[..., list[Any]]:
-    """Return a frozen function, to be called as it was, without what TFLite cannot bear."""
+    """Return a frozen function, to be called as it was, without what TFLite's quantizer cannot bear."""
     definition = frozen.graph.as_graph_def()
     _with_constant_shapes(definition, frozen.graph)
     _without_neg(definition)
@@ -21,8 +21,8 @@ def rewritten(frozen: Any) -> Callable[..., list[Any]]:
 def _with_constant_shapes(definition: Any, graph: Any) -> None:
     """Let each ``Reshape`` whose value has one open axis take a constant, -1 at that axis.
 
-    Keras computes such a shape from that of the batch, when the model runs; a tensor whose size is only known then
-    keeps LiteRT's fast kernels from all operators.
+    With a free batch, Keras computes such a shape when the model runs: three operators more, and a tensor whose size
+    is not known before.
     """
     for node in [node for node in definition.node if node.op == "Reshape"]:
         operation = graph.get_operation_by_name(node.name)
