@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from lepton_edge.cli.options import Said, model_options
-from lepton_edge.cli.show import print_assumptions, print_card
+from lepton_edge.cli.show import print_assumptions, print_card, say
 from lepton_edge_runtime.adoption import adopt
 
 
@@ -48,4 +48,4 @@ def command(
         return
     print_card(done.card)
     print_assumptions(done.assumptions)
-    click.echo(f"wrote {done.output} ({done.size_bytes / 1024:,.0f} KB), golden samples by {done.engine}", err=True)
+    say(f"wrote {done.output} ({done.size_bytes / 1024:,.0f} KB), golden samples by {done.engine}", err=True)

@@ -11,6 +11,7 @@ from lepton_edge.cli.columns import columns, sentence
 from lepton_edge.cli.numbers import number_list
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.quiet import quiet_engines
+from lepton_edge.cli.show import say
 from lepton_edge_runtime.benchmark.bench import bench
 from lepton_edge_runtime.benchmark.report import BenchReport, BenchRow
 from lepton_edge_runtime.timing import Latency
@@ -71,11 +72,13 @@ def command(
         return
     click.echo(sentence("machine", f"{report.machine}; " + _listed(report)))
     click.echo(sentence("sample", report.sample))
-    click.echo()
-    click.echo("\n".join(columns(list(_times(report)))))
-    click.echo()
-    click.echo("\n".join(columns(list(_openings(report)))))
-    click.echo()
+    say()
+    for line in columns(list(_times(report))):
+        say(line)
+    say()
+    for line in columns(list(_openings(report))):
+        say(line)
+    say()
     for label, texts in (("warning", report.warnings), ("note", report.notes)):
         for text in texts:
             click.echo(sentence(label, text))

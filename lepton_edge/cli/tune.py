@@ -10,6 +10,7 @@ from lepton_edge.cli.columns import columns, sentence
 from lepton_edge.cli.numbers import number_list
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.quiet import quiet_engines
+from lepton_edge.cli.show import say
 from lepton_edge_runtime.machine import describe_machine
 from lepton_edge_runtime.tuned.record import Tuning
 from lepton_edge_runtime.tuned.store import entry_path
@@ -54,16 +55,18 @@ def command(
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2))
         return
-    click.echo(f"{file} on {describe_machine()}\n")
-    click.echo("\n".join(_table(found)))
+    say(f"{file} on {describe_machine()}")
+    say()
+    for line in _table(found):
+        say(line)
     for reason in dict.fromkeys(f"{one.backend}: {one.reason}" for one in found.refused):
         click.echo(sentence("left out", reason))
-    click.echo()
+    say()
     click.echo(sentence("chosen", f"{found.backend}, threads: {found.threads}; {found.reason}"))
     if found.noisy:
         text = "the machine was noisy (p90 over 1.5 × p50): tune again when nothing else runs"
         click.echo(sentence("warning", text))
-    click.echo(f"stored   {entry_path(folder, found.key.model_sha256)}")
+    say(f"stored   {entry_path(folder, found.key.model_sha256)}")
 
 
 def _table(found: Tuning) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lepton_edge.cli import EXIT_ERROR, EXIT_REFUSED
+from lepton_edge.cli.show import say
 from lepton_edge_runtime.verification import READINGS, verify
 
 
@@ -31,10 +32,10 @@ def command(file: Path, threads: int, *, as_json: bool) -> int:
         click.echo(json.dumps([asdict(check) for check in checks], indent=2))
     else:
         for check in checks:
-            click.echo(f"{check.outcome:8} {check.what}: {check.detail}")
+            say(f"{check.outcome:8} {check.what}: {check.detail}")
     if any(check.outcome == "failed" for check in checks):
         return EXIT_REFUSED
     if all(check.outcome == "skipped" for check in checks if check.what not in READINGS):
-        click.echo("lepton-edge: no engine has answered, so nothing is proved of the model", err=True)
+        say("lepton-edge: no engine has answered, so nothing is proved of the model", err=True)
         return EXIT_ERROR
     return 0

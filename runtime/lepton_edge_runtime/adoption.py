@@ -19,6 +19,7 @@ from lepton_edge_runtime.golden import FLOAT_SHARE, ONNX_FLOAT_SHARE, ONNX_STEPS
 from lepton_edge_runtime.opening import READERS, draft_card, given_by_user, read_model_file
 from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.probe import Probe, Probed
+from lepton_edge_runtime.text import printable
 
 ROUTE = "adopted, not converted"
 """What the provenance of an adopted file says of how it was made."""
@@ -105,7 +106,7 @@ def adopt(
     manifest = Manifest(
         card=probed.card,
         provenance=Provenance(
-            source=path.name,
+            source=printable(path.name),
             source_sha256=hashlib.sha256(content).hexdigest(),
             route={member: ROUTE},
             versions=_versions(BACKENDS[backend].distribution),

@@ -6,6 +6,7 @@ from lepton_edge_runtime.bare.outputs import DETECTION, answered, detected
 from lepton_edge_runtime.card import ENDS_MAX, Card, check_tensor
 from lepton_edge_runtime.errors import ModelFileError, PreprocessError
 from lepton_edge_runtime.formats import Hints, ModelFile
+from lepton_edge_runtime.text import printable
 
 __all__ = ["Bare", "Given", "describe_bare"]
 
@@ -40,7 +41,7 @@ def describe_bare(file: ModelFile, name: str, given: Given) -> Bare:
     as_detector = detector if given.task in (None, "detect") else None
     answers = detected(draft, as_detector) if as_detector else answered(draft)
     card = Card(
-        name=hints.name or name,
+        name=hints.name or printable(name),
         task=answers.task,
         inputs=inputs,
         outputs=answers.outputs,
