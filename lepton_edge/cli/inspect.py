@@ -66,7 +66,7 @@ def _print_manifest(found: Inspection) -> None:
 
 
 def _print_model(name: str, model: ModelFile, size: int, *, with_ends: bool) -> None:
-    if model.hints and model.card is None:
+    if model.card is None and str(model.hints or ""):
         say(f"  says     {model.hints}")
     macs = f", {model.macs / 1e6:,.1f} M multiply-accumulates" if model.macs else ""
     say(f"  {name}  {size:,} bytes, {len(model.operators)} operators{macs}")

@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 
 import msgspec
@@ -568,11 +569,30 @@ class TestTflite:
             read_tflite(repacked(change))
 
     def test_a_bomb_behind_the_model_is_not_unpacked(self):
-        buffer = io.BytesIO(small_models.picture_classifier().build())
-        with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("labels.txt", b"\0" * 50_000_000)
-        notes = read_tflite(buffer.getvalue()).hints.notes
-        assert "labels.txt is compressed" in notes[0]
+        bomb = small_models.with_files(
+            small_models.picture_classifier().build(), {"metadata.json": b"\0" * 50_000_000}, compressed=True
+        )
+        size = struct.pack("<I", 50_000_000)
+        assert bomb.count(size) == 2
+        for content, message in (
+            (bomb, "metadata.json is compressed and 47 MB large; at most 4 MB are inflated"),
+            (bomb.replace(size, struct.pack("<I", 1000)), "metadata.json cannot be read: Bad CRC-32"),
+        ):
+            tracemalloc.start()
+            try:
+                notes = read_tflite(content).hints.notes
+                _, peak = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            assert message in notes[0]
+            assert peak < 10_000_000
+
+    def test_what_inflates_to_less_than_it_says_is_refused(self):
+        whole = small_models.with_files(
+            small_models.picture_classifier().build(), {"metadata.json": b"{}" * 500}, compressed=True
+        )
+        content = whole.replace(struct.pack("<I", 1000), struct.pack("<I", 1001))
+        assert "metadata.json has 1000 bytes, and should have 1001" in read_tflite(content).hints.notes[0]
 
     def test_vectors_and_offsets_of_metadata_stay_inside(self):
         whole = small_models.tflite_metadata()
