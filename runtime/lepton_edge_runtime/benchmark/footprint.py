@@ -63,7 +63,8 @@ def footprint_here(path: Path, backend: str, threads: int) -> Footprint:
     import_module(f"lepton_edge_runtime.backends.{engine.module}")
     imported = perf_counter_ns()
     candidate = read_candidate(path)
-    opened = open_backend(backend, candidate.members[engine.member](), threads=threads)
+    shapes = {end.tensor.name: end.tensor.shape for end in candidate.card.inputs}
+    opened = open_backend(backend, candidate.members[engine.member](), threads=threads, shapes=shapes)
     ready = perf_counter_ns()
     if candidate.golden is not None:
         check_golden(Runner(backend, opened, candidate.card), candidate, engine.member)
