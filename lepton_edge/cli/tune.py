@@ -8,6 +8,7 @@ import click
 from lepton_edge.cli.cache import cache_folder, cache_option
 from lepton_edge.cli.columns import columns, sentence
 from lepton_edge.cli.numbers import number_list
+from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.quiet import quiet_engines
 from lepton_edge.cli.show import say
@@ -19,6 +20,7 @@ from lepton_edge_runtime.tuning import tune
 
 @click.command(name="tune")
 @click.argument("file", type=click.Path(path_type=Path))
+@model_options
 @cache_option
 @click.option(
     "--threads",
@@ -31,6 +33,7 @@ from lepton_edge_runtime.tuning import tune
 @click.option("--json", "as_json", is_flag=True, help="Print what is stored, as JSON.")
 def command(
     file: Path,
+    said: Said,
     cache: Path | None,
     threads: tuple[int, ...] | None,
     backends: tuple[str, ...],
@@ -51,7 +54,10 @@ def command(
     if folder is None:
         raise click.UsageError("this user has no home folder; say where to store the choice with --cache")
     with progress_bar() as progress, quiet_engines():
-        found = tune(file, cache=folder, threads=threads, backends=backends or None, seconds=seconds, progress=progress)
+        found = tune(
+            file, labels=said.labels, preprocess=said.preprocess, task=said.task, cache=folder, threads=threads,
+            backends=backends or None, seconds=seconds, progress=progress,
+        )  # fmt: skip
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2))
         return

@@ -1,6 +1,6 @@
 """A card for a model file of others: what its metadata say, what the user says, and what is left to assume."""
 
-from lepton_edge_runtime.bare.draft import Bare, Draft, Given
+from lepton_edge_runtime.bare.draft import NOTHING_GIVEN, Bare, Draft, Given
 from lepton_edge_runtime.bare.inputs import input_card
 from lepton_edge_runtime.bare.outputs import DETECTION, answered, detected
 from lepton_edge_runtime.card import ENDS_MAX, Card, check_tensor
@@ -8,7 +8,7 @@ from lepton_edge_runtime.errors import ModelFileError, PreprocessError
 from lepton_edge_runtime.formats import Hints, ModelFile
 from lepton_edge_runtime.text import printable
 
-__all__ = ["Bare", "Given", "describe_bare"]
+__all__ = ["NOTHING_GIVEN", "Bare", "Given", "describe_bare"]
 
 
 def describe_bare(file: ModelFile, name: str, given: Given) -> Bare:
