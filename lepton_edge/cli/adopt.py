@@ -1,12 +1,11 @@
 """``lepton-edge adopt``."""
 
-import json
 from pathlib import Path
 
 import click
 
 from lepton_edge.cli.options import Said, model_options
-from lepton_edge.cli.show import print_assumptions, print_card, say
+from lepton_edge.cli.show import print_assumptions, print_card, print_json, say
 from lepton_edge_runtime.adoption import adopt
 
 
@@ -44,7 +43,7 @@ def command(
         force=force,
     )
     if as_json:
-        click.echo(json.dumps(done.to_dict(), indent=2))
+        print_json(done.to_dict())
         return
     print_card(done.card)
     print_assumptions(done.assumptions)

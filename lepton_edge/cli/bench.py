@@ -1,6 +1,5 @@
 """``lepton-edge bench``."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from lepton_edge.cli.numbers import number_list
 from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.quiet import quiet_engines
-from lepton_edge.cli.show import say
+from lepton_edge.cli.show import print_json, say
 from lepton_edge_runtime.benchmark.bench import bench
 from lepton_edge_runtime.benchmark.report import BenchReport, BenchRow
 from lepton_edge_runtime.timing import Latency
@@ -72,7 +71,7 @@ def command(
             cache=cache_folder(cache, unused=no_cache), progress=progress,
         )  # fmt: skip
     if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=2))
+        print_json(report.to_dict())
         return
     click.echo(sentence("machine", f"{report.machine}; " + _listed(report)))
     click.echo(sentence("sample", report.sample))

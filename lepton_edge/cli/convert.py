@@ -1,6 +1,5 @@
 """``lepton-edge convert``."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import click
 
 from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.progress import progress_bar
+from lepton_edge.cli.show import print_json
 
 
 def _formats(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -146,7 +146,7 @@ def command(
 
 def _print(report: Any, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=2))
+        print_json(report.to_dict())
         return
     from lepton_edge_converters.report.table import print_report  # noqa: PLC0415 - needs rich
 

@@ -1,13 +1,12 @@
 """``lepton-edge doctor``."""
 
-import json
 from itertools import groupby
 
 import click
 
 from lepton_edge.cli import EXIT_REFUSED
 from lepton_edge.cli.columns import sentence
-from lepton_edge.cli.show import say
+from lepton_edge.cli.show import print_json, say
 from lepton_edge_runtime.diagnosis import doctor
 from lepton_edge_runtime.diagnosis.finding import Diagnosis
 
@@ -25,7 +24,7 @@ def command(*, as_json: bool) -> int:
     """
     found = doctor()
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+        print_json(found.to_dict())
     else:
         _print(found)
     return 0 if found.healthy else EXIT_REFUSED

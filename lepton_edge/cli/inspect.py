@@ -1,12 +1,11 @@
 """``lepton-edge inspect``."""
 
-import json
 from pathlib import Path
 
 import click
 
 from lepton_edge.cli.options import Said, model_options
-from lepton_edge.cli.show import print_assumptions, print_card, say
+from lepton_edge.cli.show import print_assumptions, print_card, print_json, say
 from lepton_edge_runtime.formats import ModelFile
 from lepton_edge_runtime.inspection import Inspection, inspect
 
@@ -32,7 +31,7 @@ def command(
     """
     found = inspect(file, labels=said.labels, preprocess=said.preprocess, task=said.task)
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2))
+        print_json(found.to_dict())
         return
     say(f"{found.path}  {found.size_bytes:,} bytes")
     if found.card is not None:

@@ -1,6 +1,9 @@
 """Lines for people: what files of others say must not steer the terminal, nor forge another line."""
 
+import json
 from collections.abc import Iterable
+from math import isfinite
+from typing import Any
 
 import click
 
@@ -11,6 +14,23 @@ from lepton_edge_runtime.text import printable
 def say(line: str = "", *, err: bool = False) -> None:
     """Print one line; control characters and ends of lines in it are written as escapes."""
     click.echo(printable(line), err=err)
+
+
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    """Print plain values as JSON; numbers that JSON has no word for, NaN and the infinities, as null."""
+    try:
+        text = json.dumps(value, indent=indent, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), indent=indent, allow_nan=False)
+    click.echo(text)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def print_card(card: Card) -> None:

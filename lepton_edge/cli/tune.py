@@ -1,6 +1,5 @@
 """``lepton-edge tune``."""
 
-import json
 from pathlib import Path
 
 import click
@@ -11,7 +10,7 @@ from lepton_edge.cli.numbers import number_list
 from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.quiet import quiet_engines
-from lepton_edge.cli.show import say
+from lepton_edge.cli.show import print_json, say
 from lepton_edge_runtime.machine import describe_machine
 from lepton_edge_runtime.tuned.record import Tuning
 from lepton_edge_runtime.tuned.store import entry_path
@@ -59,7 +58,7 @@ def command(
             backends=backends or None, seconds=seconds, progress=progress,
         )  # fmt: skip
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2))
+        print_json(found.to_dict())
         return
     say(f"{file} on {describe_machine()}")
     say()

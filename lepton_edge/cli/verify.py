@@ -1,6 +1,5 @@
 """``lepton-edge verify``."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import click
 
 from lepton_edge.cli import EXIT_ERROR, EXIT_REFUSED
 from lepton_edge.cli.options import Said, model_options
-from lepton_edge.cli.show import say
+from lepton_edge.cli.show import print_json, say
 from lepton_edge_runtime.verification import READINGS, verify
 
 
@@ -31,7 +30,7 @@ def command(file: Path, said: Said, threads: int, *, as_json: bool) -> int:
     """
     checks = verify(file, threads=threads, labels=said.labels, preprocess=said.preprocess, task=said.task)
     if as_json:
-        click.echo(json.dumps([asdict(check) for check in checks], indent=2))
+        print_json([asdict(check) for check in checks])
     else:
         for check in checks:
             say(f"{check.outcome:8} {check.what}: {check.detail}")
