@@ -189,13 +189,14 @@ def tflite_metadata(*, name="Small", labels_file="labels.txt", mean=(127.5,), st
     return bytes(builder.Output())
 
 
-def with_files(content: bytes, files: dict) -> bytes:
-    """The model with an archive of files behind it, as publishers of TFLite Metadata pack their labels."""
+def with_files(content: bytes, files: dict, *, compressed=False, comment=b"") -> bytes:
+    """The model with an archive of files behind it: labels stored, by TFLite Metadata; compressed, by Ultralytics."""
     import io
     import zipfile
 
     buffer = io.BytesIO(content)
-    with zipfile.ZipFile(buffer, "a") as archive:
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED) as archive:
+        archive.comment = comment
         for name, text in files.items():
             archive.writestr(name, text)
     return buffer.getvalue()

@@ -68,8 +68,7 @@ def stored_inputs(samples: StoredSamples, card: Card, start: int, stop: int) -> 
         if preprocess is None:
             stored.append(quantize(part, end.tensor))
         else:
-            table = quantize(preprocess.levels(), end.tensor)
-            stored.append(np.stack([table[part[..., c], c] for c in range(preprocess.channels)], axis=-1))
+            stored.append(preprocess.stored(part, end.tensor))
     return stored
 
 

@@ -64,9 +64,19 @@ def group() -> None:
     """
 
 
+class _PlainFormatter(logging.Formatter):
+    """Writes control characters as escapes: what engines say of files of others goes through the log too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line."""
+        return printable(super().format(record))
+
+
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
-    logging.basicConfig(level=logging.WARNING, format="lepton-edge: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_PlainFormatter("lepton-edge: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     sys.exit(execute(arguments))
 
 

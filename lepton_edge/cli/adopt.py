@@ -1,12 +1,11 @@
 """``lepton-edge adopt``."""
 
-import json
 from pathlib import Path
 
 import click
 
 from lepton_edge.cli.options import Said, model_options
-from lepton_edge.cli.show import print_assumptions, print_card
+from lepton_edge.cli.show import print_assumptions, print_card, print_json, say
 from lepton_edge_runtime.adoption import adopt
 
 
@@ -44,8 +43,8 @@ def command(
         force=force,
     )
     if as_json:
-        click.echo(json.dumps(done.to_dict(), indent=2))
+        print_json(done.to_dict())
         return
     print_card(done.card)
     print_assumptions(done.assumptions)
-    click.echo(f"wrote {done.output} ({done.size_bytes / 1024:,.0f} KB), golden samples by {done.engine}", err=True)
+    say(f"wrote {done.output} ({done.size_bytes / 1024:,.0f} KB), golden samples by {done.engine}", err=True)

@@ -1,6 +1,5 @@
 """``lepton-edge bench``."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +8,10 @@ import click
 from lepton_edge.cli.cache import cache_folder, cache_option, no_cache_option
 from lepton_edge.cli.columns import columns, sentence
 from lepton_edge.cli.numbers import number_list
+from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.quiet import quiet_engines
+from lepton_edge.cli.show import print_json, say
 from lepton_edge_runtime.benchmark.bench import bench
 from lepton_edge_runtime.benchmark.report import BenchReport, BenchRow
 from lepton_edge_runtime.timing import Latency
@@ -18,6 +19,7 @@ from lepton_edge_runtime.timing import Latency
 
 @click.command(name="bench")
 @click.argument("file", type=click.Path(path_type=Path))
+@model_options
 @click.option(
     "--backend", "backends", multiple=True, help="Time this one only; may be given again.  [default: all that can run]"
 )
@@ -42,6 +44,7 @@ from lepton_edge_runtime.timing import Latency
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def command(
     file: Path,
+    said: Said,
     backends: tuple[str, ...],
     threads: tuple[int, ...],
     image: Path | None,
@@ -63,19 +66,22 @@ def command(
     """
     with progress_bar() as progress, quiet_engines():
         report = bench(
-            file, backends=backends or None, threads=threads, image=image, beside=beside, seconds=seconds,
+            file, labels=said.labels, preprocess=said.preprocess, task=said.task,
+            backends=backends or None, threads=threads, image=image, beside=beside, seconds=seconds,
             cache=cache_folder(cache, unused=no_cache), progress=progress,
         )  # fmt: skip
     if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=2))
+        print_json(report.to_dict())
         return
     click.echo(sentence("machine", f"{report.machine}; " + _listed(report)))
     click.echo(sentence("sample", report.sample))
-    click.echo()
-    click.echo("\n".join(columns(list(_times(report)))))
-    click.echo()
-    click.echo("\n".join(columns(list(_openings(report)))))
-    click.echo()
+    say()
+    for line in columns(list(_times(report))):
+        say(line)
+    say()
+    for line in columns(list(_openings(report))):
+        say(line)
+    say()
     for label, texts in (("warning", report.warnings), ("note", report.notes)):
         for text in texts:
             click.echo(sentence(label, text))

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from textwrap import fill
 
+from lepton_edge_runtime.text import printable
+
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the rows as lines: the first column to the left, the others to the right.
@@ -16,8 +18,11 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def sentence(label: str, text: str, *, indent: int = 9) -> str:
-    """Return a label and a text, wrapped under it to the terminal's width; one line where there is no terminal."""
-    first = f"{label:<{indent - 1}} "
+    """Return a label and a text, wrapped under it to the terminal's width; one line where there is no terminal.
+
+    Control characters in the text are written as escapes.
+    """
+    first, text = f"{label:<{indent - 1}} ", printable(text)
     if not sys.stdout.isatty():
         return first + text
     width = max(40, shutil.get_terminal_size().columns)

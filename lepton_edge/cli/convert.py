@@ -1,6 +1,5 @@
 """``lepton-edge convert``."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from lepton_edge.cli.cache import cache_folder, no_stage_cache_option, stage_cac
 from lepton_edge.cli.interrupts import ending_cleanly
 from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.progress import progress_bar
+from lepton_edge.cli.show import print_json
 from lepton_edge.cli.told import Server, junit_path
 from lepton_edge_runtime.errors import LeptonError
 
@@ -246,7 +246,7 @@ def command(
 
 def _print(report: Any, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=2))
+        print_json(report.to_dict())
         return
     from lepton_edge_converters.report.table import print_report  # noqa: PLC0415 - needs rich
 

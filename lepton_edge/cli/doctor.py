@@ -1,12 +1,12 @@
 """``lepton-edge doctor``."""
 
-import json
 from itertools import groupby
 
 import click
 
 from lepton_edge.cli import EXIT_REFUSED
 from lepton_edge.cli.columns import sentence
+from lepton_edge.cli.show import print_json, say
 from lepton_edge_runtime.diagnosis import doctor
 from lepton_edge_runtime.diagnosis.finding import Diagnosis
 
@@ -24,7 +24,7 @@ def command(*, as_json: bool) -> int:
     """
     found = doctor()
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+        print_json(found.to_dict())
     else:
         _print(found)
     return 0 if found.healthy else EXIT_REFUSED
@@ -32,11 +32,12 @@ def command(*, as_json: bool) -> int:
 
 def _print(found: Diagnosis) -> None:
     for topic, findings in groupby(found.findings, key=lambda one: one.topic):
-        click.echo(topic)
+        say(topic)
         for one in findings:
             click.echo(sentence(f"  {one.state}", f"{one.what}: {one.detail}", indent=11))
             if one.mend:
                 click.echo(sentence("", f"→ {one.mend}", indent=11))
     notes = sum(one.state == "note" for one in found.findings)
     problems = len(found.problems)
-    click.echo(f"\n{problems} problem{'s' * (problems != 1)}, {notes} note{'s' * (notes != 1)}")
+    say()
+    say(f"{problems} problem{'s' * (problems != 1)}, {notes} note{'s' * (notes != 1)}")

@@ -1,12 +1,11 @@
 """``lepton-edge inspect``."""
 
-import json
 from pathlib import Path
 
 import click
 
 from lepton_edge.cli.options import Said, model_options
-from lepton_edge.cli.show import print_assumptions, print_card
+from lepton_edge.cli.show import print_assumptions, print_card, print_json, say
 from lepton_edge_runtime.formats import ModelFile
 from lepton_edge_runtime.inspection import Inspection, inspect
 
@@ -32,28 +31,28 @@ def command(
     """
     found = inspect(file, labels=said.labels, preprocess=said.preprocess, task=said.task)
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2))
+        print_json(found.to_dict())
         return
-    click.echo(f"{found.path}  {found.size_bytes:,} bytes")
+    say(f"{found.path}  {found.size_bytes:,} bytes")
     if found.card is not None:
         print_card(found.card)
     print_assumptions(found.assumptions)
     if found.obstacle:
-        click.echo(f"  refused  {found.obstacle}")
+        say(f"  refused  {found.obstacle}")
     if found.manifest is not None:
         _print_manifest(found)
     for name, model in found.files.items():
         _print_model(name, model, found.sizes[name], with_ends=found.card is None)
     for name, reason in found.not_read.items():
-        click.echo(f"  {name}  {found.sizes[name]:,} bytes, not read: {reason}")
+        say(f"  {name}  {found.sizes[name]:,} bytes, not read: {reason}")
 
 
 def _print_manifest(found: Inspection) -> None:
     assert found.manifest is not None  # noqa: S101 - the caller looked
     origin = found.manifest.provenance
-    click.echo(f"  source   {origin.source}, SHA-256 {origin.source_sha256[:16]}…")
+    say(f"  source   {origin.source}, SHA-256 {origin.source_sha256[:16]}…")
     for name in origin.route.keys() - found.manifest.measured.keys():
-        click.echo(f"  {name}: {origin.route[name]}")
+        say(f"  {name}: {origin.route[name]}")
     for name, measured in found.manifest.measured.items():
         accuracy = (
             f"accuracy {measured.accuracy:.1%} (original {measured.float_accuracy:.1%}), "
@@ -61,17 +60,17 @@ def _print_manifest(found: Inspection) -> None:
             else ""
         )
         agreement = f"agreement {measured.agreement:.1%}, " if measured.agreement is not None else ""
-        click.echo(f"  {name}: {accuracy}{agreement}on {measured.samples} samples; {origin.route.get(name, '')}")
-    click.echo(f"  made by  {', '.join(f'{name} {version}' for name, version in origin.versions.items())}")
+        say(f"  {name}: {accuracy}{agreement}on {measured.samples} samples; {origin.route.get(name, '')}")
+    say(f"  made by  {', '.join(f'{name} {version}' for name, version in origin.versions.items())}")
 
 
 def _print_model(name: str, model: ModelFile, size: int, *, with_ends: bool) -> None:
-    if model.hints and model.card is None:
-        click.echo(f"  says     {model.hints}")
+    if model.card is None and str(model.hints or ""):
+        say(f"  says     {model.hints}")
     macs = f", {model.macs / 1e6:,.1f} M multiply-accumulates" if model.macs else ""
-    click.echo(f"  {name}  {size:,} bytes, {len(model.operators)} operators{macs}")
+    say(f"  {name}  {size:,} bytes, {len(model.operators)} operators{macs}")
     if with_ends:
         for kind, specs in (("input", model.inputs), ("output", model.outputs)):
             for spec in specs:
-                click.echo(f"  {kind:8} {spec}")
-    click.echo("           " + ", ".join(f"{kind} {count}" for kind, count in model.counts().items()))
+                say(f"  {kind:8} {spec}")
+    say("           " + ", ".join(f"{kind} {count}" for kind, count in model.counts().items()))

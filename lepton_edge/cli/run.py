@@ -1,6 +1,5 @@
 """``lepton-edge run``."""
 
-import json
 import logging
 import time
 from contextlib import ExitStack
@@ -12,6 +11,7 @@ import click
 from lepton_edge.cli.cache import cache_folder, cache_option, no_cache_option
 from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.quiet import quiet_engines, quiet_opencv
+from lepton_edge.cli.show import print_json, say
 from lepton_edge_runtime.camera import Camera, times
 from lepton_edge_runtime.draw import draw
 from lepton_edge_runtime.model import Model, open_model
@@ -106,7 +106,7 @@ def command(
                 )
             )
         for assumption in opened.assumptions:
-            click.echo(f"lepton-edge: assumed: {assumption}", err=True)
+            say(f"lepton-edge: assumed: {assumption}", err=True)
         quiet_opencv()
         window = stack.enter_context(Window(f"{model.stem} - q to quit")) if show else None
         camera = stack.enter_context(Camera(source))
@@ -131,7 +131,10 @@ def _stream(
 ) -> None:
     try:
         for answered, result in enumerate(model.stream(camera), start=1):
-            click.echo(json.dumps(_as_dict(result)) if as_json else _line(result))
+            if as_json:
+                print_json(_as_dict(result), indent=None)
+            else:
+                say(_line(result))
             frame = result.origin.frame
             if frame is not None and (recorder or window):
                 drawn = draw(result, frame.image)
@@ -185,11 +188,11 @@ def _summary(model: Model, camera: Camera, seconds: float, *, as_json: bool) -> 
             "rejected": {one.backend: one.reason for one in model.choice.rejected},
             "assumptions": list(model.assumptions),
         }
-        click.echo(json.dumps({"totals": totals}))
+        print_json({"totals": totals}, indent=None)
         return
     dropped = ", ".join(f"{count} {reason}" for reason, count in counts.dropped.items()) or "none"
     reopened = f"; reopened {times(counts.reopened)}" if counts.reopened else ""
-    click.echo(
+    say(
         f"{counts.captured} frames in = {answered} answered + dropped: {dropped}{reopened}; "
         f"{answered / max(seconds, 1e-9):.1f} a second; {model.choice}",
         err=True,

@@ -1,28 +1,54 @@
-"""A card and what was assumed for it, as lines for people."""
+"""Lines for people: what files of others say must not steer the terminal, nor forge another line."""
 
+import json
 from collections.abc import Iterable
+from math import isfinite
+from typing import Any
 
 import click
 
 from lepton_edge_runtime.card import Card
+from lepton_edge_runtime.text import printable
+
+
+def say(line: str = "", *, err: bool = False) -> None:
+    """Print one line; control characters and ends of lines in it are written as escapes."""
+    click.echo(printable(line), err=err)
+
+
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    """Print plain values as JSON; numbers that JSON has no word for, NaN and the infinities, as null."""
+    try:
+        text = json.dumps(value, indent=indent, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), indent=indent, allow_nan=False)
+    click.echo(text)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def print_card(card: Card) -> None:
     """Print what a model takes and answers."""
     batch = "" if card.batch == 1 else f", batch {card.batch}"
-    click.echo(f"  model    {card.name}, task {card.task}, format {card.format}{batch}")
+    say(f"  model    {card.name}, task {card.task}, format {card.format}{batch}")
     for one in card.inputs:
-        click.echo(f"  input    {one.tensor}")
+        say(f"  input    {one.tensor}")
         if one.preprocess:
-            click.echo(f"           {one.preprocess.describe()}")
+            say(f"           {one.preprocess.describe()}")
     for output in card.outputs:
-        click.echo(f"  output   {output.tensor}, {output.activation}")
+        say(f"  output   {output.tensor}, {output.activation}")
     if card.labels:
         shown = ", ".join(card.labels[:5]) + (" …" if len(card.labels) > 5 else "")
-        click.echo(f"  labels   {len(card.labels)}: {shown}")
+        say(f"  labels   {len(card.labels)}: {shown}")
 
 
 def print_assumptions(assumptions: Iterable[str]) -> None:
     """Print what was assumed, a line each."""
     for assumption in assumptions:
-        click.echo(f"  assumed  {assumption}")
+        say(f"  assumed  {assumption}")

@@ -1,6 +1,5 @@
 """``lepton-edge tune``."""
 
-import json
 from pathlib import Path
 
 import click
@@ -8,8 +7,10 @@ import click
 from lepton_edge.cli.cache import cache_folder, cache_option
 from lepton_edge.cli.columns import columns, sentence
 from lepton_edge.cli.numbers import number_list
+from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.quiet import quiet_engines
+from lepton_edge.cli.show import print_json, say
 from lepton_edge_runtime.machine import describe_machine
 from lepton_edge_runtime.tuned.record import Tuning
 from lepton_edge_runtime.tuned.store import entry_path
@@ -18,6 +19,7 @@ from lepton_edge_runtime.tuning import tune
 
 @click.command(name="tune")
 @click.argument("file", type=click.Path(path_type=Path))
+@model_options
 @cache_option
 @click.option(
     "--threads",
@@ -30,6 +32,7 @@ from lepton_edge_runtime.tuning import tune
 @click.option("--json", "as_json", is_flag=True, help="Print what is stored, as JSON.")
 def command(
     file: Path,
+    said: Said,
     cache: Path | None,
     threads: tuple[int, ...] | None,
     backends: tuple[str, ...],
@@ -50,20 +53,25 @@ def command(
     if folder is None:
         raise click.UsageError("this user has no home folder; say where to store the choice with --cache")
     with progress_bar() as progress, quiet_engines():
-        found = tune(file, cache=folder, threads=threads, backends=backends or None, seconds=seconds, progress=progress)
+        found = tune(
+            file, labels=said.labels, preprocess=said.preprocess, task=said.task, cache=folder, threads=threads,
+            backends=backends or None, seconds=seconds, progress=progress,
+        )  # fmt: skip
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2))
+        print_json(found.to_dict())
         return
-    click.echo(f"{file} on {describe_machine()}\n")
-    click.echo("\n".join(_table(found)))
+    say(f"{file} on {describe_machine()}")
+    say()
+    for line in _table(found):
+        say(line)
     for reason in dict.fromkeys(f"{one.backend}: {one.reason}" for one in found.refused):
         click.echo(sentence("left out", reason))
-    click.echo()
+    say()
     click.echo(sentence("chosen", f"{found.backend}, threads: {found.threads}; {found.reason}"))
     if found.noisy:
         text = "the machine was noisy (p90 over 1.5 × p50): tune again when nothing else runs"
         click.echo(sentence("warning", text))
-    click.echo(f"stored   {entry_path(folder, found.key.model_sha256)}")
+    say(f"stored   {entry_path(folder, found.key.model_sha256)}")
 
 
 def _table(found: Tuning) -> list[str]:

@@ -1,20 +1,22 @@
 """``lepton-edge verify``."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from lepton_edge.cli import EXIT_ERROR, EXIT_REFUSED
+from lepton_edge.cli.options import Said, model_options
+from lepton_edge.cli.show import print_json, say
 from lepton_edge_runtime.verification import READINGS, verify
 
 
 @click.command(name="verify")
 @click.argument("file", type=click.Path(path_type=Path))
+@model_options
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads of each engine.")
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
-def command(file: Path, threads: int, *, as_json: bool) -> int:
+def command(file: Path, said: Said, threads: int, *, as_json: bool) -> int:
     """Check the hashes of FILE, a bundle, and that every installed engine answers its golden samples as it should.
 
     Of a .tflite or .onnx: that it can be served, and that its engine runs it. Engines run in a process of their
@@ -26,15 +28,15 @@ def command(file: Path, threads: int, *, as_json: bool) -> int:
     Example:
       lepton-edge verify birds.lepton
     """
-    checks = verify(file, threads=threads)
+    checks = verify(file, threads=threads, labels=said.labels, preprocess=said.preprocess, task=said.task)
     if as_json:
-        click.echo(json.dumps([asdict(check) for check in checks], indent=2))
+        print_json([asdict(check) for check in checks])
     else:
         for check in checks:
-            click.echo(f"{check.outcome:8} {check.what}: {check.detail}")
+            say(f"{check.outcome:8} {check.what}: {check.detail}")
     if any(check.outcome == "failed" for check in checks):
         return EXIT_REFUSED
     if all(check.outcome == "skipped" for check in checks if check.what not in READINGS):
-        click.echo("lepton-edge: no engine has answered, so nothing is proved of the model", err=True)
+        say("lepton-edge: no engine has answered, so nothing is proved of the model", err=True)
         return EXIT_ERROR
     return 0

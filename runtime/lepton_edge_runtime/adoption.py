@@ -11,24 +11,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from lepton_edge_runtime.backends import BACKENDS
+from lepton_edge_runtime.backends import BACKENDS, backend_of
 from lepton_edge_runtime.bundle import GOLDEN, Manifest, Provenance, check_output, write_bundle
-from lepton_edge_runtime.card import Card, InputCard, OutputCard, check_card
+from lepton_edge_runtime.card import Card, OutputCard
 from lepton_edge_runtime.errors import ModelCrashesError, ModelFileError, OutputError
-from lepton_edge_runtime.golden import (
-    FLOAT_SHARE,
-    ONNX_FLOAT_SHARE,
-    ONNX_STEPS,
-    Golden,
-    encode_golden,
-    noise_picture,
-)
-from lepton_edge_runtime.opening import READERS, draft_card, given_by_user, read_model_file, with_shapes
+from lepton_edge_runtime.golden import FLOAT_SHARE, ONNX_FLOAT_SHARE, ONNX_STEPS, encode_golden
+from lepton_edge_runtime.opening import READERS, draft_card, given_by_user, read_model_file
 from lepton_edge_runtime.preprocess import Preprocess
-from lepton_edge_runtime.probe import Probe, Probed, Sample
-from lepton_edge_runtime.results import Origin, Timing
-from lepton_edge_runtime.tasks import make_decoder
-from lepton_edge_runtime.tensors import quantize
+from lepton_edge_runtime.probe import Probe, Probed
+from lepton_edge_runtime.text import printable
 
 ROUTE = "adopted, not converted"
 """What the provenance of an adopted file says of how it was made."""
@@ -102,85 +93,37 @@ def adopt(
     if path.suffix.lower() not in READERS:
         raise ModelFileError(f"only .tflite and .onnx files can be adopted, not {path.name}")
     member, read = READERS[path.suffix.lower()]
-    backend = next(name for name, engine in BACKENDS.items() if engine.member == member)
+    backend = backend_of(member)
     content = read_model_file(path)
     draft = draft_card(path, read(content), given_by_user(labels, preprocess, task))
-    samples = [_sample(draft.card, seed) for seed in range(_SAMPLES)]
-    shapes = {end.tensor.name: end.tensor.shape for end in draft.card.inputs}
     with Probe(timeout_seconds=timeout_seconds) as probe:
         try:
-            probed = probe.run(backend, content, shapes, [*samples, samples[0]])
+            probed = probe.run(backend, content, draft.card, range(_SAMPLES))
         except ModelCrashesError as crash:
             raise ModelCrashesError(f"{path} is not safe to load: {crash}") from crash
-    card = with_shapes(draft.card, probed.outputs)
-    check_card(card, error=ModelFileError)
-    golden = _golden(path, card, samples, probed)
-    _decode_once(card, golden)
+        except ModelFileError as refused:
+            raise ModelFileError(f"{path}: {refused}") from refused
     manifest = Manifest(
-        card=card,
+        card=probed.card,
         provenance=Provenance(
-            source=path.name,
+            source=printable(path.name),
             source_sha256=hashlib.sha256(content).hexdigest(),
             route={member: ROUTE},
             versions=_versions(BACKENDS[backend].distribution),
         ),
-        tolerance={
-            member: tuple(
-                _tolerance(end, tensor, backend) for end, tensor in zip(card.outputs, golden.outputs, strict=True)
-            )
-        },
+        tolerance={member: _tolerances(probed, backend)},
         members={},
     )
     try:
-        write_bundle(output, manifest, {member: content, GOLDEN: encode_golden(golden)})
+        write_bundle(output, manifest, {member: content, GOLDEN: encode_golden(probed.golden)})
     except OSError as problem:
         raise OutputError(f"cannot write {output}: {problem.strerror}") from problem
-    return Adoption(output, output.stat().st_size, card, draft.assumptions, probed.engine)
+    return Adoption(output, output.stat().st_size, probed.card, draft.assumptions, probed.engine)
 
 
-def _sample(card: Card, seed: int) -> Sample:
-    return {
-        end.tensor.name: _synthetic(end, np.random.default_rng([seed, i]))[np.newaxis].reshape(end.tensor.shape)
-        for i, end in enumerate(card.inputs)
-    }
-
-
-def _synthetic(end: InputCard, rng: np.random.Generator) -> NDArray[Any]:
-    """Return one input as stored: a noisy picture, small integers that are in any vocabulary, or noise."""
-    spec = end.tensor
-    if end.preprocess is not None and end.preprocess.size is not None:
-        width, height = end.preprocess.size
-        return quantize(end.preprocess.to_real(noise_picture(height, width, end.preprocess.channels, rng)), spec)
-    if np.dtype(spec.dtype).kind in "iub" and spec.quant is None:
-        return rng.integers(0, 2, spec.shape).astype(spec.dtype)
-    return quantize(rng.standard_normal(spec.shape), spec)
-
-
-def _golden(path: Path, card: Card, samples: list[Sample], probed: Probed) -> Golden:
-    """Return the golden samples; refuse a model that does not answer the same to the same."""
-    order = [[spec.name for spec in probed.outputs].index(end.tensor.name) for end in card.outputs]
-    answers = [tuple(answer[i] for i in order) for answer in probed.answers]
-    if any(not np.array_equal(one, other, equal_nan=True) for one, other in zip(answers[0], answers[-1], strict=True)):
-        raise ModelFileError(
-            f"{path} answers the same sample differently the second time: it keeps state or draws random numbers, and "
-            "no golden sample could prove it"
-        )
-    kept = answers[: len(samples)]
-    for i, end in enumerate(card.outputs):
-        if any(answer[i].shape != end.tensor.shape for answer in kept):
-            raise ModelFileError(f"{path}: the shape of its output {end.tensor.name!r} changes from sample to sample")
-        if not all(np.isfinite(answer[i]).all() for answer in kept):
-            raise ModelFileError(f"{path}: its output {end.tensor.name!r} is NaN or infinite on synthetic samples")
-    return Golden(
-        tuple(np.stack([sample[end.tensor.name] for sample in samples]) for end in card.inputs),
-        tuple(np.stack([answer[i] for answer in kept]) for i in range(len(card.outputs))),
-    )
-
-
-def _decode_once(card: Card, golden: Golden) -> None:
-    """Refuse a card whose task does not fit what the model answers."""
-    decode = make_decoder(card)
-    decode([tensor[0] for tensor in golden.outputs], None, Origin("", Timing(0.0, 0.0)))
+def _tolerances(probed: Probed, backend: str) -> tuple[float, ...]:
+    ends = zip(probed.card.outputs, probed.golden.outputs, strict=True)
+    return tuple(_tolerance(end, golden, backend) for end, golden in ends)
 
 
 def _tolerance(end: OutputCard, golden: NDArray[Any], backend: str) -> float:

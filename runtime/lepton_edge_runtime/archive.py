@@ -1,4 +1,4 @@
-"""Zip archives that may be hostile: their members are stored, few, apart from each other, and plain files."""
+"""Zip archives that may be hostile: their members are few, apart from each other, plain files, and stored or small."""
 
 import io
 import re
@@ -35,9 +35,19 @@ class StoredZip(Closing):
         title: What it is called in messages.
         kind: What it should be, such as "bundle".
         error: Raised where it is not.
+        inflated_bytes_max: Most that a compressed member may become; 0 where members are stored.
     """
 
-    def __init__(self, source: Path | bytes, *, title: str, kind: str, error: type[LeptonError]) -> None:
+    def __init__(
+        self,
+        source: Path | bytes,
+        *,
+        title: str,
+        kind: str,
+        error: type[LeptonError],
+        inflated_bytes_max: int = 0,
+    ) -> None:
+        self._inflated_bytes_max = inflated_bytes_max
         self._title = title
         self._kind = kind
         self._error = error
@@ -55,10 +65,16 @@ class StoredZip(Closing):
 
     def read(self, name: str) -> bytes:
         """Return a member's bytes; never more than the archive has."""
+        size_bytes = self.entries[name].file_size
         try:
-            return self._archive.read(name)
+            # Told how much to give, zipfile inflates no more.
+            with self._archive.open(name) as member:
+                content = member.read(size_bytes)
         except _ZIP_ERRORS as problem:
             raise self._error(f"{self._title}: {name} cannot be read: {problem}") from problem
+        if len(content) != size_bytes:
+            raise self._error(f"{self._title}: {name} has {len(content)} bytes, and should have {size_bytes}")
+        return content
 
     def close(self) -> None:
         """Close the file."""
@@ -101,7 +117,7 @@ class StoredZip(Closing):
         for entry in sorted(by_name.values(), key=lambda one: one.header_offset):
             if entry.header_offset < end:
                 raise self._error(f"{self._title}: its members overlap, or are cut off")
-            end = entry.header_offset + _LOCAL_HEADER_BYTES + len(entry.orig_filename) + entry.file_size
+            end = entry.header_offset + _LOCAL_HEADER_BYTES + len(entry.orig_filename) + entry.compress_size
         if end > directory_offset:
             raise self._error(f"{self._title}: its members overlap, or are cut off")
         return by_name
@@ -110,7 +126,14 @@ class StoredZip(Closing):
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if kind not in (0, stat.S_IFREG):
             raise self._error(f"{self._title}: {entry.filename} is a link or a device; members are plain files")
-        if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
+        stored = entry.compress_type == zipfile.ZIP_STORED and entry.compress_size == entry.file_size
+        inflatable = entry.compress_type == zipfile.ZIP_DEFLATED and self._inflated_bytes_max > 0
+        if not stored and not inflatable:
             raise self._error(f"{self._title}: {entry.filename} is compressed; members of a {self._kind} are stored")
+        if not stored and entry.file_size > self._inflated_bytes_max:
+            raise self._error(
+                f"{self._title}: {entry.filename} is compressed and {entry.file_size >> 20} MB large; at most "
+                f"{self._inflated_bytes_max >> 20} MB are inflated"
+            )
         if entry.flag_bits & 1:
             raise self._error(f"{self._title}: {entry.filename} is encrypted; members of a {self._kind} are not")

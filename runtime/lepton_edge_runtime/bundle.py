@@ -17,6 +17,7 @@ from lepton_edge_runtime.archive import StoredZip
 from lepton_edge_runtime.atomic import replacing
 from lepton_edge_runtime.card import FORMAT_VERSION, Card, check_card, refuse_newer
 from lepton_edge_runtime.errors import BundleError, OutputError
+from lepton_edge_runtime.text import is_plain
 from lepton_edge_runtime.wire import decode_json
 
 MANIFEST = "manifest.json"
@@ -111,6 +112,7 @@ class Bundle:
         refuse_newer(text)
         self.manifest = decode_json(text, Manifest, what=what, error=BundleError)
         check_card(self.manifest.card, error=BundleError)
+        _refuse_unplain(self.manifest, what)
         named = set(self.manifest.members)
         if named != present:
             strays = ", ".join(map(repr, sorted(named ^ present)))
@@ -148,6 +150,16 @@ class Bundle:
         if archive.entries[MANIFEST].file_size > _MANIFEST_BYTES_MAX:
             raise BundleError(f"{self.path}: {MANIFEST} is larger than {_MANIFEST_BYTES_MAX >> 20} MB")
         return archive.read(MANIFEST)
+
+
+def _refuse_unplain(manifest: Manifest, what: str) -> None:
+    """Refuse words that would steer the terminal they are shown on."""
+    origin = manifest.provenance
+    named = (*origin.route, *origin.versions, *manifest.measured, *manifest.tolerance, *manifest.members)
+    said = (origin.source, origin.source_sha256, origin.data_sha256, *origin.route.values(), *origin.versions.values())
+    for text in (*named, *said):
+        if not is_plain(text):
+            raise BundleError(f"{what} has a word with characters that cannot be shown: {text!r}")
 
 
 def check_output(output: Path, *, force: bool) -> Path:

@@ -110,9 +110,9 @@ def check_card(card: Card, *, error: type[LeptonError], outputs_may_be_open: boo
     for end in card.inputs:
         if end.preprocess is not None:
             _check_levels(end, error)
-    for text in (card.name, *card.labels):
+    for text in (card.name, card.task, card.head, *card.labels):
         if not is_plain(text):
-            raise error(f"the card has a name or label with characters that cannot be shown: {text!r}")
+            raise error(f"the card has a name, task or label with characters that cannot be shown: {text!r}")
 
 
 def check_tensor(tensor: TensorSpec, *, error: type[LeptonError], may_be_open: bool = False) -> None:

@@ -91,19 +91,6 @@ def _tensor(archive: StoredZip, name: str, spec: TensorSpec) -> Tensor:
     return np.frombuffer(values, dtype).reshape(count, *spec.shape)
 
 
-def noise_picture(height: int, width: int, channels: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return noise whose coarse parts are stronger than its fine ones, from 0 to 255."""
-    total = np.zeros((height, width, channels))
-    cells = 2
-    while cells <= max(height, width):
-        rows = np.arange(height) * cells // height
-        columns = np.arange(width) * cells // width
-        total += rng.standard_normal((cells, cells, channels))[np.ix_(rows, columns)] / np.sqrt(cells)
-        cells *= 2
-    low, high = total.min(), total.max()
-    return np.asarray(np.rint((total - low) / max(high - low, 1e-9) * 255), np.uint8)
-
-
 def worst_differences(golden: Golden, run: Callable[[Sequence[Tensor]], Sequence[Tensor]]) -> tuple[float, ...]:
     """Return, for each output, the largest distance from the golden answers.
 

@@ -67,7 +67,7 @@ class Inspection:
                     "inputs": msgspec.to_builtins(file.inputs),
                     "outputs": msgspec.to_builtins(file.outputs),
                     "versions": dict(file.versions),
-                    "metadata": str(file.hints) if file.hints else None,
+                    "metadata": str(file.hints or "") or None,
                 }
                 for name, file in self.files.items()
             },

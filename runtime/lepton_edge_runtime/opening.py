@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from lepton_edge_runtime.backends import BACKENDS, backend_of, open_backend
-from lepton_edge_runtime.bare import Bare, Given, describe_bare
+from lepton_edge_runtime.bare import NOTHING_GIVEN, Bare, Given, describe_bare
 from lepton_edge_runtime.bundle import GOLDEN, Bundle
 from lepton_edge_runtime.card import Card, InputCard, check_card, decode_card
 from lepton_edge_runtime.choice import Candidate
@@ -26,7 +26,6 @@ READERS = {".tflite": ("model.tflite", read_tflite), ".onnx": ("model.onnx", rea
 
 # Where protobuf and flatbuffers end.
 _MODEL_BYTES_MAX = (2 << 30) - 1
-_NOTHING_GIVEN = Given()
 
 
 def given_by_user(labels: Sequence[str] | str | Path | None, preprocess: Preprocess | None, task: str | None) -> Given:
@@ -35,7 +34,7 @@ def given_by_user(labels: Sequence[str] | str | Path | None, preprocess: Preproc
     return Given(None if names is None else tuple(names), preprocess, task)
 
 
-def read_candidate(path: Path, given: Given = _NOTHING_GIVEN) -> Candidate:
+def read_candidate(path: Path, given: Given = NOTHING_GIVEN) -> Candidate:
     """Return what is needed to open the model in ``path``: a bundle, or a bare file."""
     if path.suffix.lower() not in READERS:
         bundle = Bundle(path)
@@ -52,7 +51,7 @@ def read_candidate(path: Path, given: Given = _NOTHING_GIVEN) -> Candidate:
     return Candidate(card, {member: lambda: content}, assumptions=draft.assumptions)
 
 
-def draft_card(path: Path, file: ModelFile, given: Given = _NOTHING_GIVEN) -> Bare:
+def draft_card(path: Path, file: ModelFile, given: Given = NOTHING_GIVEN) -> Bare:
     """Return the card that a file carries, or what a bare one is taken for, before an engine has seen it.
 
     Raises:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_runtime.errors import PreprocessError
-from lepton_edge_runtime.tensors import TensorSpec
+from lepton_edge_runtime.tensors import TensorSpec, quantize
 
 Color = Literal["rgb", "bgr", "gray"]
 Resize = Literal["stretch", "letterbox", "crop"]
@@ -145,6 +145,22 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         std = np.asarray(self.std or (1.0,) * self.channels)
         spread = np.arange(256, dtype=np.float64)[:, np.newaxis] * (high - low) / 255
         return np.asarray((low + spread - mean) / std)
+
+    def stored(self, pixels: NDArray[np.uint8], spec: TensorSpec) -> NDArray[Any]:
+        """Return pixels that are already at the model's size and colour as the tensor stores them.
+
+        Args:
+            pixels: … × height × width × channels, the model's colour order.
+            spec: The tensor.
+
+        Returns:
+            Of the tensor's type, the same shape for layout ``nhwc``; channels moved before height for ``nchw``.
+        """
+        table = quantize(self.levels(), spec)
+        values = np.empty(pixels.shape, table.dtype)
+        for c in range(self.channels):
+            values[..., c] = table[pixels[..., c], c]
+        return np.moveaxis(values, -1, -3) if self.layout == "nchw" else values
 
     def to_real(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return pixels that are already at the model's size and colour as real numbers.

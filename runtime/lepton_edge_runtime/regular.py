@@ -2,13 +2,13 @@
 
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from lepton_edge_runtime.errors import LeptonError
 
 
-def open_regular(path: Path, error: type[LeptonError]) -> BinaryIO:
+def open_regular(path: Path, error: type[LeptonError]) -> BufferedReader:
     """Open a file for reading, or raise ``error`` with its path and the reason."""
     try:
         # Looked at before, since some devices act when they are opened, and after, since it may have been exchanged.
@@ -35,9 +35,9 @@ def read_regular(path: Path, error: type[LeptonError], *, bytes_max: int, what: 
         what: What it is, for the message about one that has more: "a model file".
     """
     with open_regular(path, error) as file:
+        size_bytes = os.fstat(file.fileno()).st_size
         try:
             # One byte more than allowed tells of all the others.
-            size_bytes = path.stat().st_size
             content = file.read(bytes_max + 1) if size_bytes <= bytes_max else b""
         except OSError as problem:
             raise error(f"cannot read {path}: {problem.strerror}") from problem

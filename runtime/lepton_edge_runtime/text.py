@@ -3,7 +3,7 @@
 import re
 
 # Control characters, halves of pairs, and what turns the direction of writing: they can hide or forge a line.
-_UNPLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNPLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def is_plain(text: str) -> bool:

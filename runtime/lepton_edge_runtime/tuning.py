@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from lepton_edge_runtime.backends import BACKENDS, find_engine
 from lepton_edge_runtime.choice import Candidate, Runner, open_proved
 from lepton_edge_runtime.errors import BackendError, MissingExtraError
-from lepton_edge_runtime.opening import read_candidate
+from lepton_edge_runtime.opening import given_by_user, read_candidate
+from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.timing import Progress, latency_of, timed_rounds, watched
 from lepton_edge_runtime.tuned.record import Refused, Timed, Tuning
 from lepton_edge_runtime.tuned.store import key_of, make_cache, store
@@ -36,6 +37,9 @@ def tune(
     path: str | Path,
     *,
     cache: str | Path,
+    labels: Sequence[str] | str | Path | None = None,
+    preprocess: Preprocess | None = None,
+    task: str | None = None,
     threads: Sequence[int] | None = None,
     backends: Sequence[str] | None = None,
     seconds: float = 2.0,
@@ -48,8 +52,11 @@ def tune(
     if, with 95 % confidence, its median round takes over 5 % longer. Of equally few threads, the lower median.
 
     Args:
-        path: A bundle, or a ``.tflite`` or ``.onnx`` file with our card.
+        path: A bundle, or a ``.tflite`` or ``.onnx`` file.
         cache: Folder to store the choice in; give it to ``open_model(path, cache=…)``.
+        labels: Names of the classes of a file of others, or a text file with one a line.
+        preprocess: For its inputs that take pictures.
+        task: ``classify``, ``detect`` or ``raw``.
         threads: Numbers of threads to try; 1, 2 and 4, up to the cores, if not given.
         backends: Rows of ``BACKENDS`` to try; all if not given.
         seconds: Of timing, for each setting.
@@ -62,7 +69,7 @@ def tune(
     """
     path = Path(path)
     key = key_of(path)
-    candidate = read_candidate(path)
+    candidate = read_candidate(path, given_by_user(labels, preprocess, task))
     make_cache(cache)  # before seconds are spent on timing
     refused: list[Refused] = []
     with ExitStack() as stack:

@@ -1,14 +1,17 @@
 """Whether a file is whole, and every installed engine answers it as it should."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from lepton_edge_runtime.backends import BACKENDS, backend_of
+from lepton_edge_runtime.bare import Given
 from lepton_edge_runtime.bundle import Bundle
 from lepton_edge_runtime.choice import check_golden, engine_version, open_proved
 from lepton_edge_runtime.errors import BackendError, BundleError, LeptonError, ModelCrashesError
-from lepton_edge_runtime.opening import READERS, draft_card, read_candidate, read_model_file
+from lepton_edge_runtime.opening import READERS, draft_card, given_by_user, read_candidate, read_model_file
+from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.probe import Probe
 from lepton_edge_runtime.results import Origin, Timing
 from lepton_edge_runtime.tasks import make_decoder
@@ -28,21 +31,35 @@ class Check:
     detail: str
 
 
-def verify(path: str | Path, *, threads: int = 1) -> list[Check]:
+def verify(
+    path: str | Path,
+    *,
+    threads: int = 1,
+    labels: Sequence[str] | str | Path | None = None,
+    preprocess: Preprocess | None = None,
+    task: str | None = None,
+) -> list[Check]:
     """Return a check of every member's hash, and of the golden samples on every installed backend.
 
     Of a bare ``.tflite`` or ``.onnx`` file: whether ``open_model`` opens it, and its engine answers. Engines run in a
     process of their own, so a model that crashes one is a failed check. No engine is given a bundle whose members are
     not as its manifest says.
 
+    Args:
+        path: The file.
+        threads: Of each engine.
+        labels: Names of the classes of a file of others, or a text file with one a line.
+        preprocess: For its inputs that take pictures.
+        task: ``classify``, ``detect`` or ``raw``.
+
     Raises:
         BundleError: The file is no bundle, or its manifest cannot be read.
         ModelFileError, PreprocessError: The bare file cannot be read or served.
     """
-    path = Path(path)
+    path, given = Path(path), given_by_user(labels, preprocess, task)
     with Probe() as probe:
         if path.suffix.lower() in READERS:
-            return _check_bare(path, threads, probe)
+            return _check_bare(path, threads, given, probe)
         bundle = Bundle(path)
         try:
             for name in bundle.manifest.members:
@@ -51,28 +68,28 @@ def verify(path: str | Path, *, threads: int = 1) -> list[Check]:
             untried = [Check(_golden(name), "skipped", "the bundle was changed") for name in BACKENDS]
             return [Check(HASHES, "failed", str(changed)), *untried]
         checks = [Check(HASHES, "passed", f"{len(bundle.manifest.members)} members are as the manifest says")]
-        return checks + [_check_engine(name, bundle, threads, probe) for name in BACKENDS]
+        return checks + [_check_engine(name, bundle, threads, given, probe) for name in BACKENDS]
 
 
-def _check_bare(path: Path, threads: int, probe: Probe) -> list[Check]:
+def _check_bare(path: Path, threads: int, given: Given, probe: Probe) -> list[Check]:
     member, read = READERS[path.suffix.lower()]
     file = read(read_model_file(path))
-    card = draft_card(path, file).card
+    card = draft_card(path, file, given).card
     name = backend_of(member)
     checks = [Check(FILE, "passed", f"{len(file.operators)} operators, task {card.task}")]
     what = f"first run, {name}"
     if not BACKENDS[name].installed:
         return [*checks, Check(what, "skipped", f"{BACKENDS[name].distribution} is not installed")]
     try:
-        engine = probe.call("lepton_edge_runtime.verification:answer_zeros", name, path, threads)
+        engine = probe.call("lepton_edge_runtime.verification:answer_zeros", name, path, threads, given)
     except LeptonError as refused:
         return [*checks, Check(what, "failed", str(refused))]
     return [*checks, Check(what, "passed", f"answers zeros, {engine}; there are no golden samples")]
 
 
-def answer_zeros(name: str, path: Path, threads: int) -> str:
+def answer_zeros(name: str, path: Path, threads: int, given: Given) -> str:
     """Open a bare file as ``open_model`` does, answer zeros, and return the engine's version; runs in the child."""
-    candidate = read_candidate(path)
+    candidate = read_candidate(path, given)
     decode = make_decoder(candidate.card)
     runner = open_proved(candidate, name, threads)
     decode(runner.run(), None, Origin(name, Timing(0.0, 0.0)))
@@ -80,7 +97,7 @@ def answer_zeros(name: str, path: Path, threads: int) -> str:
     return engine_version(name)
 
 
-def _check_engine(name: str, bundle: Bundle, threads: int, probe: Probe) -> Check:
+def _check_engine(name: str, bundle: Bundle, threads: int, given: Given, probe: Probe) -> Check:
     engine = BACKENDS[name]
     what = _golden(name)
     if engine.member not in bundle:
@@ -88,7 +105,7 @@ def _check_engine(name: str, bundle: Bundle, threads: int, probe: Probe) -> Chec
     if not engine.installed:
         return Check(what, "skipped", f"{engine.distribution} is not installed")
     try:
-        check: Check = probe.call("lepton_edge_runtime.verification:answer_golden", name, bundle.path, threads)
+        check: Check = probe.call("lepton_edge_runtime.verification:answer_golden", name, bundle.path, threads, given)
     except ModelCrashesError as crash:
         return Check(what, "failed", str(crash))
     return check
@@ -98,9 +115,9 @@ def _golden(name: str) -> str:
     return f"golden samples, {name}"
 
 
-def answer_golden(name: str, path: Path, threads: int) -> Check:
+def answer_golden(name: str, path: Path, threads: int, given: Given) -> Check:
     """Return whether an installed backend answers a bundle's golden samples; runs in the child."""
-    candidate = read_candidate(path)
+    candidate = read_candidate(path, given)
     member = BACKENDS[name].member
     what = _golden(name)
     if candidate.golden is None:

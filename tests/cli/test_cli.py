@@ -311,6 +311,21 @@ def test_run_as_json_gives_one_object_a_frame_and_the_totals(command, bundle, fo
     assert totals["captured"] == totals["answered"] + sum(totals["dropped"].values()) == 8
 
 
+@pytest.mark.parametrize("task", ["classify", "raw"])
+def test_answers_that_are_no_numbers_are_null_in_json(command, video, tmp_path, task):
+    from onnx import numpy_helper
+
+    model = small_models.onnx_picture_classifier()
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.full((3, 3), np.nan, np.float32), "weights"))
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    arguments = ("run", tmp_path / "m.onnx", "--camera", video, "--max-frames", "1", "--json", "--task", task)
+    status, out, _ = command(*arguments)
+    assert status == 0
+    answer = json.loads(out.splitlines()[0], parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    scores = answer["tensors"]["probabilities"][0] if task == "raw" else [one["score"] for one in answer["classes"]]
+    assert scores == [None] * 3
+
+
 def test_run_says_what_a_cut_off_video_lacks_and_ffmpeg_says_nothing(bundle, video, tmp_path):
     cut = tmp_path / "cut.avi"
     cut.write_bytes(video.read_bytes()[: video.stat().st_size // 2])

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import small_models
 
 from lepton_edge.cli import cache as cache_module
 from lepton_edge.cli.columns import columns, sentence
@@ -138,3 +139,17 @@ def test_a_sentence_is_wrapped_under_its_label_in_a_terminal_only(monkeypatch):
     assert len(lines) == 3
     assert all(len(line) <= 60 for line in lines)
     assert lines[1].startswith(" " * 9 + "opencv-python-headless")
+
+
+def test_a_file_whose_size_is_open_can_be_verified_timed_and_tuned_with_what_the_user_says(command, tmp_path):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(small_models.onnx_picture_classifier(size=("h", "w")).SerializeToString())
+    (tmp_path / "labels.txt").write_text("ant\nbee\ncat\n")
+    said = ("--size", "12x10", "--labels", tmp_path / "labels.txt", "--color", "bgr", "--task", "classify")
+    for arguments in (("verify",), ("bench", "--seconds", "0"), ("tune", "--seconds", "0", "--threads", "1")):
+        status, _, err = command(arguments[0], path, *arguments[1:])
+        assert status == 1
+        assert "say which size its pictures have, such as --size" in err
+        status, out, err = command(arguments[0], path, *arguments[1:], *said)
+        assert (status, err) == (0, "")
+        assert "onnx" in out

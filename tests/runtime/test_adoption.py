@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from lepton_edge_runtime.bundle import GOLDEN, Bundle
 from lepton_edge_runtime.errors import BackendError, LeptonError, ModelCrashesError, ModelFileError, OutputError
 from lepton_edge_runtime.golden import decode_golden
 from lepton_edge_runtime.probe import Probe
+from lepton_edge_runtime.synthetic import noise_picture
 
 LABELS = ["ant", "bee", "cat"]
 
@@ -164,6 +166,42 @@ def test_answers_that_are_no_numbers_are_refused(tmp_path):
     (tmp_path / "m.onnx").write_bytes(small_models.onnx_model(nodes).SerializeToString())
     with pytest.raises(ModelFileError, match="its output 'y' is NaN or infinite"):
         le.adopt(tmp_path / "m.onnx", tmp_path / "m.lepton")
+
+
+def test_samples_too_large_for_a_small_device_are_refused_before_they_are_made(tmp_path):
+    from onnx import TensorProto, helper, numpy_helper
+
+    picture = small_models.Tensor("x", (1, 8000, 8000, 3), "uint8")
+    tensors = [picture, small_models.Tensor("y", (1, 1), "uint8")]
+    (tmp_path / "m.tflite").write_bytes(small_models.TfliteFile(tensors, [("ADD", ["x", "x"], ["y"])]).build())
+    with pytest.raises(ModelFileError, match=r"m.tflite: its inputs and outputs take 183 MB a sample, and .* 128 MB"):
+        le.adopt(tmp_path / "m.tflite", tmp_path / "m.lepton")
+    # An answer whose size only the engine can tell.
+    wide = numpy_helper.from_array(np.array([40_000_000, 4], np.int64), "wide")
+    output = [helper.make_tensor_value_info("y", TensorProto.UINT8, ["a", "b"])]
+    nodes = [
+        helper.make_node("Cast", ["x"], ["bytes"], to=TensorProto.UINT8),
+        helper.make_node("Expand", ["bytes", "wide"], ["y"]),
+    ]
+    (tmp_path / "m.onnx").write_bytes(
+        small_models.onnx_model(nodes, outputs=output, initializers=[wide]).SerializeToString()
+    )
+    with pytest.raises(ModelFileError, match="m.onnx: its inputs and outputs take 152 MB a sample"):
+        le.adopt(tmp_path / "m.onnx", tmp_path / "m.lepton")
+
+
+@pytest.mark.parametrize("size", [(1, 60_000), (1500, 2000)])
+def test_noise_takes_little_more_memory_than_its_picture(size):
+    rng = np.random.default_rng(0)
+    tracemalloc.start()
+    try:
+        picture = noise_picture(*size, 3, rng)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (picture.min(), picture.max()) == (0, 255)
+    # Its coarse parts are grids of 2 to 1024 cells a side: 34 MB of float64 in all, once more while one is scaled.
+    assert peak < picture.nbytes + 70e6
 
 
 def test_where_nothing_can_be_written_is_said_at_once(tmp_path):

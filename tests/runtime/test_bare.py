@@ -9,6 +9,7 @@ import small_models
 from small_models import Tensor, TfliteFile
 
 import lepton_edge as le
+from lepton_edge.cli import execute
 from lepton_edge_runtime.bare import Given, describe_bare
 from lepton_edge_runtime.errors import BackendError, BundleError, ModelFileError, PreprocessError
 from lepton_edge_runtime.formats.onnx import read_onnx
@@ -336,10 +337,44 @@ def test_the_names_that_ultralytics_writes_are_labels():
     assert bare.assumptions == ()
 
 
-def test_ultralytics_in_a_tflite_file_lies_in_the_archive():
-    text = json.dumps({"names": {"0": "ant", "1": "bee", "2": "cat"}, "task": "classify", "imgsz": [8, 8]})
-    content = small_models.with_files(small_models.picture_classifier().build(), {"metadata.json": text})
-    assert described(content).card.labels == ("ant", "bee", "cat")
+@pytest.mark.parametrize("compressed", [True, False], ids=["as Ultralytics packs it", "stored"])
+def test_ultralytics_in_a_tflite_file_lies_in_the_archive(compressed):
+    text = json.dumps({"names": {"0": "ant", "1": "bee", "2": "cat"}, "task": "classify", "imgsz": [8, 8]}, indent=2)
+    files = {"metadata.json": text}
+    content = small_models.with_files(small_models.picture_classifier().build(), files, compressed=compressed)
+    bare = described(content)
+    assert bare.card.labels == ("ant", "bee", "cat")
+    preprocess = bare.card.inputs[0].preprocess
+    assert (preprocess.resize, preprocess.crop_fraction) == ("crop", 1.0)
+    np.testing.assert_allclose(preprocess.levels()[:, 0], np.arange(256) / 255)
+    assert bare.assumptions == ()
+
+
+def test_a_dictionary_of_older_ultralytics_stands_where_labels_do():
+    file = small_models.picture_classifier()
+    file.metadata["TFLITE_METADATA"] = small_models.tflite_metadata(labels_file="temp_meta.txt")
+    text = f"{{'stride': 1, 'task': 'classify', 'imgsz': [8, 8], 'names': {NAMES}, 'channels': 3}}"
+    bare = described(small_models.with_files(file.build(), {"temp_meta.txt": text}))
+    assert bare.card.labels == ("ant", "bee's", "cat")
+    assert bare.card.inputs[0].preprocess.resize == "crop"
+
+
+def test_an_archive_with_a_comment_is_missed_aloud():
+    file = small_models.picture_classifier()
+    file.metadata["TFLITE_METADATA"] = small_models.tflite_metadata()
+    bare = described(small_models.with_files(file.build(), {"labels.txt": "a\nb\nc\n"}, comment=b"hello"))
+    assert "the files packed behind the model are not read: " in bare.assumptions[0]
+    assert "does not end as a zip archive without comment does" in bare.assumptions[0]
+
+
+def test_without_metadata_nothing_is_said_of_them(tmp_path, capsys):
+    path = written(
+        tmp_path, small_models.with_files(small_models.picture_classifier().build(), {"a": ""}, comment=b"x")
+    )
+    assert execute(["inspect", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "not read" in out
+    assert "  says  " not in out
 
 
 def test_a_task_that_is_not_decoded_yet_is_raw_and_said():

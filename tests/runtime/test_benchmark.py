@@ -9,6 +9,7 @@ import cv2
 import keras_models
 import numpy as np
 import pytest
+import small_models
 
 import lepton_edge as le
 from lepton_edge_runtime.backends import BACKENDS
@@ -141,6 +142,31 @@ def test_without_opencv_a_model_of_pictures_is_timed_on_tensors(bundle, tmp_path
     path = tmp_path / "bare.onnx"
     path.write_bytes(Bundle(bundle).member("model.onnx"))
     assert le.bench(path, backends=["onnx"], seconds=0).sample == "tensors of seeded noise"
+
+
+def open_tflite():
+    tensors = [small_models.Tensor(name, (1, 1, 1, 3), signature=(-1, -1, -1, 3)) for name in ("x", "y")]
+    return small_models.TfliteFile(tensors, [("RELU", ["x"], ["y"])]).build()
+
+
+OPEN_FILES = {
+    "tflite": ("m.tflite", open_tflite),
+    "onnx": ("m.onnx", lambda: small_models.onnx_picture_classifier(size=("h", "w")).SerializeToString()),
+}
+
+
+def test_there_is_a_file_with_open_axes_for_every_backend():
+    assert OPEN_FILES.keys() == BACKENDS.keys()
+
+
+@pytest.mark.parametrize("name", OPEN_FILES)
+def test_axes_that_a_file_leaves_open_are_as_the_card_has_them(tmp_path, name):
+    file, make = OPEN_FILES[name]
+    (tmp_path / file).write_bytes(make())
+    le.adopt(tmp_path / file, tmp_path / "m.lepton", preprocess=le.Preprocess(size=(16, 12)))
+    report = le.bench(tmp_path / "m.lepton", seconds=0)
+    assert [(row.backend, row.call.runs >= 3) for row in report.rows] == [(name, True)]
+    assert [one.backend for one in report.openings] == [name]
 
 
 def test_a_fresh_process_that_fails_is_named(tmp_path):

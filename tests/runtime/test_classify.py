@@ -83,3 +83,10 @@ def test_raw_gives_real_numbers_by_name():
     result = make_decoder(card)([np.array([[1, 3]], np.int8), np.array([7], np.int32)], None, ORIGIN)
     assert result["a"].tolist() == [[0.0, 1.0]]
     assert result.to_dict() == {"tensors": {"a": [[0.0, 1.0]], "b": [7]}}
+
+
+@pytest.mark.parametrize("logits", [[-1000.0], [1000.0], [1000.0, -1000.0], [np.inf, 0.0], [np.nan, 0.0]], ids=str)
+def test_logits_far_from_zero_or_of_no_number_give_no_warning(logits):
+    result = decoder(len(logits), "logits")([np.array([logits], np.float32)], None, ORIGIN)
+    if np.isfinite(logits).all():
+        assert sorted(result.score) == [0, 1]

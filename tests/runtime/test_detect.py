@@ -85,6 +85,24 @@ def test_boxes_that_are_no_numbers_are_left_out():
     assert len(make_decoder(card())(outputs(boxes=broken), None, ORIGIN)) == 2
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"scores": (np.inf, 0.9, 0.4, 0.3)},
+        {"scores": (np.nan, 0.9, 0.4, 0.3)},
+        {"classes": (1e30, 0, 7, 0)},
+        {"classes": (-3, 0, 7, 0)},
+        {"classes": (np.nan, 0, 7, 0)},
+        {"boxes": [[3e38, 0.1, 0.75, 0.5], *BOXES[1:]]},
+    ],
+    ids=str,
+)
+def test_scores_classes_and_places_of_nothing_are_left_out(broken):
+    found = make_decoder(card())(outputs(**broken), None, ORIGIN)
+    assert found.class_id.tolist() == [0, 7]
+    assert found.score.tolist() == [np.float32(0.9), np.float32(0.4)]
+
+
 def test_a_result_prints_draws_and_becomes_json():
     found = make_decoder(card())(outputs(), Placement(1.0, 1.0, 0, 0, 200, 100), ORIGIN)
     assert str(found).startswith("ant 0.900 [0 0 200 100]  bee 0.500 [20 25 100 75]")

@@ -4,6 +4,9 @@ import io
 import json
 import os
 import struct
+import subprocess
+import sys
+import tracemalloc
 import zipfile
 
 import msgspec
@@ -174,20 +177,87 @@ class TestCard:
             Bundle(path)
 
     def test_what_is_printed_has_no_control_characters(self):
-        assert printable("a\x1b[31m\n\u202e\ud800é") == "a\\x1b[31m\\n\\u202e\\ud800é"
+        assert printable("a\x1b[31m\n\u202e\u200f\u061c\ud800é") == "a\\x1b[31m\\n\\u202e\\u200f\\u061c\\ud800é"
         assert is_plain("Crème brûlée, 日本") and not is_plain("\x7f")  # noqa: PT018 - one fact, both ways
-
-    def test_an_error_cannot_write_on_the_terminal(self, tmp_path, capsys):
-        content = small_models.TfliteFile(operators=[("\x1b]0;evil\x07", ["x"], ["y"])]).build()
-        (tmp_path / "m.tflite").write_bytes(content)
-        assert execute(["adopt", str(tmp_path / "m.tflite"), "-o", str(tmp_path / "m.lepton")]) == 1
-        assert "\x1b" not in capsys.readouterr().err
 
     def test_labels_in_a_file_lose_their_control_characters(self, tmp_path):
         (tmp_path / "m.tflite").write_bytes(small_models.picture_classifier().build())
         (tmp_path / "labels.txt").write_text("\ufeffone\ntw\x1bo\nthree\n", encoding="utf-8")
         with le.open_model(tmp_path / "m.tflite", labels=tmp_path / "labels.txt") as model:
             assert model.labels == ("one", "tw\\x1bo", "three")
+
+
+EVIL = "\x1b]0;evil\x07\n  passed   everything\u200f"
+
+
+def evil_onnx():
+    from onnx import helper
+
+    return small_models.onnx_model([helper.make_node(f"Relu{EVIL}", ["x"], ["y"])]).SerializeToString()
+
+
+def evil_end(name):
+    tensors = [small_models.Tensor("x", (1, 4)), small_models.Tensor(name, (1, 4))]
+    return small_models.TfliteFile(tensors, [("SOFTMAX", ["x"], [name])], outputs=(name,)).build()
+
+
+EVIL_FILES = {
+    "operator.tflite": lambda: small_models.TfliteFile(operators=[(EVIL, ["x"], ["y"])]).build(),
+    "operator.onnx": evil_onnx,
+    "name.tflite": lambda: evil_end(EVIL),
+    f"title{EVIL.replace('/', '')}.tflite": lambda: small_models.picture_classifier().build(),
+}
+
+
+class TestTerminal:
+    """Nothing that a file says is printed but as plain text in its own line."""
+
+    @staticmethod
+    def lines(capfd, *arguments):
+        execute([*map(str, arguments)])
+        out, err = capfd.readouterr()
+        lines = [*out.split("\n"), *err.split("\n")]
+        assert len(lines) > 2
+        assert not any(line.startswith("  passed   everything") for line in lines)
+        assert all(is_plain(line) for line in lines)
+        return lines
+
+    @pytest.mark.parametrize("name", EVIL_FILES, ids=["operator", "ONNX operator", "tensor", "file name"])
+    def test_a_model_file_cannot_write_on_it(self, tmp_path, capfd, name):
+        path = tmp_path / name
+        path.write_bytes(EVIL_FILES[name]())
+        for command in (["inspect"], ["verify"], ["adopt", "-o", tmp_path / "m.lepton"]):
+            self.lines(capfd, *command, path)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"provenance": {"source": EVIL, "source_sha256": "0"}},
+            {"provenance": {"source": "x", "source_sha256": EVIL}},
+            {"provenance": {"source": "x", "source_sha256": "0", "versions": {EVIL: "1"}}},
+            {"provenance": {"source": "x", "source_sha256": "0", "versions": {"a": EVIL}}},
+            {"provenance": {"source": "x", "source_sha256": "0", "route": {"model.tflite": EVIL}}},
+            {"measured": {EVIL: {"samples": 1}}},
+            {"tolerance": {EVIL: [0.0]}},
+            {"members": {EVIL: "0"}},
+            {"card": {**json.loads(encode_card(CARD)), "task": EVIL}},
+            {"card": {**json.loads(encode_card(CARD)), "head": EVIL}},
+        ],
+        ids=lambda change: next(iter(change)),
+    )
+    def test_a_bundle_cannot_write_on_it(self, path, capfd, change):
+        with_manifest(path, lambda manifest: json.dumps({**manifest, **change}))
+        with pytest.raises(BundleError, match="characters that cannot be shown|name different members"):
+            Bundle(path)
+        for command in ("inspect", "verify"):
+            self.lines(capfd, command, path)
+
+    def test_the_engines_words_in_the_log_are_plain(self, tmp_path):
+        (tmp_path / "m.onnx").write_bytes(evil_onnx())
+        command = [sys.executable, "-m", "lepton_edge", "run", str(tmp_path / "m.onnx"), "--camera", "0"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "Relu" in done.stderr
+        assert all(is_plain(line) for line in done.stderr.split("\n"))
 
 
 def npz(**members):
@@ -499,11 +569,30 @@ class TestTflite:
             read_tflite(repacked(change))
 
     def test_a_bomb_behind_the_model_is_not_unpacked(self):
-        buffer = io.BytesIO(small_models.picture_classifier().build())
-        with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("labels.txt", b"\0" * 50_000_000)
-        notes = read_tflite(buffer.getvalue()).hints.notes
-        assert "labels.txt is compressed" in notes[0]
+        bomb = small_models.with_files(
+            small_models.picture_classifier().build(), {"metadata.json": b"\0" * 50_000_000}, compressed=True
+        )
+        size = struct.pack("<I", 50_000_000)
+        assert bomb.count(size) == 2
+        for content, message in (
+            (bomb, "metadata.json is compressed and 47 MB large; at most 4 MB are inflated"),
+            (bomb.replace(size, struct.pack("<I", 1000)), "metadata.json cannot be read: Bad CRC-32"),
+        ):
+            tracemalloc.start()
+            try:
+                notes = read_tflite(content).hints.notes
+                _, peak = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            assert message in notes[0]
+            assert peak < 10_000_000
+
+    def test_what_inflates_to_less_than_it_says_is_refused(self):
+        whole = small_models.with_files(
+            small_models.picture_classifier().build(), {"metadata.json": b"{}" * 500}, compressed=True
+        )
+        content = whole.replace(struct.pack("<I", 1000), struct.pack("<I", 1001))
+        assert "metadata.json has 1000 bytes, and should have 1001" in read_tflite(content).hints.notes[0]
 
     def test_vectors_and_offsets_of_metadata_stay_inside(self):
         whole = small_models.tflite_metadata()

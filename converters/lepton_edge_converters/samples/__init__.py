@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_converters.facts import EndFacts
-from lepton_edge_runtime.golden import noise_picture
 from lepton_edge_runtime.preprocess import Preprocess
+from lepton_edge_runtime.synthetic import noise_picture
 
 _STORED_AT_ONCE = 64
 Progress = Callable[[str, int, int], None]

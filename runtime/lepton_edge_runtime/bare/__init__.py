@@ -1,13 +1,14 @@
 """A card for a model file of others: what its metadata say, what the user says, and what is left to assume."""
 
-from lepton_edge_runtime.bare.draft import Bare, Draft, Given
+from lepton_edge_runtime.bare.draft import NOTHING_GIVEN, Bare, Draft, Given
 from lepton_edge_runtime.bare.inputs import input_card
 from lepton_edge_runtime.bare.outputs import DETECTION, answered, detected
 from lepton_edge_runtime.card import ENDS_MAX, Card, check_tensor
 from lepton_edge_runtime.errors import ModelFileError, PreprocessError
 from lepton_edge_runtime.formats import Hints, ModelFile
+from lepton_edge_runtime.text import printable
 
-__all__ = ["Bare", "Given", "describe_bare"]
+__all__ = ["NOTHING_GIVEN", "Bare", "Given", "describe_bare"]
 
 
 def describe_bare(file: ModelFile, name: str, given: Given) -> Bare:
@@ -40,7 +41,7 @@ def describe_bare(file: ModelFile, name: str, given: Given) -> Bare:
     as_detector = detector if given.task in (None, "detect") else None
     answers = detected(draft, as_detector) if as_detector else answered(draft)
     card = Card(
-        name=hints.name or name,
+        name=hints.name or printable(name),
         task=answers.task,
         inputs=inputs,
         outputs=answers.outputs,

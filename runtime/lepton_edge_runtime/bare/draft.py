@@ -22,6 +22,10 @@ class Given:
     task: str | None = None
 
 
+NOTHING_GIVEN = Given()
+"""Where the user says nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bare:
     """What a bare file is taken for.

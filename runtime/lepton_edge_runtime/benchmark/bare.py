@@ -14,6 +14,9 @@ def bare_litert(content: bytes, tensors: Mapping[str, NDArray[Any]], threads: in
     from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - an extra
 
     interpreter = Interpreter(model_content=content, num_threads=threads)
+    for detail in interpreter.get_input_details():
+        if tensors[detail["name"]].shape != tuple(detail["shape"]):  # the file leaves an axis open
+            interpreter.resize_tensor_input(detail["index"], tensors[detail["name"]].shape, strict=True)
     interpreter.allocate_tensors()
     inputs = [(detail["index"], tensors[detail["name"]]) for detail in interpreter.get_input_details()]
     outputs = [detail["index"] for detail in interpreter.get_output_details()]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lepton_edge_runtime.backends import BACKENDS
+from lepton_edge_runtime.bare import Given
 from lepton_edge_runtime.benchmark.footprint import measure_footprint
 from lepton_edge_runtime.benchmark.remarks import notes_of, warnings_of
 from lepton_edge_runtime.benchmark.report import BenchReport, BenchRow, Opening
@@ -17,7 +18,8 @@ from lepton_edge_runtime.errors import BackendError, MissingExtraError
 from lepton_edge_runtime.installed import installed_versions, our_version
 from lepton_edge_runtime.machine import describe_machine
 from lepton_edge_runtime.model import open_model
-from lepton_edge_runtime.opening import read_candidate
+from lepton_edge_runtime.opening import given_by_user, read_candidate
+from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.timing import Latency, Progress, latency_of, timed_rounds, watched
 
 _RUNS_MAX = 5000
@@ -27,6 +29,9 @@ _PACKAGES = ("numpy", "opencv-python-headless", "opencv-python", "ai-edge-litert
 def bench(
     path: str | Path,
     *,
+    labels: Sequence[str] | str | Path | None = None,
+    preprocess: Preprocess | None = None,
+    task: str | None = None,
     backends: Sequence[str] | None = None,
     threads: int | Sequence[int] = 1,
     image: str | Path | None = None,
@@ -41,7 +46,10 @@ def bench(
     machine slows all alike: trust the ratios.
 
     Args:
-        path: A bundle, or a ``.tflite`` or ``.onnx`` file with our card.
+        path: A bundle, or a ``.tflite`` or ``.onnx`` file.
+        labels: Names of the classes of a file of others, and of those beside it, or a text file with one a line.
+        preprocess: For their inputs that take pictures.
+        task: ``classify``, ``detect`` or ``raw``.
         backends: Rows of ``BACKENDS``; all that can run it if not given.
         threads: Of the engine; several numbers are timed side by side.
         image: A picture to call it on, instead of noise of a camera's size.
@@ -56,18 +64,19 @@ def bench(
     """
     counts = (threads,) if isinstance(threads, int) else tuple(dict.fromkeys(threads))
     files = tuple(dict.fromkeys([Path(path), *map(Path, beside)]))
-    samples = {file: make_sample(file, image) for file in files}
+    given = given_by_user(labels, preprocess, task)
+    samples = {file: make_sample(file, image, given) for file in files}
     rejected: list[Rejected] = []
     with ExitStack() as stack:
         subjects: list[Subject] = []
         for file in files:
-            for subject in _subjects(file, backends, counts, samples[file], rejected):
+            for subject in _subjects(file, given, backends, counts, samples[file], rejected):
                 stack.enter_context(subject.model)
                 subjects.append(subject)
         rows = _time(subjects, seconds * len(subjects), progress)
         notes = [note for one in subjects for note in one.model.choice.notes]
-    openings = tuple(_openings(rows, progress))
-    with open_model(path, cache=cache) as model:
+    openings = tuple(_openings(rows, given, progress))
+    with open_model(path, labels=given.labels, preprocess=given.preprocess, task=given.task, cache=cache) as model:
         choice = str(model.choice)
     return BenchReport(
         rows=rows,
@@ -83,16 +92,21 @@ def bench(
 
 
 def _subjects(
-    path: Path, backends: Sequence[str] | None, counts: Sequence[int], sample: Sample, rejected: list[Rejected]
+    path: Path,
+    given: Given,
+    backends: Sequence[str] | None,
+    counts: Sequence[int],
+    sample: Sample,
+    rejected: list[Rejected],
 ) -> Iterator[Subject]:
     """Yield what can be timed; a named backend that cannot serve raises, one of all is rejected with the reason."""
-    candidate = read_candidate(path)
+    candidate = read_candidate(path, given)
     refusals: list[Rejected] = []
     opened = 0
     for name in dict.fromkeys(BACKENDS if backends is None else backends):
         for count in counts:
             try:
-                subject = Subject(path, name, count, sample, candidate)
+                subject = Subject(path, given, name, count, sample, candidate)
             except (BackendError, MissingExtraError) as refused:
                 if backends is not None:
                     raise
@@ -139,13 +153,13 @@ def _time(subjects: Sequence[Subject], seconds: float, progress: Progress | None
     )
 
 
-def _openings(rows: Sequence[BenchRow], progress: Progress | None) -> Iterator[Opening]:
+def _openings(rows: Sequence[BenchRow], given: Given, progress: Progress | None) -> Iterator[Opening]:
     # With the first number of threads: more of them change neither by much.
     first = {(row.file, row.backend): row.threads for row in reversed(rows)}
     for i, (file, backend) in enumerate(dict.fromkeys((row.file, row.backend) for row in rows)):
         if progress:
             progress("load time and memory", i, len(first))
-        yield Opening(file, backend, measure_footprint(file, backend, first[file, backend]))
+        yield Opening(file, backend, measure_footprint(file, backend, first[file, backend], given))
 
 
 def _versions() -> dict[str, str]:

@@ -1,4 +1,6 @@
-"""What opening a model costs: ``python -m lepton_edge_runtime.benchmark.footprint FILE BACKEND THREADS`` prints JSON.
+"""What opening a model costs: ``python -m lepton_edge_runtime.benchmark.footprint FILE BACKEND THREADS GIVEN``.
+
+It prints JSON, and is given what the user says of the model as JSON.
 
 In a process of its own, so that nothing is loaded already and no other engine's memory is counted.
 """
@@ -11,7 +13,10 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter_ns
 
+import msgspec
+
 from lepton_edge_runtime.backends import BACKENDS, open_backend
+from lepton_edge_runtime.bare import NOTHING_GIVEN, Given
 from lepton_edge_runtime.children import ask_child
 from lepton_edge_runtime.choice import Runner, check_golden
 from lepton_edge_runtime.errors import ProbeError
@@ -39,9 +44,9 @@ class Footprint:
     memory_mb: float | None
 
 
-def measure_footprint(path: Path, backend: str, threads: int) -> Footprint:
+def measure_footprint(path: Path, backend: str, threads: int, given: Given = NOTHING_GIVEN) -> Footprint:
     """Return the footprint of a model file on one backend; raise ProbeError if a process fails."""
-    arguments = (str(path.resolve()), backend, str(threads))
+    arguments = (str(path.resolve()), backend, str(threads), msgspec.json.encode(given).decode())
     try:
         answers = [ask_child("benchmark.footprint", *arguments) for _ in range(PROCESSES)]
     except ProbeError as problem:
@@ -55,15 +60,16 @@ def measure_footprint(path: Path, backend: str, threads: int) -> Footprint:
     )
 
 
-def footprint_here(path: Path, backend: str, threads: int) -> Footprint:
+def footprint_here(path: Path, backend: str, threads: int, given: Given = NOTHING_GIVEN) -> Footprint:
     """Return the footprint in this process, which must be fresh."""
     engine = BACKENDS[backend]
     before = resident_mb()
     begin = perf_counter_ns()
     import_module(f"lepton_edge_runtime.backends.{engine.module}")
     imported = perf_counter_ns()
-    candidate = read_candidate(path)
-    opened = open_backend(backend, candidate.members[engine.member](), threads=threads)
+    candidate = read_candidate(path, given)
+    shapes = {end.tensor.name: end.tensor.shape for end in candidate.card.inputs}
+    opened = open_backend(backend, candidate.members[engine.member](), threads=threads, shapes=shapes)
     ready = perf_counter_ns()
     if candidate.golden is not None:
         check_golden(Runner(backend, opened, candidate.card), candidate, engine.member)
@@ -78,4 +84,5 @@ def footprint_here(path: Path, backend: str, threads: int) -> Footprint:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(footprint_here(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))))  # noqa: T201 - to the parent
+    said = msgspec.json.decode(sys.argv[4], type=Given)
+    print(json.dumps(asdict(footprint_here(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), said))))  # noqa: T201 - to the parent

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_runtime.backends import BACKENDS
+from lepton_edge_runtime.bare import Given
 from lepton_edge_runtime.benchmark.bare import BARE
 from lepton_edge_runtime.choice import Candidate
 from lepton_edge_runtime.errors import InputError
@@ -35,10 +36,19 @@ class Sample:
 class Subject:
     """One file on one backend with one number of threads, ready to be called both ways."""
 
-    def __init__(self, path: Path, backend: str, threads: int, sample: Sample, candidate: Candidate) -> None:
+    def __init__(
+        self, path: Path, given: Given, backend: str, threads: int, sample: Sample, candidate: Candidate
+    ) -> None:
         self.path = path
         self.threads = threads
-        self.model: Model = open_model(path, backend=backend, threads=threads)
+        self.model: Model = open_model(
+            path,
+            labels=given.labels,
+            preprocess=given.preprocess,
+            task=given.task,
+            backend=backend,
+            threads=threads,
+        )
         self.backend = backend
         self._sample = sample.value
         names = (end.tensor.name for end in self.model.card.inputs)
@@ -53,13 +63,13 @@ class Subject:
         self.latest = self.model(self._sample)
 
 
-def make_sample(path: Path, image: str | Path | None) -> Sample:
+def make_sample(path: Path, image: str | Path | None, given: Given) -> Sample:
     """Return what to call the model in ``path`` on: the picture, or noise of a camera's size, or tensors.
 
     Raises:
         InputError: A picture is given that cannot be read, or to a model that takes none.
     """
-    candidate = read_candidate(path)
+    candidate = read_candidate(path, given)
     takes_pictures = any(end.preprocess for end in candidate.card.inputs)
     if image is not None and not takes_pictures:
         raise InputError(f"a picture was given, and {path} takes none")

@@ -69,6 +69,8 @@ class Hints:
         labels_from: The file that holds them.
         pictures: One an input, in the file's order; ``None`` where nothing is said.
         notes: What could not be used, one sentence each.
+
+    As text: what is used of them; empty where that is nothing.
     """
 
     source: str
@@ -89,7 +91,7 @@ class Hints:
             if picture is not None and picture.std:
                 mean, std = (", ".join(f"{one:g}" for one in numbers) for numbers in (picture.mean, picture.std))
                 parts.append(f"mean {mean}, std {std}")
-        return f"{self.source}: {'; '.join(parts)}"
+        return f"{self.source}: {'; '.join(parts)}" if parts else ""
 
 
 @dataclass(frozen=True, slots=True)

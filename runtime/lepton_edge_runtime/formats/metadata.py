@@ -12,7 +12,7 @@ from lepton_edge_runtime.errors import ModelFileError
 from lepton_edge_runtime.formats import Hints, PictureHint
 from lepton_edge_runtime.formats.budget import Budget
 from lepton_edge_runtime.formats.flatbuffer import Table
-from lepton_edge_runtime.formats.ultralytics import read_json
+from lepton_edge_runtime.formats.ultralytics import read_dict, read_json
 from lepton_edge_runtime.text import printable
 
 METADATA_KEY = "TFLITE_METADATA"
@@ -27,6 +27,7 @@ _UNIT_KIND, _UNIT_VALUE, _UNIT_NORMALIZATION = 0, 1, 1
 _FILE_NAME, _FILE_KIND, _FILE_LABELS = 0, 2, (2, 3)
 _COLORS = {1: "rgb", 2: "gray"}
 _LABELS_BYTES_MAX = 4 << 20
+_END_BYTES_MAX = 22 + 65_535  # of a zip archive's end record with the longest comment
 _PARTS_MAX = 10_000
 _TEXT_BYTES_MAX = 1 << 20
 
@@ -39,9 +40,8 @@ def read_metadata(metadata: bytes | None, content: bytes) -> Hints | None:
         content: The whole file.
     """
     notes: list[str] = []
-    files = _packed_files(content, notes)
     if metadata is None:
-        ultralytics = read_json(files["metadata.json"]) if "metadata.json" in files else None
+        ultralytics = read_json(_packed_file(content, "metadata.json", notes) or b"")
         return ultralytics or (Hints(source=_SOURCE, notes=tuple(notes)) if notes else None)
     try:
         model = Table.root(metadata, b"M001", Budget(_PARTS_MAX, _TEXT_BYTES_MAX))
@@ -53,9 +53,12 @@ def read_metadata(metadata: bytes | None, content: bytes) -> Hints | None:
         name = printable(model.text(_MODEL_NAME))
     except IndexError as broken:
         return Hints(source=_SOURCE, notes=(f"its TFLite Metadata are broken and not used: {broken}", *notes))
-    if label_file and label_file not in files:
+    text = _packed_file(content, label_file, notes) if label_file else b""
+    if text is None:
         notes.append(f"its TFLite Metadata name the labels {label_file!r}, and the file has none of that name")
-    labels = _labels(files.get(label_file, b""))
+    elif ultralytics := read_dict(text):
+        return ultralytics
+    labels = _labels(text or b"")
     return Hints(
         source=_SOURCE,
         name=name,
@@ -66,19 +69,29 @@ def read_metadata(metadata: bytes | None, content: bytes) -> Hints | None:
     )
 
 
-def _packed_files(content: bytes, notes: list[str]) -> dict[str, bytes]:
-    """Return the files in the archive behind the model, by name."""
-    if content[-22:-18] != b"PK\x05\x06":
-        return {}
+def _packed_file(content: bytes, name: str, notes: list[str]) -> bytes | None:
+    """Return a file in the archive behind the model, ``None`` where there is none."""
+    if not _ends_as_archive(content):
+        return None
     try:
         with StoredZip(
-            content, title="the archive at the file's end", kind="model file", error=ModelFileError
+            content,
+            title="the archive at the file's end",
+            kind="model file",
+            error=ModelFileError,
+            inflated_bytes_max=_LABELS_BYTES_MAX,
         ) as zipped:
-            small = [name for name, entry in zipped.entries.items() if entry.file_size <= _LABELS_BYTES_MAX]
-            return {name: zipped.read(name) for name in small}
+            small = name in zipped.entries and zipped.entries[name].file_size <= _LABELS_BYTES_MAX
+            return zipped.read(name) if small else None
     except ModelFileError as refused:
         notes.append(f"the files packed behind the model are not read: {refused}")
-        return {}
+        return None
+
+
+def _ends_as_archive(content: bytes) -> bool:
+    """Return whether a zip archive's end record stands at the end, with or without a comment behind it."""
+    at = content.rfind(b"PK\x05\x06", max(0, len(content) - _END_BYTES_MAX))
+    return at >= 0 and at + 22 + int.from_bytes(content[at + 20 : at + 22], "little") == len(content)
 
 
 def _picture(tensor: Table) -> PictureHint | None:

@@ -9,6 +9,7 @@ from lepton_edge_runtime.text import printable
 
 _SOURCE = "Ultralytics' metadata"
 _NAMES_BYTES_MAX = 1 << 20
+_TASK_MAX = 20
 _NAME = re.compile(r"""\s*["']?(\d{1,6})["']?\s*:\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*(?:,|$)""")
 _SIZE = re.compile(r"\[\s*(\d{1,5})\s*,\s*(\d{1,5})\s*\]")
 
@@ -28,14 +29,29 @@ def read_json(text: bytes) -> Hints | None:
     """Return what ``metadata.json`` in a TFLite file's archive says, if Ultralytics wrote it."""
     try:
         found = json.loads(text.decode())
+        if not isinstance(found, dict) or not {"names", "task"} <= found.keys():
+            return None
+        names = json.dumps(found["names"], ensure_ascii=False)
+        return _hints(names, str(found["task"]), str(found.get("imgsz", "")))
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or not {"names", "task"} <= found.keys():
+
+
+def read_dict(text: bytes) -> Hints | None:
+    """Return what older versions of it wrote in the place of labels: a dictionary in Python's notation."""
+    words = text[:_NAMES_BYTES_MAX].decode(errors="replace")
+    task = re.search(r"'task': '(\w{1,20})'", words)
+    start = words.find("'names': {")
+    if not words.startswith("{") or task is None or start < 0:
         return None
-    return _hints(json.dumps(found["names"], ensure_ascii=False), str(found["task"]), str(found.get("imgsz", "")))
+    names = words[start + len("'names': ") : words.find("}", start) + 1]
+    size = re.search(r"'imgsz': (\[\d{1,5}, \d{1,5}\])", words)
+    return _hints(names, task[1], size[1] if size else "")
 
 
-def _hints(names: str, task: str, size: str) -> Hints:
+def _hints(names: str, task: str, size: str) -> Hints | None:
+    if len(task) > _TASK_MAX or len(names) > _NAMES_BYTES_MAX:
+        return None
     labels = {}
     position, text = 0, names.strip().removeprefix("{").removesuffix("}")
     while found := _NAME.match(text, position):

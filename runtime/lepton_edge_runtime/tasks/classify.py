@@ -29,14 +29,20 @@ def class_scores(real: NDArray[Any], output: OutputCard) -> NDArray[np.float32]:
         output: Says what they are.
     """
     real = real.astype(np.float32, copy=False)
-    if output.activation == "logits" and real.shape[-1] == 1:
-        real = 1 / (1 + np.exp(-real))
-    elif output.activation == "logits":
-        powers = np.exp(real - real.max(axis=-1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+    if output.activation == "logits":
+        with np.errstate(over="ignore", invalid="ignore"):  # far from 0 a power is infinite, and its share 0 or 1
+            return _probabilities(real)
     if class_count(output) != real.shape[-1]:
         return np.concatenate([1 - real, real], axis=-1)
     return real
+
+
+def _probabilities(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    if logits.shape[-1] == 1:
+        ones = 1 / (1 + np.exp(-logits))
+        return np.concatenate([1 - ones, ones], axis=-1)
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
 class Classify:

@@ -30,6 +30,8 @@ class Boxes:
     class_id: NDArray[np.int64]
 
 
+_CLASSES_END = 1 << 31
+
 Head = Callable[[Sequence[NDArray[Any]]], Boxes]
 """Outputs, as stored and in the card's order, to boxes."""
 
@@ -56,10 +58,12 @@ def tflite_postprocess(card: Card, size: tuple[int, int]) -> Head:
             dequantize(stored, spec)[0] for stored, spec in zip(outputs, specs, strict=True)
         )
         valid = int(np.clip(np.nan_to_num(counted), 0, count))
-        xyxy = np.asarray(corners[:valid, [1, 0, 3, 2]] * scale, np.float32)
-        score = np.asarray(scores[:valid], np.float32)
-        found = np.isfinite(xyxy).all(axis=1) & np.isfinite(classes[:valid]) & (score > 0)
-        return Boxes(xyxy[found], score[found], np.rint(classes[:valid][found]).astype(np.int64))
+        with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is left out
+            xyxy = np.asarray(corners[:valid, [1, 0, 3, 2]] * scale, np.float32)
+        score, classes = np.asarray(scores[:valid], np.float32), classes[:valid]
+        found = np.isfinite(xyxy).all(axis=1) & (score > 0) & np.isfinite(score)
+        found &= (classes > -0.5) & (classes < _CLASSES_END)
+        return Boxes(xyxy[found], score[found], np.rint(classes[found]).astype(np.int64))
 
     return decode
 
