@@ -62,6 +62,13 @@ class TestNumbers:
         both = value(name, [self.reference, self.reference], [self.reference, bad])
         assert both == value(name, [self.reference], [bad]) < 0.9
 
+    @pytest.mark.parametrize("name", ["r2", "closeness"])
+    @pytest.mark.parametrize("first", [True, False])
+    def test_an_output_that_is_no_number_is_the_worst(self, name, first):
+        broken = np.full_like(self.reference, np.nan)
+        answers = [broken, self.reference] if first else [self.reference, broken]
+        assert np.isnan(value(name, [self.reference, self.reference], answers))
+
     def test_an_output_that_is_the_same_for_all_samples_has_no_r2(self):
         constant = np.full((40, 3), 7.0)
         assert np.isnan(value("r2", [constant], [constant + 0.1]))
