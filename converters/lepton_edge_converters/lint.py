@@ -63,6 +63,8 @@ def lint(
         output: What a classifier's scores are; ``None`` if the model is none.
         ask: Asks the original model; called only where targets could tell another preparation from this one.
     """
+    if output is None:  # labels that are no classes say nothing here
+        calibration = calibration and replace(calibration, targets=None)
     findings = lint_samples(calibration, judged, preprocess)
     if output is None:
         return tuple(findings)

@@ -1,6 +1,5 @@
 """``lepton-edge sensitivity``."""
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 from lepton_edge.cli.columns import columns, sentence
 from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.progress import progress_bar
+from lepton_edge.cli.show import print_json
 
 if TYPE_CHECKING:
     from lepton_edge_converters.report import LayerSensitivity
@@ -81,7 +81,7 @@ def command(
     if plot is not None:
         found.plot(plot)
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2))
+        print_json(found.to_dict())
         return
     shown = found.worst_first()[:top] if top else found.layers
     click.echo("\n".join(columns(list(_rows(found, shown)))))

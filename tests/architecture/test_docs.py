@@ -67,3 +67,19 @@ def test_errors_are_in_the_docs():
             r'code(?:: ClassVar\[str\])? = "([A-Z_]+)"', (ROOT / source).read_text(encoding="utf-8")
         ):
             assert f"`{code}`" in page, code
+
+
+def test_gates_findings_and_metrics_are_in_the_docs():
+    from lepton_edge_converters.metrics.choice import METRICS
+    from lepton_edge_converters.recipe import Gates
+
+    page = (ROOT / "docs" / "gates.md").read_text(encoding="utf-8")
+    room = ROOT / "converters" / "lepton_edge_converters"
+    found = {
+        code
+        for source in ("samples/lint.py", "lint.py")
+        for code in re.findall(r'(?:Finding|_Other)\(\s*"([A-Z_]+)"', (room / source).read_text(encoding="utf-8"))
+    }
+    assert len(found) == 14
+    for name in (*found, *METRICS, *Gates.__struct_fields__):
+        assert f"`{name}`" in page, name

@@ -28,4 +28,4 @@ def test_masks_are_judged_where_they_are_asked_for(command, keras_file, tmp_path
     assert status == 0
     assert "miou" in printed.splitlines()[2]
     assert "pass  TFLite int8 miou: 0." in printed
-    assert "pass  ONNX int8 miou drop: drop +0." in printed
+    assert "pass  ONNX int8 miou drop: +0." in printed

@@ -145,6 +145,15 @@ def test_a_metric_that_is_not_proven_says_how_many_samples_would_and_is_refused_
     assert not measured("r2", NUMBERS, NEAR, min_metric=bound, strict=True)[1]["TFLite int8 r2"].passed
 
 
+def test_samples_that_all_fare_alike_prove_what_their_number_proves():
+    _, gates = measured("r2", NUMBERS, NUMBERS, max_drop=0.02)
+    # 1 - .025^(1/100) = .0362 may differ and not be seen; ln .025 / ln .98 = 182.6 samples leave .02; two digits.
+    assert gates["TFLite int8 r2 drop"].detail.endswith(
+        "(at most 0.02); too few samples to prove it: 190 would if they fare like these 100"
+    )
+    assert "too few" not in measured("r2", NUMBERS, NUMBERS, max_drop=0.04)[1]["TFLite int8 r2 drop"].detail
+
+
 def test_findings_are_gates_only_where_strict():
     findings = (Finding("DUPLICATES", "3 of 60 judging samples are exact duplicates"),)
     assert list(samples_gates(Recipe(scheme="int8"), findings)) == []

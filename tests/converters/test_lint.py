@@ -1,5 +1,7 @@
 """Each finding about samples: raised by a bad set, and by no good one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from keras_models import CLASSES, SIZE
@@ -197,3 +199,21 @@ def test_a_model_that_decides_one_class_for_all_is_told(codes):
         return [np.tile(np.float32([0.1, 0.7, 0.1, 0.1]), (len(samples), 1))]
 
     assert codes(*GOOD, ask=stubborn) == ["ONE_DECISION"]
+
+
+def test_which_of_several_inputs_is_odd_is_said(tmp_path):
+    ends, preprocess = (PICTURE, EndFacts("other", "float32", (SIZE, SIZE, 3))), (prepared(), prepared())
+    black = np.random.default_rng(0).integers(0, 6, (60, SIZE, SIZE, 3)).astype(np.uint8)
+    samples = array_samples([GOOD[1][0], black], None, ends, preprocess, None, origin="made up")
+    judged = store(samples, np.arange(60), preprocess, tmp_path, "judged")
+    findings = lint(None, judged, preprocess, [np.zeros((60, 3))], None, reader)
+    assert [one.code for one in findings] == ["DARK_PICTURES", "VALUES_NARROW"]
+    assert all(one.text.startswith("input 2: ") for one in findings)
+
+
+def test_labels_that_are_no_classes_are_not_called_one_class(tmp_path):
+    parts = [
+        stored(tmp_path, name, GOOD[i][0], np.zeros(len(GOOD[i][0]), int), prepared()) for i, name in enumerate("cj")
+    ]
+    judged = replace(parts[1], targets=None)  # as for a model that is no classifier
+    assert lint(parts[0], judged, (prepared(),), [np.zeros((60, 3))], None, reader) == ()

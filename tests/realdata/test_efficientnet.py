@@ -54,3 +54,19 @@ def test_a_street_is_answered_frame_by_frame(efficientnet, real_data):
     counts = camera.counts
     assert answered == counts.delivered == 795
     assert counts.captured == answered + sum(counts.dropped.values())
+
+
+def test_its_samples_are_good_ones(efficientnet):
+    assert efficientnet[1].lint == ()
+
+
+def test_swapped_colours_are_suspected_on_real_pictures(real_data, tmp_path):
+    report = le.convert(
+        real_data / "models" / "efficientnet_lite0.keras",
+        tmp_path / "bgr.lepton",
+        data=real_data / "images" / "imagenet" / "labels.csv",
+        preprocess=le.Preprocess(resize="crop", range=(0, 255), color="bgr"),
+        recipe="float32",
+        formats=["tflite"],
+    )
+    assert [one.code for one in report.lint] == ["CHANNEL_ORDER"]

@@ -1,10 +1,9 @@
 """What a user may ask for: bounds on accuracy and metrics, and, with ``strict``, proof and samples beyond doubt."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lepton_edge_converters.gates.statistics import sample_size, samples_to_prove
-from lepton_edge_converters.metrics.bootstrap import deviation
+from lepton_edge_converters.gates.statistics import samples_to_prove, samples_to_prove_loss
 from lepton_edge_converters.recipe import Recipe
 from lepton_edge_converters.report import Drop, GateResult, Loss, Score
 from lepton_edge_converters.samples.lint import Finding
@@ -44,14 +43,15 @@ def metric_gates(recipe: Recipe, title: str, score: Score | None, loss: Loss | N
         return
     least, most = recipe.gates.min_metric, recipe.gates.max_drop
     if least is not None:
-        needed = sample_size(-score.value, -least, deviation(score, score.samples))
-        bounded = _Bounded(-score.value, -score.low, -least, needed, score.samples)
+        missing = Loss(-score.value, -score.high, -score.low)
+        needed = samples_to_prove_loss(missing, -least, score.samples)
+        bounded = _Bounded(missing.value, missing.high, -least, needed, score.samples)
         yield _gate(f"{title} {score.metric}", f"{score} (at least {least:g})", bounded, recipe)
     if most is not None and recipe.metric:
-        # What was won by luck is not counted on.
-        needed = sample_size(max(loss.value, 0.0), most, deviation(loss, score.samples))
+        expected = replace(loss, value=max(loss.value, 0.0))  # what was won by luck is not counted on
+        needed = samples_to_prove_loss(expected, most, score.samples)
         bounded = _Bounded(loss.value, loss.high, most, needed, score.samples)
-        yield _gate(f"{title} {score.metric} drop", f"drop {loss} (at most {most:g})", bounded, recipe)
+        yield _gate(f"{title} {score.metric} drop", f"{loss} (at most {most:g})", bounded, recipe)
 
 
 def samples_gates(recipe: Recipe, findings: Sequence[Finding]) -> Iterator[GateResult]:

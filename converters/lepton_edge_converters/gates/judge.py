@@ -40,8 +40,8 @@ class Judgement:
         agreement: Share decided as the original.
         accuracy, drop: With labels.
         batched: What it answered to the first samples at once, where its batch is free.
-        original_score, score, loss: What the metric says of the original and of it, and what was lost; where there is
-            a metric.
+        original_score: What a metric of the user's own says of the original.
+        score, loss: What the metric says of it, and how much less than of the original; where there is a metric.
     """
 
     artefact: Artefact
@@ -88,7 +88,8 @@ def _measured(judgement: Judgement, metric: Metric, reference: Sequence[NDArray[
     original, score, loss = scored(metric, reference, judgement.outputs, judgement.artefact.card)
     if isnan(score.value) and not metric.asked:
         return judgement  # such as R² of an output that is the same for all samples
-    return replace(judgement, original_score=original, score=score, loss=loss)
+    # Ours say 1 of the original, which is no news.
+    return replace(judgement, original_score=original if metric.own else None, score=score, loss=loss)
 
 
 def run_gates(recipe: Recipe, judgements: Sequence[Judgement]) -> list[GateResult]:

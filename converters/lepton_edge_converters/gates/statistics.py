@@ -1,13 +1,14 @@
 """Intervals for shares and for paired differences of shares, and how many samples would prove a bound."""
 
-from math import ceil, comb, isfinite, sqrt
+from math import ceil, comb, isfinite, log, log1p, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lepton_edge_converters.report import Drop, Share
+from lepton_edge_converters.report import Drop, Loss, Share
 
 _Z = 1.959963984540054  # the normal distribution's 97.5 % point: two-sided 95 %
+_TAIL = 0.025  # what lies beyond it
 _Z_POWER = 0.8416212335729143  # its 80 % point: proven four times in five
 
 
@@ -68,6 +69,18 @@ def samples_to_prove(drop: Drop, bound: float) -> int | None:
     """
     _, variance = _adjusted(drop.lost, drop.won, drop.samples)
     return sample_size(max(drop.points, 0.0), bound, 100 * sqrt(variance))
+
+
+def samples_to_prove_loss(loss: Loss, bound: float, samples: int) -> int | None:
+    """Return how many samples would prove a metric's loss to be at most ``bound``; ``None``: none is known.
+
+    Where no draw differed, as many as show by their number alone that those which do are few enough (Clopper and
+    Pearson); else by the deviation of a single sample, which the interval's width tells.
+    """
+    room = bound - loss.value
+    if loss.value == loss.low < loss.high and 0 < room < 1:
+        return ceil(log(_TAIL) / log1p(-room))
+    return sample_size(loss.value, bound, sqrt(samples) * (loss.high - loss.low) / (2 * _Z))
 
 
 def sample_size(loss: float, bound: float, deviation: float) -> int | None:

@@ -1,8 +1,7 @@
 """Intervals for any number that can be computed anew from samples drawn again."""
 
 from collections.abc import Sequence
-from math import isfinite, nan, sqrt
-from statistics import NormalDist
+from math import isfinite, nan
 from typing import Any
 
 import numpy as np
@@ -35,7 +34,7 @@ def scored(
     original = _asked(metric.compare(reference, reference, card), draws) if metric.own else np.ones(len(draws))
     if not isfinite(original[0]):
         raise MetricError(f"the metric {metric.name!r} answers {original[0]} to the original model's own outputs")
-    blind = 0.0 if metric.own else _blind(count)
+    blind = _blind(count) if not metric.own or _are_shares(original, converted) else nan
     return (
         _score(metric, original, count, 0.0),
         _score(metric, converted, count, blind),
@@ -63,7 +62,7 @@ def _interval(numbers: NDArray[np.float64], blind: float) -> tuple[float, float,
 
     Args:
         numbers: Of the whole set, then of each draw; the higher, the worse.
-        blind: How much worse it may be where all draws are equal.
+        blind: How much worse it may be where all draws are equal; not a number where that cannot be told.
     """
     drawn = numbers[1:][np.isfinite(numbers[1:])]
     if not isfinite(numbers[0]) or 2 * len(drawn) < len(numbers) - 1:
@@ -74,14 +73,14 @@ def _interval(numbers: NDArray[np.float64], blind: float) -> tuple[float, float,
     return float(numbers[0]), float(low), float(high)
 
 
+def _are_shares(*numbers: NDArray[np.float64]) -> bool:
+    """Return whether numbers in a unit of the user's own all lie in 0 to 1: a sample then costs 1 at most."""
+    return all(((one >= 0) & (one <= 1) | np.isnan(one)).all() for one in numbers)
+
+
 def _blind(count: int) -> float:
     """Return what all draws may have missed where they are equal: most samples that may differ if none of n does.
 
     Source: C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits", Biometrika 26 (1934).
     """
     return float(1 - _TAIL ** (1 / count))
-
-
-def deviation(measured: Score | Loss, samples: int) -> float:
-    """Return the standard deviation that a single sample would have, from the width of the interval of all."""
-    return sqrt(samples) * (measured.high - measured.low) / (2 * NormalDist().inv_cdf(1 - _TAIL))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import MetricError
 from lepton_edge_runtime.card import Card
+from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.tasks.detect import HEADS, Boxes
 
 _CLASS_WORDS = ("class", "label", "categor")
@@ -50,7 +51,8 @@ def _by_head(outputs: Sequence[NDArray[Any]], card: Card) -> list[Boxes]:
         msgspec.structs.replace(end, tensor=msgspec.structs.replace(end.tensor, dtype="float32", quant=None))
         for end in card.outputs
     )
-    head = HEADS[card.head](msgspec.structs.replace(card, outputs=ends), (1, 1))
+    picture = card.inputs[0].preprocess or Preprocess()
+    head = HEADS[card.head](msgspec.structs.replace(card, outputs=ends), picture.size or (1, 1))
     samples = zip(*outputs, strict=True)
     return [head([one.reshape(end.tensor.shape) for one, end in zip(sample, ends, strict=True)]) for sample in samples]
 

@@ -59,7 +59,8 @@ def _called(
     truths: NDArray[Any] | None,
 ) -> float:
     try:
-        answer: Any = function([*map(_frozen, reference)], [*map(_frozen, outputs)], truths)
+        given = None if truths is None else _frozen(truths)
+        answer: Any = function([*map(_frozen, reference)], [*map(_frozen, outputs)], given)
     except Exception as problem:  # whatever the user's own code raises is told with its name
         raise MetricError(f"the metric {name!r} failed: {type(problem).__name__}: {first_line(problem)}") from problem
     try:

@@ -46,9 +46,9 @@ def keypoints_alike(reference: Sequence[NDArray[Any]], answers: Sequence[NDArray
     """Return the mean object keypoint similarity (OKS) to the original's keypoints, 0 to 1.
 
     The similarity of a keypoint is exp(-d² / (2 s² k²)), with d its distance, s² the area of the box around the
-    original's keypoints and k twice the spread with which people mark it:
-    COCO's where there are its 17 keypoints, else their mean. Source: COCO keypoint
-    evaluation (T.-Y. Lin et al., "Microsoft COCO: Common Objects in Context", 2014, and cocodataset.org).
+    original's keypoints and k twice the spread with which people mark it: COCO's where there are its 17 keypoints,
+    else their mean. Source: COCO keypoint evaluation (T.-Y. Lin et al., "Microsoft COCO: Common Objects in Context",
+    2014, and cocodataset.org).
 
     Raises:
         MetricError: No output holds keypoints.

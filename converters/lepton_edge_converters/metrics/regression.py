@@ -32,7 +32,8 @@ def determination(reference: Sequence[NDArray[Any]], answers: Sequence[NDArray[A
             for error, spread, varies in zip(errors, spreads, varying, strict=True)
             if varies
         ]
-        return min(numbers, default=nan)
+        # numpy's minimum: a number that is none counts as the worst.
+        return float(np.min(numbers)) if numbers else nan
 
     return scoring
 
@@ -45,9 +46,8 @@ def closeness(reference: Sequence[NDArray[Any]], answers: Sequence[NDArray[Any]]
     powers = [(one**2).sum(axis=1) for one, _ in pairs]
 
     def scoring(weights: NDArray[np.float64]) -> float:
-        return min(
-            1 - sqrt(_ratio(weights @ error, weights @ power)) for error, power in zip(errors, powers, strict=True)
-        )
+        ratios = [_ratio(weights @ error, weights @ power) for error, power in zip(errors, powers, strict=True)]
+        return 1 - sqrt(np.max(ratios))
 
     return scoring
 

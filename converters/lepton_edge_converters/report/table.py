@@ -52,13 +52,14 @@ def _versions(report: Report, *, wide: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     metric = next((row.score.metric for row in report.rows if row.score), None)
+    roomy = wide and not report.samples.labelled  # without accuracy, there is room for one more interval
     for title in ("size", "accuracy", "drop (points)", "agreement", metric, "cosine", "SQNR", "latency"):
         if title and (wide or title != "SQNR"):
             table.add_column(title.rpartition(":")[2], justify="right")
     for row in report.rows:
         cells = _cells(row, wide=wide)
         if metric:
-            cells.insert(4, _score(row.score, wide=wide) if row.score else "")
+            cells.insert(4, _score(row.score, wide=roomy) if row.score else "")
         table.add_row(row.title if row.shipped else f"[dim]{row.title}[/]", *cells)
     return table
 

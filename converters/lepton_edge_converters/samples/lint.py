@@ -67,9 +67,12 @@ def lint_samples(
     """
     parts = {"judging": judged} if calibration is None else {"calibrating": calibration, "judging": judged}
     findings = [*_few(parts), *_classes(parts), *_repeated(parts)]
+    several = sum(one is not None for one in preprocess) > 1
     for i, one in enumerate(preprocess):
         if one is not None:
-            findings += _pictures({name: _levels(samples.array(i), one) for name, samples in parts.items()})
+            levels = {name: _levels(samples.array(i), one) for name, samples in parts.items()}
+            where = f"input {i + 1}: " if several else ""
+            findings += [Finding(found.code, where + found.text) for found in _pictures(levels)]
     return findings
 
 
@@ -78,7 +81,7 @@ def _few(parts: dict[str, StoredSamples]) -> Iterator[Finding]:
     if "calibrating" in parts and calibrating < CALIBRATING_MIN:
         yield Finding(
             "FEW_CALIBRATING",
-            f"{calibrating} samples calibrate: more than one new sample in ten lies beyond all that so few have shown; "
+            f"{calibrating} samples calibrate: one new sample in ten, or more, lies beyond all that so few have shown; "
             f"give {CALIBRATING_MIN} or more, better a hundred (--data, --calibration)",
         )
     if judging < JUDGED_MIN:
