@@ -12,7 +12,7 @@ _SHELL_BASE = 128  # what a shell adds to a signal's number in an exit status
 
 @contextmanager
 def ending_cleanly() -> Iterator[None]:
-    """Let the first Ctrl-C or SIGTERM end what runs in the block; an impatient second one waits for the clean-up.
+    """Let the first Ctrl-C or SIGTERM end the process by way of what clears away; others after it do nothing.
 
     Exit statuses are a shell's: 130 and 143. A signal that was ignored from the start, as in a job sent to the
     background, stays so.
@@ -20,11 +20,13 @@ def ending_cleanly() -> Iterator[None]:
     if current_thread() is not main_thread():
         yield
         return
+    came: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     handled = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
 
     def end(number: int, frame: FrameType | None) -> NoReturn:
         del frame
+        came.append(number)
         for one in handled:
             signal.signal(one, signal.SIG_IGN)
         if number == signal.SIGINT:
@@ -36,5 +38,6 @@ def ending_cleanly() -> Iterator[None]:
     try:
         yield
     finally:
-        for number in handled:
-            signal.signal(number, before[number])
+        if not came:  # else they stay ignored until the process has ended, its own last steps included
+            for number in handled:
+                signal.signal(number, before[number])

@@ -1,12 +1,13 @@
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from lepton_edge_converters.errors import ConversionError, LoadError, WorkerCrashedError
-from lepton_edge_converters.worker import Worker, report_progress
+from lepton_edge_converters.worker import Worker, report_progress, workplace
 
 
 def add(one, other):
@@ -32,6 +33,11 @@ def crash():
 
 def leave():
     os._exit(7)
+
+
+def leave_a_file():
+    handle, path = tempfile.mkstemp()
+    return path, handle
 
 
 def fail():
@@ -107,6 +113,25 @@ def test_no_process_is_left_behind():
         os.kill(pid, 0)
 
 
-def test_legacy_keras_is_not_inherited(worker, monkeypatch):
-    monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1")
-    assert worker.call("os:getenv", "TF_USE_LEGACY_KERAS") is None
+@pytest.mark.parametrize("name", ["TF_USE_LEGACY_KERAS", "TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS"])
+def test_what_the_shell_asks_of_tensorflow_is_not_inherited(monkeypatch, name):
+    monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    with Worker() as worker:
+        assert worker.call("os:getenv", name) is None
+        assert worker.call("os:getenv", "TF_CPP_MIN_LOG_LEVEL") == "3"
+
+
+def test_a_workplace_is_gone_afterwards_with_all_that_a_killed_process_left():
+    with pytest.raises(WorkerCrashedError), workplace(verbose=False) as (folder, worker):  # noqa: PT012 - one story
+        left, _ = call(worker, "leave_a_file")
+        assert Path(left).is_relative_to(folder)
+        assert Path(left).exists()
+        call(worker, "crash")
+    assert not folder.exists()
+
+
+def test_keras_reads_no_settings_of_the_users(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with workplace(verbose=False) as (folder, worker):
+        assert Path(worker.call("os:getenv", "KERAS_HOME")).is_relative_to(folder)

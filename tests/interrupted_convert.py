@@ -1,0 +1,33 @@
+"""The command line, waiting at a step for a signal: ``python interrupted_convert.py STEP convert …``.
+
+STEP is what progress says, after ``calibration 10`` how far it is; or ``writing``, where Ctrl-C comes while bundle,
+report and lock are written.
+"""
+
+import os
+import signal
+import sys
+
+from lepton_edge.cli import execute
+from lepton_edge.cli.progress import ProgressLine
+from lepton_edge_converters import pipeline
+
+STEP = sys.argv[1]
+
+
+def wait(_line, what, done, _total):
+    if STEP in (what, f"{what} {done}"):
+        print("there", flush=True)
+        while True:
+            signal.pause()
+
+
+def write_report_while_interrupted(report, write_report=pipeline.write_report):
+    if STEP == "writing":
+        os.kill(os.getpid(), signal.SIGINT)
+    write_report(report)
+
+
+ProgressLine.__call__ = wait
+pipeline.write_report = write_report_while_interrupted
+sys.exit(execute(sys.argv[2:]))
