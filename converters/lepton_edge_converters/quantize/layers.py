@@ -101,20 +101,16 @@ def named_layers(layers: Sequence[Layer], names: Sequence[str]) -> tuple[Layer, 
 
 
 def _with_movers(layers: Sequence[Layer], chosen: set[int]) -> set[int]:
+    """Return the chosen layers and the movers that get from, and give to, none but chosen ones and such movers."""
     makers = {name: layer.index for layer in layers for name in layer.outputs}
+    readers = {layer.index: {one.index for one in layers if {*layer.outputs} & {*one.inputs}} for layer in layers}
+    between = {layer.index: makers.get(layer.inputs[0]) for layer in layers if layer.kind in MOVERS}
     while True:
-        between = {
-            layer.index
-            for layer in layers
-            if layer.kind in MOVERS
-            and layer.index not in chosen
-            and makers.get(layer.inputs[0]) in chosen
-            and (readers := [one.index for one in layers if set(layer.outputs) & set(one.inputs)])
-            and chosen.issuperset(readers)
-        }
-        if not between:
-            return chosen
-        chosen = chosen | between
+        inside = chosen | between.keys()
+        kept = {i: maker for i, maker in between.items() if maker in inside and readers[i] and readers[i] <= inside}
+        if kept == between:
+            return inside
+        between = kept
 
 
 def _end_names(content: bytes, facts: ModelFacts) -> dict[str, str]:
