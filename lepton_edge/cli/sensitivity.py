@@ -100,7 +100,7 @@ def _rows(found: "Sensitivity", shown: Any) -> Iterator[tuple[str, ...]]:
 
 
 def _row(name: str, one: "LayerSensitivity") -> tuple[str, ...]:
-    return (name, one.kind or "-", f"{one.sqnr_db:.1f} dB", f"{one.mse:.3g}")
+    return (name, one.kind or "-", f"{one.sqnr_db:.1f} dB" if one.mse else "no error", f"{one.mse:.3g}")
 
 
 def _advice(found: "Sensitivity") -> str:

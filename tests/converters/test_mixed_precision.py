@@ -125,9 +125,11 @@ class TestLayersInFloat:
         assert report.row("ONNX int8").route.startswith(REQUANTIZED)
         assert real_products(onnx.load_from_string(Bundle(path).member("model.onnx"))) == 1
 
-    def test_a_name_that_means_no_layer_is_refused_with_the_nearest(self, broken, tmp_path):
-        with pytest.raises(RecipeError, match=r"no layer 'frst_conv' in the converted model \(did you mean 'first"):
-            le.convert(broken, tmp_path / "m.lepton", data=broken.with_name("digits.npz"), float_layers=["frst_conv"])
+    def test_a_name_that_means_no_layer_is_refused_with_the_nearest(self, broken, capsys, tmp_path):
+        data = broken.with_name("digits.npz")
+        asked = ["convert", str(broken), "-o", str(tmp_path / "m.lepton"), "--data", str(data)]
+        assert execute([*asked, "--float-layer", "first_conv", "--float-layer", "secnd_conv"]) == 1
+        assert "no layer 'secnd_conv' in the converted model (did you mean 'second_conv'?)" in capsys.readouterr().err
 
     @pytest.mark.parametrize("asked", [{"ranges": "mse"}, {"float_layers": ("dense",)}])
     def test_they_are_for_int8(self, asked):

@@ -97,17 +97,19 @@ def named_layers(layers: Sequence[Layer], names: Sequence[str]) -> tuple[Layer, 
             hint = nearest(name, known) or f"; there are: {', '.join(known[:8])}{' …' if len(known) > 8 else ''}"
             raise RecipeError(f"float_layers: no layer {name!r} in the converted model{hint}")
         chosen |= meant
-    return tuple(layer for layer in layers if layer.index in _with_movers(layers, chosen))
+    spared = _with_movers(layers, chosen)
+    return tuple(layer for layer in layers if layer.index in spared)
 
 
 def _with_movers(layers: Sequence[Layer], chosen: set[int]) -> set[int]:
     """Return the chosen layers and the movers that get from, and give to, none but chosen ones and such movers."""
     makers = {name: layer.index for layer in layers for name in layer.outputs}
     readers = {layer.index: {one.index for one in layers if {*layer.outputs} & {*one.inputs}} for layer in layers}
-    between = {layer.index: makers.get(layer.inputs[0]) for layer in layers if layer.kind in MOVERS}
+    sources = {layer.index: makers.get(layer.inputs[0]) for layer in layers if layer.kind in MOVERS}
+    between = set(sources)
     while True:
-        inside = chosen | between.keys()
-        kept = {i: maker for i, maker in between.items() if maker in inside and readers[i] and readers[i] <= inside}
+        inside = chosen | between
+        kept = {i for i in between if sources[i] in inside and readers[i] and readers[i] <= inside}
         if kept == between:
             return inside
         between = kept
