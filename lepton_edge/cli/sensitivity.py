@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -106,5 +107,5 @@ def _row(name: str, one: "LayerSensitivity") -> tuple[str, ...]:
 def _advice(found: "Sensitivity") -> str:
     if not found.flagged:
         return "none: no layer stands out"
-    named = " ".join(f"--float-layer {name}" for name in found.flagged)
+    named = " ".join(f"--float-layer {quote(name)}" for name in found.flagged)
     return f"{len(found.flagged)} of {len(found.layers)}; to leave them in float: {named}"

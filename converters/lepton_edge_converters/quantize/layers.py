@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ai_edge_litert import schema_py_generated as schema
 
@@ -74,10 +74,7 @@ def read_layers(content: bytes, facts: ModelFacts) -> tuple[Layer, ...]:
     ]
     shared = Counter(path for layer in found for path in set(layer.paths))
     names = [_name(layer, shared) for layer in found]
-    return tuple(
-        Layer(name, one.kind, one.index, one.operator, one.paths, one.inputs, one.outputs)
-        for name, one in zip(_numbered(names), found, strict=True)
-    )
+    return tuple(replace(layer, name=name) for name, layer in zip(_numbered(names), found, strict=True))
 
 
 def named_layers(layers: Sequence[Layer], names: Sequence[str]) -> tuple[Layer, ...]:

@@ -5,7 +5,6 @@ time, each answers for itself. A tensor that 8 bits cannot hold shows in the lay
 read it.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ from lepton_edge_converters.quantize.choice import choose_ranges
 from lepton_edge_converters.quantize.engine import calibrate, quantize
 from lepton_edge_converters.quantize.findings import Sweep
 from lepton_edge_converters.quantize.flags import flagged
-from lepton_edge_converters.quantize.layers import Layer, read_layers
-from lepton_edge_converters.quantize.running import Sample, answers, feed, sqnr_db
+from lepton_edge_converters.quantize.layers import read_layers
+from lepton_edge_converters.quantize.running import answers, feed, sqnr_db
 from lepton_edge_converters.recipe import Ranges
 from lepton_edge_converters.report import LayerSensitivity
 from lepton_edge_converters.samples import StoredSamples
@@ -44,16 +43,12 @@ def sweep(traced: Path, facts: ModelFacts, calibration: StoredSamples, ranges: R
     found = []
     for done, layer in enumerate(layers):
         report_progress("one layer at a time in 8 bits", done, len(layers))
-        found.append(_measured(layer, quantize(content, in_float=operators - {layer.operator}), shown, reference))
-    whole = Layer("", "", 0, "", (), (), ())
-    return Sweep(flagged(found), _measured(whole, quantize(content), shown, reference), len(shown))
+        alone = quantize(content, in_float=operators - {layer.operator})
+        found.append(_measured(layer.name, layer.kind, answers(alone, shown), reference))
+    whole = _measured("", "", answers(quantize(content), shown), reference)
+    return Sweep(flagged(found), whole, len(shown))
 
 
-def _measured(
-    layer: Layer, content: bytes, samples: Sequence[Sample], reference: list[NDArray[Any]]
-) -> LayerSensitivity:
-    found = answers(content, samples)
+def _measured(name: str, kind: str, found: list[NDArray[Any]], reference: list[NDArray[Any]]) -> LayerSensitivity:
     squares = [((one.astype(np.float64) - other) ** 2).reshape(-1) for one, other in zip(found, reference, strict=True)]
-    return LayerSensitivity(
-        layer.name, layer.kind, float(np.concatenate(squares).mean()), sqnr_db(reference, found), flagged=False
-    )
+    return LayerSensitivity(name, kind, float(np.concatenate(squares).mean()), sqnr_db(reference, found))
