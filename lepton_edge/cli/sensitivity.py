@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -100,11 +101,11 @@ def _rows(found: "Sensitivity", shown: Any) -> Iterator[tuple[str, ...]]:
 
 
 def _row(name: str, one: "LayerSensitivity") -> tuple[str, ...]:
-    return (name, one.kind or "-", f"{one.sqnr_db:.1f} dB", f"{one.mse:.3g}")
+    return (name, one.kind or "-", f"{one.sqnr_db:.1f} dB" if one.mse else "no error", f"{one.mse:.3g}")
 
 
 def _advice(found: "Sensitivity") -> str:
     if not found.flagged:
         return "none: no layer stands out"
-    named = " ".join(f"--float-layer {name}" for name in found.flagged)
+    named = " ".join(f"--float-layer {quote(name)}" for name in found.flagged)
     return f"{len(found.flagged)} of {len(found.layers)}; to leave them in float: {named}"

@@ -95,7 +95,7 @@ def _estimated(content: bytes, seen: Mapping[int, Histogram], estimator: str) ->
     estimate = ESTIMATORS[estimator]
     if estimator == "minmax":
         return content
-    return with_ranges(content, _moved_along(content, {i: estimate(one) for i, one in seen.items()}))
+    return with_ranges(content, _moved_along(content, {i: estimate(one) for i, one in seen.items() if one.values.size}))
 
 
 def _moved_along(content: bytes, ranges: dict[int, Range]) -> dict[int, Range]:

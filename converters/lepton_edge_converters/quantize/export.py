@@ -11,7 +11,6 @@ from lepton_edge_converters.quantize.findings import Int8Export
 from lepton_edge_converters.quantize.layers import Layer, named_layers, read_layers
 from lepton_edge_converters.recipe import Io, Ranges
 from lepton_edge_converters.samples import StoredSamples
-from lepton_edge_converters.worker import report_progress
 from lepton_edge_runtime.formats import Operator
 from lepton_edge_runtime.formats.tflite import read_tflite
 
@@ -44,7 +43,6 @@ def export_int8(
     """
     if calibration is None:
         raise ConversionError("int8 needs samples to calibrate with")
-    report_progress("calibration", 0, len(calibration))
     calibrated = calibrate(traced, calibration)
     spared = _spared(calibrated, facts, float_layers)
     in_float = [layer.operator for layer in spared]

@@ -20,7 +20,7 @@ class Histogram:
     """The numbers of a tensor, rounded to 1/64 of an octave.
 
     Attributes:
-        values: Ascending, finite.
+        values: Ascending; none where nothing was seen.
         counts: How often each was seen.
         low, high: Least and largest, exactly.
     """
@@ -46,8 +46,9 @@ class Counter:
         self._low, self._high = np.inf, -np.inf
 
     def add(self, numbers: NDArray[Any]) -> None:
-        """Count real numbers, of any shape."""
+        """Count real numbers, of any shape; NaN and infinite ones are left out."""
         flat = np.ascontiguousarray(numbers, np.float32).reshape(-1)
+        flat = flat[np.isfinite(flat)]
         if not flat.size:
             return
         self._counts += np.bincount(flat.view(np.uint32) >> _DROPPED_BITS, minlength=_BINS)
@@ -59,10 +60,9 @@ class Counter:
         # The middle of a bin; that of 0, with either sign, stays exact.
         middle = np.where(bins % (_BINS // 2), 1 << (_DROPPED_BITS - 1), 0)
         values = ((bins << _DROPPED_BITS) + middle).astype(np.uint32).view(np.float32).astype(np.float64)
-        finite = np.isfinite(values)
-        order = np.argsort(values[finite], kind="stable")
-        values = np.clip(values[finite][order], self._low, self._high)
-        return Histogram(values, self._counts[bins][finite][order], self._low, self._high)
+        order = np.argsort(values, kind="stable")
+        values = np.clip(values[order], self._low, self._high)
+        return Histogram(values, self._counts[bins][order], self._low, self._high)
 
 
 def observe(

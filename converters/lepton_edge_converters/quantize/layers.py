@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ai_edge_litert import schema_py_generated as schema
 
@@ -74,10 +74,7 @@ def read_layers(content: bytes, facts: ModelFacts) -> tuple[Layer, ...]:
     ]
     shared = Counter(path for layer in found for path in set(layer.paths))
     names = [_name(layer, shared) for layer in found]
-    return tuple(
-        Layer(name, one.kind, one.index, one.operator, one.paths, one.inputs, one.outputs)
-        for name, one in zip(_numbered(names), found, strict=True)
-    )
+    return tuple(replace(layer, name=name) for name, layer in zip(_numbered(names), found, strict=True))
 
 
 def named_layers(layers: Sequence[Layer], names: Sequence[str]) -> tuple[Layer, ...]:
@@ -97,24 +94,22 @@ def named_layers(layers: Sequence[Layer], names: Sequence[str]) -> tuple[Layer, 
             hint = nearest(name, known) or f"; there are: {', '.join(known[:8])}{' …' if len(known) > 8 else ''}"
             raise RecipeError(f"float_layers: no layer {name!r} in the converted model{hint}")
         chosen |= meant
-    return tuple(layer for layer in layers if layer.index in _with_movers(layers, chosen))
+    spared = _with_movers(layers, chosen)
+    return tuple(layer for layer in layers if layer.index in spared)
 
 
 def _with_movers(layers: Sequence[Layer], chosen: set[int]) -> set[int]:
+    """Return the chosen layers and the movers that get from, and give to, none but chosen ones and such movers."""
     makers = {name: layer.index for layer in layers for name in layer.outputs}
+    readers = {layer.index: {one.index for one in layers if {*layer.outputs} & {*one.inputs}} for layer in layers}
+    sources = {layer.index: makers.get(layer.inputs[0]) for layer in layers if layer.kind in MOVERS}
+    between = set(sources)
     while True:
-        between = {
-            layer.index
-            for layer in layers
-            if layer.kind in MOVERS
-            and layer.index not in chosen
-            and makers.get(layer.inputs[0]) in chosen
-            and (readers := [one.index for one in layers if set(layer.outputs) & set(one.inputs)])
-            and chosen.issuperset(readers)
-        }
-        if not between:
-            return chosen
-        chosen = chosen | between
+        inside = chosen | between
+        kept = {i for i in between if sources[i] in inside and readers[i] and readers[i] <= inside}
+        if kept == between:
+            return inside
+        between = kept
 
 
 def _end_names(content: bytes, facts: ModelFacts) -> dict[str, str]:

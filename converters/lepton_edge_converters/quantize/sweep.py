@@ -5,10 +5,7 @@ time, each answers for itself. A tensor that 8 bits cannot hold shows in the lay
 read it.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -18,16 +15,13 @@ from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.quantize.choice import choose_ranges
 from lepton_edge_converters.quantize.engine import calibrate, quantize
 from lepton_edge_converters.quantize.findings import Sweep
-from lepton_edge_converters.quantize.layers import Layer, read_layers
-from lepton_edge_converters.quantize.running import Sample, answers, feed, sqnr_db
+from lepton_edge_converters.quantize.flags import flagged
+from lepton_edge_converters.quantize.layers import read_layers
+from lepton_edge_converters.quantize.running import answers, feed, sqnr_db
 from lepton_edge_converters.recipe import Ranges
 from lepton_edge_converters.report import LayerSensitivity
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.worker import report_progress
-
-_STANDS_OUT_DB = 10.0  # ten times the noise of the median layer
-_HARMLESS_DB = 30.0  # a thousandth of what tells samples apart: not worth a layer in float, whatever the others do
-_BREAKS_DB = 10.0  # a tenth of it: too much for one layer, even if half of them are like that
 
 
 def sweep(traced: Path, facts: ModelFacts, calibration: StoredSamples, ranges: Ranges, most: int) -> Sweep:
@@ -49,23 +43,12 @@ def sweep(traced: Path, facts: ModelFacts, calibration: StoredSamples, ranges: R
     found = []
     for done, layer in enumerate(layers):
         report_progress("one layer at a time in 8 bits", done, len(layers))
-        found.append(_measured(layer, quantize(content, in_float=operators - {layer.operator}), shown, reference))
-    whole = Layer("", "", 0, "", (), (), ())
-    return Sweep(flagged(found), _measured(whole, quantize(content), shown, reference), len(shown))
+        alone = quantize(content, in_float=operators - {layer.operator})
+        found.append(_measured(layer.name, layer.kind, answers(alone, shown), reference))
+    whole = _measured("", "", answers(quantize(content), shown), reference)
+    return Sweep(flagged(found), whole, len(shown))
 
 
-def flagged(layers: Sequence[LayerSensitivity]) -> tuple[LayerSensitivity, ...]:
-    """Return the layers, those marked that stand out from the others, or break the model by themselves."""
-    usual = median([min(layer.sqnr_db, 1000.0) for layer in layers]) if layers else 0.0
-    bound = max(min(usual - _STANDS_OUT_DB, _HARMLESS_DB), _BREAKS_DB)
-    return tuple(replace(layer, flagged=layer.sqnr_db < bound) for layer in layers)
-
-
-def _measured(
-    layer: Layer, content: bytes, samples: Sequence[Sample], reference: list[NDArray[Any]]
-) -> LayerSensitivity:
-    found = answers(content, samples)
+def _measured(name: str, kind: str, found: list[NDArray[Any]], reference: list[NDArray[Any]]) -> LayerSensitivity:
     squares = [((one.astype(np.float64) - other) ** 2).reshape(-1) for one, other in zip(found, reference, strict=True)]
-    return LayerSensitivity(
-        layer.name, layer.kind, float(np.concatenate(squares).mean()), sqnr_db(reference, found), flagged=False
-    )
+    return LayerSensitivity(name, kind, float(np.concatenate(squares).mean()), sqnr_db(reference, found))
