@@ -185,3 +185,7 @@ def _with_histograms(
         for tensor, one in worst.items()
     }
     return replace(errors, layers=tuple(replace(one, histogram=drawn.get(one.tensor)) for one in errors.layers))
+
+
+def _is_drawn(one: LayerError) -> bool:
+    return one.range_low is not None and 0 < one.high - one.low < np.inf
