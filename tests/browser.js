@@ -37,6 +37,15 @@ function overlapping(boxes) {
   return found;
 }
 
+// Words of a column that has no room: many lines, none of them wide.
+function squeezed(boxes) {
+  const lines = new Map();
+  for (const one of boxes) lines.set(one.node, [...(lines.get(one.node) ?? []), one]);
+  return [...lines.values()]
+    .filter((all) => all.length > 3 && Math.max(...all.map(({ box }) => box.width)) < 70)
+    .map(([first]) => first.text);
+}
+
 function numbers(color) {
   const [red, green, blue, alpha = 1] = color.match(/[\d.]+/g).map(Number);
   return { red, green, blue, alpha };
@@ -75,6 +84,7 @@ function layout(frame) {
   return {
     width: frame.offsetWidth,
     wider,
+    squeezed: squeezed(boxes),
     overlapping: overlapping(boxes),
     faint: boxes.filter(({ element }) => contrast(element, view) < 4.5).map(({ element, text }) => `${contrast(element, view).toFixed(1)}: ${text}`),
     dark: luminance(background(page.body, view)) < 0.1,

@@ -17,6 +17,7 @@ class Layout:
     """What is wrong with a page at one width: empty lists where nothing is."""
 
     width: int
+    squeezed: list[str]
     wider: list[str]
     overlapping: list[str]
     faint: list[str]
@@ -27,6 +28,11 @@ class Layout:
 def find_browser():
     """Return the path of Chromium; ``None`` where it is not installed."""
     return next((path for path in map(shutil.which, NAMES) if path), None)
+
+
+def on_paper(page):
+    """Return the page as it is printed, to be measured on a screen."""
+    return page.replace("@media screen", "@media not all").replace("@media print", "@media all")
 
 
 def measure(browser, page, folder, *, widths, dark=False):

@@ -39,6 +39,7 @@ class TestNaming:
             ("net/add_4/Add", "ADD", "add_4"),  # not numbered a second time: 4 is the layer's own
             ("other/dense/MatMul", "FULLY_CONNECTED", "other/dense"),
             ("classes", "SOFTMAX", "classes"),
+            ("StatefulPartitionedCall/StatefulPartitionedCall/model_1/log_1/Min", "REDUCE_MIN", "model_1/log_1"),
             ("PartitionedCall:01", "SOFTMAX", "PartitionedCall:01"),
         ],
     )
@@ -122,7 +123,7 @@ class TestLayers:
         report = le.convert(keras_file("sequential"), tmp_path / "out.lepton", recipe="float16")
         first = report.layers.layers[0]
         assert 40 < first.sqnr_db < 120  # weights of 11 bits
-        assert (first.range_low, first.storage_db, first.clipped) == (None, None, 0)
+        assert (first.range_low, first.storage_db, first.clipped, first.histogram) == (None, None, 0, None)
 
     def test_a_float_file_has_nothing_to_be_compared_with(self, keras_file, tmp_path):
         assert le.convert(keras_file("sequential"), tmp_path / "out.lepton", recipe="float32").layers is None

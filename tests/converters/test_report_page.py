@@ -16,6 +16,8 @@ MADE = {
     "bare": made_reports.bare,
     "hard": made_reports.hard,
 }
+WIDTHS = (1280, 1024, 768, 390)
+SHEET = 660  # of a browser's pixels: A4 without its margins
 
 
 @pytest.fixture(scope="module")
@@ -29,22 +31,32 @@ def chromium():
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("kind", MADE)
 def test_everything_fits_and_can_be_read(chromium, kind, dark, tmp_path):
-    """At a desk and on a phone nothing is wider than the window, no texts overlap, and none is too faint."""
-    for found in browser.measure(chromium, render_page(MADE[kind]()), tmp_path, widths=(1280, 390), dark=dark):
+    """At a desk, on a tablet and on a phone nothing is wider than the window, no texts overlap, none is too faint."""
+    for found in browser.measure(chromium, render_page(MADE[kind]()), tmp_path, widths=WIDTHS, dark=dark):
         assert found.dark is dark
         assert found.texts > 50
-        assert (found.wider, found.overlapping, found.faint) == ([], [], [])
+        assert (found.wider, found.squeezed, found.overlapping, found.faint) == ([], [], [], [])
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_it_fits_a_sheet_of_paper(chromium, kind, tmp_path):
+    page = browser.on_paper(render_page(MADE[kind]()))
+    (found,) = browser.measure(chromium, page, tmp_path, widths=(SHEET,), dark=True)
+    assert not found.dark
+    assert (found.wider, found.squeezed, found.overlapping, found.faint) == ([], [], [], [])
 
 
 def test_a_page_that_is_broken_is_found_out(chromium, tmp_path):
     """The measuring itself: without it the test above would pass for any page."""
-    page = render_page(made_reports.report())
+    page = render_page(made_reports.report(model="squeezed"))
     spoiled = (
-        ".ticks span { left: 10% !important; } main { min-width: 50rem; } .caption { color: #bbb !important; }</style>"
+        ".ticks span { left: 10% !important; } main { min-width: 50rem; } .caption { color: #bbb !important; }"
+        "h1 { width: 1rem; } </style>"
     )
     (found,) = browser.measure(chromium, page.replace("</style>", spoiled), tmp_path, widths=(390,))
     assert found.wider
     assert found.overlapping
+    assert found.squeezed == ["squeezed"]
     assert any("Median of one call" in one for one in found.faint)
 
 

@@ -170,10 +170,8 @@ def _layer_errors(
 def _with_histograms(
     errors: LayerErrors, before: _Opened, samples: StoredSamples, matched: Sequence[_Tensor]
 ) -> LayerErrors:
-    """Return the errors with histograms of the worst layers, whose ends are known by now."""
-    worst = {
-        one.tensor: one for one in errors.worst(_HISTOGRAMS) if one.added_noise and 0 < one.high - one.low < np.inf
-    }
+    """Return the errors with histograms of the worst layers that have a range, whose ends are known by now."""
+    worst = {one.tensor: one for one in errors.worst(_HISTOGRAMS) if one.added_noise and _is_drawn(one)}
     indices = {one.name: one.float_index for one in matched}
     counts = {tensor: np.zeros(_BINS, np.int64) for tensor in worst}
     for sample in range(errors.samples if worst else 0):
@@ -185,3 +183,7 @@ def _with_histograms(
         for tensor, one in worst.items()
     }
     return replace(errors, layers=tuple(replace(one, histogram=drawn.get(one.tensor)) for one in errors.layers))
+
+
+def _is_drawn(one: LayerError) -> bool:
+    return one.range_low is not None and 0 < one.high - one.low < np.inf

@@ -6,6 +6,7 @@ _WEIGHTED_KINDS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE
 _WEIGHTED_OPERATION = re.compile(r"(separable_)?(conv|depthwise|matmul|einsum)", re.IGNORECASE)
 _AGAIN = re.compile(r"_\d+$")  # the model was called once before it was traced: TensorFlow numbers the second scope
 _INSIDE = {"batchnorm"}  # scopes that a layer opens for itself
+_CALLS = {"PartitionedCall", "StatefulPartitionedCall"}  # scopes of a SavedModel's functions, one in the other
 
 
 def layer_name(tensor: str, kind: str, model: str) -> str:
@@ -21,6 +22,8 @@ def layer_name(tensor: str, kind: str, model: str) -> str:
     if kind in _WEIGHTED_KINDS:
         chosen = next((one for one in fused if _WEIGHTED_OPERATION.match(one.rsplit("/", 1)[-1])), chosen)
     scopes = chosen.split("/")
+    while len(scopes) > 1 and scopes[0] in _CALLS:
+        scopes = scopes[1:]
     numbered = scopes[0] != model and _AGAIN.sub("", scopes[0]) == model
     if len(scopes) > 1 and (numbered or scopes[0] == model):
         scopes = scopes[1:]

@@ -41,7 +41,7 @@ class LayerError:
         high: Largest float number seen.
         range_low: Least number that the converted tensor can hold; ``None`` if it stores real numbers.
         range_high: Largest one.
-        histogram: Of the float numbers; for the layers that add most noise.
+        histogram: Of the float numbers; for the layers that add most noise, where the converted tensor has a range.
     """
 
     position: int
@@ -78,6 +78,11 @@ class LayerErrors:
     unmatched: int
     layers: tuple[LayerError, ...]
     note: str = ""
+
+    @property
+    def ranged(self) -> bool:
+        """Whether any of the converted tensors stores integers, and so has a range."""
+        return any(one.range_low is not None for one in self.layers)
 
     def worst(self, count: int) -> tuple[LayerError, ...]:
         """Return the layers that add most noise, most first."""

@@ -96,7 +96,11 @@ def layer_plot(errors: LayerErrors) -> LayerPlot | None:
 
 def histogram_plots(errors: LayerErrors) -> tuple[HistogramPlot, ...]:
     """Return the histograms of the layers that add most noise, most first."""
-    return tuple(_histogram_plot(one, one.histogram) for one in errors.worst(len(errors.layers)) if one.histogram)
+    return tuple(
+        _histogram_plot(one, one.histogram, (one.range_low, one.range_high))
+        for one in errors.worst(len(errors.layers))
+        if one.histogram is not None and one.range_low is not None and one.range_high is not None
+    )
 
 
 def _widest(ticks: Sequence[Tick]) -> str:
@@ -113,8 +117,8 @@ def _line(points: Sequence[tuple[int, float]], x_axis: Axis, y_axis: Axis) -> st
     return f"M{' L'.join(places)}" if places else ""
 
 
-def _histogram_plot(one: LayerError, histogram: Histogram) -> HistogramPlot:
-    range_low, range_high = _range(one)
+def _histogram_plot(one: LayerError, histogram: Histogram, held: tuple[float, float]) -> HistogramPlot:
+    range_low, range_high = held
     low, high = min(histogram.low, range_low), max(histogram.high, range_high)
     margin = _MARGIN * (high - low)
     x_axis = tight_axis(low - margin, high + margin)
@@ -127,7 +131,7 @@ def _histogram_plot(one: LayerError, histogram: Histogram) -> HistogramPlot:
         range_end=x_axis.at(range_high),
         x_ticks=x_axis.ticks,
         y_ticks=tuple(_decades(top)),
-        caption=_caption(one),
+        caption=_caption(one, held),
     )
 
 
@@ -152,18 +156,10 @@ def _decades(top: float) -> list[Tick]:
     ]
 
 
-def _range(one: LayerError) -> tuple[float, float]:
-    """Return what the converted tensor can hold; where it stores real numbers, what there is."""
-    return (one.low, one.high) if one.range_low is None or one.range_high is None else (one.range_low, one.range_high)
-
-
-def _caption(one: LayerError) -> str:
-    seen = f"numbers {number(one.low)} to {number(one.high)}"
-    if one.range_low is None or one.range_high is None:
-        return seen
-    used = (min(one.high, one.range_high) - max(one.low, one.range_low)) / (one.range_high - one.range_low)
+def _caption(one: LayerError, held: tuple[float, float]) -> str:
+    used = (min(one.high, held[1]) - max(one.low, held[0])) / (held[1] - held[0])
     outside = f", {small_percent(one.clipped)} of them outside" if one.clipped else ""
     return (
-        f"{seen}; 8 bits hold {number(one.range_low)} to {number(one.range_high)}, "
+        f"numbers {number(one.low)} to {number(one.high)}; 8 bits hold {number(held[0])} to {number(held[1])}, "
         f"{small_percent(max(0.0, used))} of it used{outside}"
     )
