@@ -187,7 +187,7 @@ def command(
     from lepton_edge_converters.errors import GateRefusedError  # noqa: PLC0415 - only for this command
     from lepton_edge_converters.pipeline import convert  # noqa: PLC0415 - only for this command
 
-    if custom or metric or recipe.endswith(".toml"):  # all that may name a user's own module
+    if custom or metric or (recipe or "").endswith(".toml"):  # all that may name a user's own module
         sys.path.append(str(Path.cwd()))  # last, so that nothing there hides an installed package
     server = Server(junit, annotations)
     kept = cache_folder(cache, unused=no_cache)
