@@ -321,6 +321,24 @@ def unbalance(norm, conv, *, channels=2, factor=500.0):
     conv.set_weights([kernel, *rest])
 
 
+def _loud(keras, layers):
+    # One channel 500 times as loud as the others, through an activation that no scale passes: nothing but float helps.
+    numbers = keras.Input((16,), name="numbers")
+    x = layers.Dense(32, activation="swish", name="loud", bias_initializer="ones")(numbers)
+    x = layers.Dense(16, activation="relu", name="quiet")(x)
+    for i in range(8):
+        x = layers.Dense(16, activation="relu", name=f"more_{i}")(x)
+    model = keras.Model(numbers, layers.Dense(3, activation="softmax", name="classes")(x), name="loud")
+    points, targets = clusters(256)
+    model.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy")
+    model.fit(points, targets, epochs=20, batch_size=16, verbose=0)
+    for name, axis, factor in (("loud", 1, 500.0), ("quiet", 0, 1 / 500)):
+        kernel, bias = model.get_layer(name).get_weights()
+        np.moveaxis(kernel, axis, 0)[0] *= factor
+        model.get_layer(name).set_weights([kernel, bias])
+    return model
+
+
 def _long_tail(keras, layers):
     # Normalized after the activation, where nothing folds it into the convolution before: each activation has a
     # scale of its own, spread over four powers of ten, and the normalization hides it from all that follow.

@@ -14,7 +14,7 @@ from lepton_edge_converters.report import LayerSensitivity, Rung
 from lepton_edge_converters.tracing import Tracing
 
 _SWEPT_SAMPLES = 16
-_FLOAT_SHARE_MAX = 0.25  # of the layers: with more of them in float, the file is no int8 model any more
+_FLOAT_SHARE_MAX = 0.5  # of the layers: with more of them in float, the file is no int8 model any more
 _ADVICE = "what is left is training for 8 bits, or asking for less"
 
 _Settings = Mapping[str, Any]
@@ -95,10 +95,9 @@ class _Ladder:
         """Yield the layers to leave in float: those that stand out, then the worst, twice as many each time."""
         self.sensitivity = _sweep(improve(self.tracing(settings, 0)))
         worst = [one.layer for one in sorted(self.sensitivity, key=lambda one: one.sqnr_db)]
-        most = max(1, int(len(worst) * _FLOAT_SHARE_MAX))
         asked = self._start.job.recipe.float_layers
         count = sum(one.flagged for one in self.sensitivity) or 1
-        while worst and count <= most:
+        while count <= len(worst) * _FLOAT_SHARE_MAX:
             yield tuple(dict.fromkeys([*asked, *worst[:count]]))
             count *= 2
 
