@@ -9,6 +9,7 @@ import hashlib
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 
 import msgspec
@@ -61,6 +62,12 @@ class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     float_accuracy: float | None = None
     agreement: float | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what nobody measured."""
+        shares = (self.accuracy, self.float_accuracy, self.agreement)
+        if self.samples < 1 or any(share is not None and not 0 <= share <= 1 for share in shares):
+            raise ValueError(f"shares of {self.samples} samples are 0 to 1, of 1 sample or more, not {shares}")
+
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a bundle says of itself.
@@ -86,6 +93,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         for member, limits in self.tolerance.items():
             if len(limits) != len(self.card.outputs):
                 raise ValueError(f"the tolerance of {member!r} is not one number for each output")
+            if not all(0 <= limit < inf for limit in limits):
+                raise ValueError(f"the tolerance of {member!r} is a distance, 0 or more, not {limits}")
 
 
 class Bundle:

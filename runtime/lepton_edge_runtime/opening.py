@@ -1,6 +1,7 @@
 """What lies at a path, ready to be opened: a bundle, a file with our card, or one that is taken for something."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,34 @@ def read_candidate(path: Path, given: Given = NOTHING_GIVEN) -> Candidate:
         golden = (lambda: decode_golden(bundle.member(GOLDEN), card)) if GOLDEN in bundle else None
         taken = _overridden(card, given)
         return Candidate(taken.card, members, golden, bundle.manifest.tolerance, taken.assumptions)
-    member, read = READERS[path.suffix.lower()]
-    content = read_model_file(path)
-    draft = draft_card(path, read(content), given)
-    card = _with_shown_outputs(draft.card, member, content)
+    bare = read_bare(path)
+    draft = draft_card(path, bare.file, given)
+    card = _with_shown_outputs(draft.card, bare.member, bare.content)
     check_card(card, error=ModelFileError)
-    return Candidate(card, {member: lambda: content}, assumptions=draft.assumptions)
+    return Candidate(card, {bare.member: lambda: bare.content}, assumptions=draft.assumptions)
+
+
+@dataclass(frozen=True, slots=True)
+class BareFile:
+    """A ``.tflite`` or ``.onnx`` file: the member of a bundle that it stands for, its bytes, and what they say."""
+
+    member: str
+    content: bytes
+    file: ModelFile
+
+
+def read_bare(path: Path) -> BareFile:
+    """Return what a bare file says of itself; its suffix is one of ``READERS``.
+
+    Raises:
+        ModelFileError: It cannot be read, or is no such file; the message has its name.
+    """
+    member, read = READERS[path.suffix.lower()]
+    content = read_regular(path, ModelFileError, bytes_max=_MODEL_BYTES_MAX, what="a model file")
+    try:
+        return BareFile(member, content, read(content))
+    except ModelFileError as broken:
+        raise ModelFileError(f"{path}: {broken}") from broken
 
 
 def draft_card(path: Path, file: ModelFile, given: Given = NOTHING_GIVEN) -> Bare:
@@ -109,11 +132,6 @@ def with_shapes(card: Card, shown: Sequence[TensorSpec]) -> Card:
         for end in card.outputs
     )
     return msgspec.structs.replace(card, outputs=outputs)
-
-
-def read_model_file(path: Path) -> bytes:
-    """Return a file's bytes, or raise ModelFileError."""
-    return read_regular(path, ModelFileError, bytes_max=_MODEL_BYTES_MAX, what="a model file")
 
 
 def read_labels(path: str | Path) -> tuple[str, ...]:
