@@ -25,6 +25,7 @@ MANIFEST = "manifest.json"
 SIGNATURE = "signature"
 GOLDEN = "golden.npz"
 
+_KERAS = {".keras", ".h5", ".hdf5"}
 _MANIFEST_BYTES_MAX = 4 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip can hold: nothing dated goes in
 
@@ -114,6 +115,8 @@ class Bundle:
             BundleVersionError: A newer Lepton Edge wrote it.
         """
         self.path = Path(path)
+        if self.path.suffix.lower() in _KERAS or (self.path / "saved_model.pb").is_file():
+            raise BundleError(f"{self.path} is a Keras model, and no bundle; 'lepton-edge convert' makes one of it")
         with self._open() as archive:
             present = set(archive.entries) - {MANIFEST, SIGNATURE}
             text = self._manifest_text(archive)
