@@ -16,7 +16,7 @@ from lepton_edge_runtime.bundle import GOLDEN, Manifest, Provenance, check_outpu
 from lepton_edge_runtime.card import Card, OutputCard
 from lepton_edge_runtime.errors import ModelCrashesError, ModelFileError, OutputError
 from lepton_edge_runtime.golden import FLOAT_SHARE, ONNX_FLOAT_SHARE, ONNX_STEPS, encode_golden
-from lepton_edge_runtime.opening import READERS, draft_card, given_by_user, read_model_file
+from lepton_edge_runtime.opening import READERS, draft_card, given_by_user, read_bare
 from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.probe import Probe, Probed
 from lepton_edge_runtime.text import printable
@@ -92,10 +92,9 @@ def adopt(
     path, output = Path(model), check_output(Path(output), force=force)
     if path.suffix.lower() not in READERS:
         raise ModelFileError(f"only .tflite and .onnx files can be adopted, not {path.name}")
-    member, read = READERS[path.suffix.lower()]
-    backend = backend_of(member)
-    content = read_model_file(path)
-    draft = draft_card(path, read(content), given_by_user(labels, preprocess, task))
+    bare = read_bare(path)
+    member, content, backend = bare.member, bare.content, backend_of(bare.member)
+    draft = draft_card(path, bare.file, given_by_user(labels, preprocess, task))
     with Probe(timeout_seconds=timeout_seconds) as probe:
         try:
             probed = probe.run(backend, content, draft.card, range(_SAMPLES))

@@ -9,6 +9,7 @@ import hashlib
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,7 @@ MANIFEST = "manifest.json"
 SIGNATURE = "signature"
 GOLDEN = "golden.npz"
 
+_KERAS = {".keras", ".h5", ".hdf5"}
 _MANIFEST_BYTES_MAX = 4 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip can hold: nothing dated goes in
 
@@ -61,6 +63,12 @@ class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     float_accuracy: float | None = None
     agreement: float | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what nobody measured."""
+        shares = (self.accuracy, self.float_accuracy, self.agreement)
+        if self.samples < 1 or any(share is not None and not 0 <= share <= 1 for share in shares):
+            raise ValueError(f"shares of {self.samples} samples are 0 to 1, of 1 sample or more, not {shares}")
+
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a bundle says of itself.
@@ -86,6 +94,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         for member, limits in self.tolerance.items():
             if len(limits) != len(self.card.outputs):
                 raise ValueError(f"the tolerance of {member!r} is not one number for each output")
+            if not all(0 <= limit < inf for limit in limits):
+                raise ValueError(f"the tolerance of {member!r} is a distance, 0 or more, not {limits}")
 
 
 class Bundle:
@@ -105,6 +115,8 @@ class Bundle:
             BundleVersionError: A newer Lepton Edge wrote it.
         """
         self.path = Path(path)
+        if self.path.suffix.lower() in _KERAS or (self.path / "saved_model.pb").is_file():
+            raise BundleError(f"{self.path} is a Keras model, and no bundle; 'lepton-edge convert' makes one of it")
         with self._open() as archive:
             present = set(archive.entries) - {MANIFEST, SIGNATURE}
             text = self._manifest_text(archive)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lepton_edge_runtime.backends import BACKENDS, Backend, find_engine, open_backend
 from lepton_edge_runtime.card import Card, InputCard, OutputCard
 from lepton_edge_runtime.errors import BackendError, GoldenMismatchError, LeptonError, MissingExtraError, requirement
-from lepton_edge_runtime.golden import Golden, worst_differences
+from lepton_edge_runtime.golden import Golden, refuse_boundless, worst_differences
 from lepton_edge_runtime.tensors import TensorSpec
 
 log = logging.getLogger(__name__)
@@ -204,10 +204,17 @@ def open_proved(candidate: Candidate, name: str, threads: int) -> Runner:
 
 
 def check_golden(runner: Runner, candidate: Candidate, member: str) -> tuple[float, ...]:
-    """Return each output's largest distance from the golden answers; raise if one is too large."""
+    """Return each output's largest distance from the golden answers; raise if one is too large.
+
+    Raises:
+        GoldenMismatchError: One is.
+        BundleError: The samples cannot be read, or their tolerance allows for anything.
+    """
     assert candidate.golden is not None  # noqa: S101 - the callers ask only where there are samples
-    differences = worst_differences(candidate.golden(), runner.answer)
+    golden = candidate.golden()
+    differences = worst_differences(golden, runner.answer)
     allowed = (candidate.tolerance or {}).get(member, (0.0,) * len(differences))
+    refuse_boundless(candidate.card, golden, allowed)
     for output, difference, limit in zip(candidate.card.outputs, differences, allowed, strict=True):
         if difference > limit:
             unit = " steps" if output.tensor.quant else ""

@@ -26,6 +26,7 @@ ONNX_FLOAT_SHARE = 0.02
 
 _GOLDEN = "golden.npz"
 _SAMPLES_MAX = 256
+_SMALL = 1e-6  # what tolerances are at least, where answers are all but 0
 # The header as numpy writes it, and nothing else that its parser would take.
 _HEADER = re.compile(
     rb"\{'descr': '(?P<descr>[<|][a-z]\d{1,2})', 'fortran_order': False, "
@@ -107,6 +108,19 @@ def worst_differences(golden: Golden, run: Callable[[Sequence[Tensor]], Sequence
         for i, (answer, expected) in enumerate(zip(answers, golden.outputs, strict=True)):
             worst[i] = max(worst[i], _distance(answer, expected[sample]))
     return tuple(worst)
+
+
+def refuse_boundless(card: Card, golden: Golden, tolerance: Sequence[float]) -> None:
+    """Raise BundleError where a tolerance is so wide that any answer would pass."""
+    for output, values, limit in zip(card.outputs, golden.outputs, tolerance, strict=True):
+        if values.dtype.kind in "iu":
+            widest = float(np.iinfo(values.dtype).max >> (2 if values.dtype.kind == "u" else 1))
+        else:
+            widest = max(float(np.abs(values.astype(np.float64)).max()), _SMALL)
+        if not limit <= widest:
+            raise BundleError(
+                f"the tolerance of {output.tensor.name!r} is {limit:g}; one above {widest:g} proves nothing"
+            )
 
 
 def _distance(answer: Tensor, expected: Tensor) -> float:

@@ -18,7 +18,7 @@ from lepton_edge_runtime.errors import (
     PreprocessError,
 )
 from lepton_edge_runtime.formats import ModelFile
-from lepton_edge_runtime.opening import READERS, draft_card, given_by_user, read_model_file
+from lepton_edge_runtime.opening import READERS, draft_card, given_by_user, read_bare
 from lepton_edge_runtime.preprocess import Preprocess
 
 
@@ -105,25 +105,24 @@ def inspect(
 
 
 def _inspect_bare(path: Path, given: Given) -> Inspection:
-    member, read = READERS[path.suffix.lower()]
-    content = read_model_file(path)
-    file = read(content)
-    found = Inspection(path, len(content), None, None, {member: file}, {member: len(content)})
+    bare = read_bare(path)
+    size = len(bare.content)
+    found = Inspection(path, size, None, None, {bare.member: bare.file}, {bare.member: size})
     try:
-        bare = draft_card(path, file, given)
+        draft = draft_card(path, bare.file, given)
     except (BundleError, ModelFileError, PreprocessError) as refused:
         return replace(found, obstacle=str(refused))
-    return replace(found, card=bare.card, assumptions=bare.assumptions)
+    return replace(found, card=draft.card, assumptions=draft.assumptions)
 
 
 def _read_files(contents: Mapping[str, bytes]) -> tuple[dict[str, ModelFile], dict[str, str]]:
-    """Return what each model file of a bundle says of itself, and why others cannot be read here."""
+    """Return what each model file of a bundle says of itself, and why others cannot be read."""
     files: dict[str, ModelFile] = {}
     not_read: dict[str, str] = {}
     for member, read in READERS.values():
         if member in contents:
             try:
                 files[member] = read(contents[member])
-            except (MissingExtraError, BrokenExtraError) as reason:
+            except (MissingExtraError, BrokenExtraError, ModelFileError) as reason:
                 not_read[member] = str(reason)
     return files, not_read

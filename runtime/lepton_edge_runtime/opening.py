@@ -1,6 +1,9 @@
 """What lies at a path, ready to be opened: a bundle, a file with our card, or one that is taken for something."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +21,34 @@ from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.golden import decode_golden
 from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.regular import read_regular
+from lepton_edge_runtime.tasks import TASKS
 from lepton_edge_runtime.tensors import OPEN, TensorSpec
 from lepton_edge_runtime.text import printable
+from lepton_edge_runtime.wire import nearest
 
 READERS = {".tflite": ("model.tflite", read_tflite), ".onnx": ("model.onnx", read_onnx)}
 """Bare model files: the member of a bundle that each stands for, and who reads it."""
 
+_LABELS_BYTES_MAX = 4 << 20
+_NUMBERED = re.compile(r"(\d{1,6})[ \t:]+(.+)")
+_GAPS_MAX = 1000
 # Where protobuf and flatbuffers end.
 _MODEL_BYTES_MAX = (2 << 30) - 1
 
 
 def given_by_user(labels: Sequence[str] | str | Path | None, preprocess: Preprocess | None, task: str | None) -> Given:
-    """Return what the user says of a model, the labels read if they are in a file."""
+    """Return what the user says of a model, the labels read if they are in a file.
+
+    Raises:
+        InputError: The labels cannot be read.
+        TypeError, ValueError: Labels that are no text, or a task that there is not.
+    """
+    if task is not None and task not in TASKS:
+        raise ValueError(f"no task {task!r}; there are: {', '.join(TASKS)}{nearest(task, list(TASKS))}")
     names = read_labels(labels) if isinstance(labels, str | Path) else labels
+    for name in names or ():
+        if not isinstance(name, str):
+            raise TypeError(f"labels are text, not {name!r}")
     return Given(None if names is None else tuple(names), preprocess, task)
 
 
@@ -43,12 +61,34 @@ def read_candidate(path: Path, given: Given = NOTHING_GIVEN) -> Candidate:
         golden = (lambda: decode_golden(bundle.member(GOLDEN), card)) if GOLDEN in bundle else None
         taken = _overridden(card, given)
         return Candidate(taken.card, members, golden, bundle.manifest.tolerance, taken.assumptions)
-    member, read = READERS[path.suffix.lower()]
-    content = read_model_file(path)
-    draft = draft_card(path, read(content), given)
-    card = _with_shown_outputs(draft.card, member, content)
+    bare = read_bare(path)
+    draft = draft_card(path, bare.file, given)
+    card = _with_shown_outputs(draft.card, bare.member, bare.content)
     check_card(card, error=ModelFileError)
-    return Candidate(card, {member: lambda: content}, assumptions=draft.assumptions)
+    return Candidate(card, {bare.member: lambda: bare.content}, assumptions=draft.assumptions)
+
+
+@dataclass(frozen=True, slots=True)
+class BareFile:
+    """A ``.tflite`` or ``.onnx`` file: the member of a bundle that it stands for, its bytes, and what they say."""
+
+    member: str
+    content: bytes
+    file: ModelFile
+
+
+def read_bare(path: Path) -> BareFile:
+    """Return what a bare file says of itself; its suffix is one of ``READERS``.
+
+    Raises:
+        ModelFileError: It cannot be read, or is no such file; the message has its name.
+    """
+    member, read = READERS[path.suffix.lower()]
+    content = read_regular(path, ModelFileError, bytes_max=_MODEL_BYTES_MAX, what="a model file")
+    try:
+        return BareFile(member, content, read(content))
+    except ModelFileError as broken:
+        raise ModelFileError(f"{path}: {broken}") from broken
 
 
 def draft_card(path: Path, file: ModelFile, given: Given = NOTHING_GIVEN) -> Bare:
@@ -111,26 +151,41 @@ def with_shapes(card: Card, shown: Sequence[TensorSpec]) -> Card:
     return msgspec.structs.replace(card, outputs=outputs)
 
 
-def read_model_file(path: Path) -> bytes:
-    """Return a file's bytes, or raise ModelFileError."""
-    return read_regular(path, ModelFileError, bytes_max=_MODEL_BYTES_MAX, what="a model file")
-
-
 def read_labels(path: str | Path) -> tuple[str, ...]:
     """Return the labels in a text file, one a line, in class order; blank lines at the end are dropped.
 
-    Numbers before the labels, as Teachable Machine writes them, are dropped if they count from 0 through all lines.
+    Numbers before all labels, rising from line to line, are the numbers of the classes: where some are left out, as
+    COCO's lists do, those classes are called by their number.
+
+    Raises:
+        InputError: The file cannot be read, or is no text.
     """
+    content = read_regular(Path(path), InputError, bytes_max=_LABELS_BYTES_MAX, what="a file of labels")
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as problem:
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as problem:
         raise InputError(f"cannot read the labels in {path}: {problem}") from problem
     while lines and not lines[-1].strip():
         lines.pop()
     labels = [line.strip() for line in lines]
-    if len(labels) > 1 and all(label.startswith(f"{i} ") for i, label in enumerate(labels)):
-        labels = [label.partition(" ")[2].strip() for label in labels]
-    return tuple(map(printable, labels))
+    return tuple(map(printable, _unnumbered(labels)))
+
+
+def _unnumbered(labels: list[str]) -> list[str]:
+    """Return labels without their numbers, each at its number's place, where all have one and they rise."""
+    found = [_NUMBERED.fullmatch(label) for label in labels]
+    numbered = [(int(one[1]), one[2]) for one in found if one]
+    numbers = [number for number, _ in numbered]
+    names = dict(numbered)
+    if len(numbered) != len(labels) or len(labels) < 2 or any(a >= b for a, b in pairwise(numbers)):
+        return labels
+    # With gaps they may also be names such as "1 euro" and "5 euro".
+    whole = numbers == list(range(len(labels)))
+    if not whole and (len(set(names.values())) != len(names) or numbers[-1] > len(labels) + _GAPS_MAX):
+        return labels
+    # A list that begins with 1 leaves out no class: it counts from there.
+    first = numbers[0] if numbers[0] <= 1 else 0
+    return [names.get(i, str(i)) for i in range(first, numbers[-1] + 1)]
 
 
 def _member_reader(bundle: Bundle, name: str) -> Any:

@@ -10,7 +10,7 @@ from lepton_edge_runtime.bare import Given
 from lepton_edge_runtime.bundle import Bundle
 from lepton_edge_runtime.choice import check_golden, engine_version, open_proved
 from lepton_edge_runtime.errors import BackendError, BundleError, LeptonError, ModelCrashesError
-from lepton_edge_runtime.opening import READERS, draft_card, given_by_user, read_candidate, read_model_file
+from lepton_edge_runtime.opening import READERS, draft_card, given_by_user, read_bare, read_candidate
 from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.probe import Probe
 from lepton_edge_runtime.results import Origin, Timing
@@ -72,11 +72,10 @@ def verify(
 
 
 def _check_bare(path: Path, threads: int, given: Given, probe: Probe) -> list[Check]:
-    member, read = READERS[path.suffix.lower()]
-    file = read(read_model_file(path))
-    card = draft_card(path, file, given).card
-    name = backend_of(member)
-    checks = [Check(FILE, "passed", f"{len(file.operators)} operators, task {card.task}")]
+    bare = read_bare(path)
+    card = draft_card(path, bare.file, given).card
+    name = backend_of(bare.member)
+    checks = [Check(FILE, "passed", f"{len(bare.file.operators)} operators, task {card.task}")]
     what = f"first run, {name}"
     if not BACKENDS[name].installed:
         return [*checks, Check(what, "skipped", f"{BACKENDS[name].distribution} is not installed")]
@@ -126,7 +125,7 @@ def answer_golden(name: str, path: Path, threads: int, given: Given) -> Check:
         runner = open_proved(candidate, name, threads)
         differences = check_golden(runner, candidate, member)
         runner.backend.close()
-    except BackendError as refused:
+    except (BackendError, BundleError) as refused:
         # An engine that cannot be imported has not answered, and says nothing of the bundle.
         return Check(what, "skipped" if isinstance(refused.__cause__, ImportError) else "failed", str(refused))
     limits = (candidate.tolerance or {}).get(member, (0.0,) * len(differences))

@@ -433,7 +433,7 @@ def test_run_stops_after_the_frames_asked_for_and_saves_them(command, bundle, vi
         (["--camera", "94"], "there is no camera 94"),
         (["--camera", "none.mp4"], "there is no file or folder none.mp4"),
         (["--camera", "0", "--backend", "onx"], "no backend 'onx'"),
-        (["--camera", "0", "--labels", "none.txt"], "cannot read the labels in none.txt"),
+        (["--camera", "0", "--labels", "none.txt"], "cannot read none.txt: No such file or directory"),
         (["--camera", "VIDEO", "--save", "film.gif"], "a video ends in .mp4"),
     ],
 )

@@ -4,13 +4,14 @@ import re
 import zipfile
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
 import lepton_edge as le
 from lepton_edge_runtime.bundle import Bundle, write_bundle
 from lepton_edge_runtime.draw import draw
-from lepton_edge_runtime.errors import SinkError
+from lepton_edge_runtime.errors import BundleError, ModelFileError, SinkError
 from lepton_edge_runtime.recorder import Recorder
 from lepton_edge_runtime.timing import time_interleaved
 
@@ -59,6 +60,51 @@ def test_a_changed_file_is_not_even_opened(bundle, tmp_path):
     checks = le.verify(changed)
     assert [check.outcome for check in checks] == ["failed", "skipped", "skipped"]
     assert re.search("model.*(cannot be read|wrong SHA-256)", checks[0].detail)
+
+
+@pytest.fixture
+def exchanged(bundle, tmp_path):
+    """Return a function: the bundle with members exchanged, and hashes that fit."""
+
+    def exchange(manifest=None, **members):
+        whole = Bundle(bundle)
+        kept = {name: whole.member(name) for name in whole.manifest.members}
+        new = {name.replace("_", "."): content for name, content in members.items()}
+        write_bundle(tmp_path / "changed.lepton", manifest or whole.manifest, {**kept, **new})
+        return tmp_path / "changed.lepton"
+
+    return exchange
+
+
+def test_a_broken_model_file_hides_nothing_of_the_rest(exchanged):
+    found = le.inspect(exchanged(model_onnx=b"\x3a\xff"))
+    assert found.card.labels == ("a", "b", "c", "d")
+    assert list(found.files) == ["model.tflite"]
+    assert found.not_read == {"model.onnx": "this is no ONNX file, or a broken one: it ends within a number"}
+
+
+def test_broken_golden_samples_are_a_failed_check(exchanged):
+    checks = le.verify(exchanged(golden_npz=b"rubbish"))
+    assert [check.outcome for check in checks] == ["passed", "failed", "failed"]
+    assert "golden.npz is no set of golden samples" in checks[1].detail
+
+
+@pytest.mark.parametrize("limit", [64.0, 1e308])
+def test_a_tolerance_that_any_answer_passes_is_a_failed_check(bundle, exchanged, limit):
+    manifest = msgspec.structs.replace(Bundle(bundle).manifest, tolerance={"model.tflite": (limit,)})
+    check = le.verify(exchanged(manifest))[1]
+    assert check.outcome == "failed"
+    assert f"the tolerance of 'classes' is {limit:g}; one above 63 proves nothing" in check.detail
+    with pytest.raises(BundleError, match="above 63 proves nothing"):
+        le.open_model(exchanged(manifest), backend="tflite")
+
+
+@pytest.mark.parametrize("name", ["m.tflite", "m.onnx"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, name):
+    (tmp_path / name).write_bytes(b"nonsense" * 9)
+    for attempt in (le.open_model, le.inspect, le.verify):
+        with pytest.raises(ModelFileError, match=f"{name}: this is no (ONNX|TFLite) file"):
+            attempt(tmp_path / name)
 
 
 def test_a_member_that_is_whole_and_another_one_is_a_failed_hash(bundle, tmp_path):

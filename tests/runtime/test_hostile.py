@@ -176,6 +176,20 @@ class TestCard:
         with pytest.raises(BundleError, match="tolerance of 'model.tflite' is not one number for each output"):
             Bundle(path)
 
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"tolerance": {"model.tflite": [-1]}}, "is a distance, 0 or more"),
+            ({"measured": {"model.tflite": {"samples": 1, "accuracy": 9e300}}}, "shares of 1 samples are 0 to 1"),
+            ({"measured": {"model.tflite": {"samples": 1, "agreement": -0.1}}}, "shares of 1 samples are 0 to 1"),
+            ({"measured": {"model.tflite": {"samples": -5}}}, "of 1 sample or more"),
+        ],
+    )
+    def test_numbers_that_nobody_measured_are_refused(self, path, change, message):
+        with_manifest(path, lambda manifest: json.dumps({**manifest, **change}))
+        with pytest.raises(BundleError, match=message):
+            Bundle(path)
+
     def test_what_is_printed_has_no_control_characters(self):
         assert printable("a\x1b[31m\n\u202e\u200f\u061c\ud800é") == "a\\x1b[31m\\n\\u202e\\u200f\\u061c\\ud800é"
         assert is_plain("Crème brûlée, 日本") and not is_plain("\x7f")  # noqa: PT018 - one fact, both ways

@@ -1,4 +1,5 @@
 import logging
+import os
 import threading
 
 import cv2
@@ -22,6 +23,7 @@ from lepton_edge_runtime.errors import (
 )
 from lepton_edge_runtime.formats.onnx import read_onnx
 from lepton_edge_runtime.formats.tflite import read_tflite
+from lepton_edge_runtime.opening import read_labels
 from lepton_edge_runtime.tensors import Quant
 
 
@@ -323,3 +325,62 @@ def test_broken_model_files_are_refused_without_a_crash(bundle):
                 read(bytes(broken))
             except ModelFileError:
                 pass
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ant\nbee\n\n", ("ant", "bee")),
+        ("0 ant\n1 bee\n", ("ant", "bee")),
+        ("0 ant\n1 ant\n", ("ant", "ant")),
+        ("0  ant\n1  bee\n3  cow\n", ("ant", "bee", "2", "cow")),
+        ("0: ant\n1: bee\n", ("ant", "bee")),
+        ("1 ant\n2 bee\n4 cow\n", ("ant", "bee", "3", "cow")),
+        ("1 euro\n2 euro\n5 euro\n", ("1 euro", "2 euro", "5 euro")),
+        ("2 ant\n1 bee\n", ("2 ant", "1 bee")),
+        ("0 ant\nbee\n", ("0 ant", "bee")),
+        ("0 ant\n999999 bee\n", ("0 ant", "999999 bee")),
+    ],
+)
+def test_numbers_before_labels_are_the_numbers_of_their_classes(tmp_path, text, expected):
+    (tmp_path / "labels.txt").write_text(text)
+    assert read_labels(tmp_path / "labels.txt") == expected
+
+
+def test_labels_are_read_from_regular_files_of_some_size(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(b"a" * (5 << 20))
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe\x80")
+    for name, message in (
+        ("pipe", "no regular file"), ("large", "at most 4 MB"), ("bytes", "cannot read the labels"),
+        ("none", "No such file"), ("a\0b", "null"),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=message):
+            read_labels(tmp_path / name)
+    with pytest.raises(InputError, match="no regular file"):
+        read_labels("/dev/zero")
+
+
+def test_what_the_caller_says_wrongly_is_said_before_any_model_is_loaded(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(small_models.picture_classifier().build())
+
+    def adopt(path, **said):
+        le.adopt(path, tmp_path / "m.lepton", **said)
+
+    for attempt in (le.open_model, le.inspect, le.verify, le.bench, adopt):
+        with pytest.raises(ValueError, match=r"no task 'clasify'; there are: .* \(did you mean 'classify'\?\)"):
+            attempt(tmp_path / "m.tflite", task="clasify")
+        with pytest.raises(TypeError, match="labels are text, not 1"):
+            attempt(tmp_path / "m.tflite", labels=[1, 2])
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5", "M.HDF5", "folder"])
+def test_a_keras_model_is_told_of_convert(tmp_path, name):
+    if name == "folder":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").write_bytes(b"")
+    else:
+        (tmp_path / name).write_bytes(b"x" * 100)
+    for attempt in (le.open_model, le.inspect, le.verify):
+        with pytest.raises(BundleError, match="is a Keras model, and no bundle; 'lepton-edge convert' makes one of it"):
+            attempt(tmp_path / name)

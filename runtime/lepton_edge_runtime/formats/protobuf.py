@@ -56,6 +56,8 @@ class Walk:
 def _varint(message: Message, position: int) -> tuple[int, int]:
     value = shift = 0
     while True:
+        if position >= len(message):
+            raise IndexError("it ends within a number")
         byte = message[position]
         position += 1
         value |= (byte & 0x7F) << shift
