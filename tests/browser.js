@@ -75,10 +75,11 @@ function layout(frame) {
   const view = frame.contentWindow;
   for (const one of page.querySelectorAll("details")) one.open = true;
   const width = page.documentElement.clientWidth;
+  const inside = page.querySelector("main").getBoundingClientRect(); // its padding is room enough for what is drawn at an edge
   const wider = [...page.body.querySelectorAll("*")]
     .filter((one) => shown(one, view))
     .map((one) => ({ one, box: one.getBoundingClientRect() }))
-    .filter(({ box }) => box.width > 0 && (box.right > width + TOLERATED || box.left < -TOLERATED))
+    .filter(({ box }) => box.width > 0 && (box.right > Math.min(width, inside.right) + TOLERATED || box.left < inside.left - TOLERATED))
     .map(({ one, box }) => `${one.tagName}.${one.getAttribute("class")} ${box.left.toFixed(0)}..${box.right.toFixed(0)} of ${width}`);
   const boxes = textBoxes(page, view);
   return {

@@ -11,6 +11,7 @@ from lepton_edge_converters.gates.judge import Judgement
 from lepton_edge_converters.gates.likeness import decisions
 from lepton_edge_converters.preparation import Plan
 from lepton_edge_converters.report.disagreement import Disagreement, Disagreements
+from lepton_edge_converters.samples import numbered
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.results import ClassScore
 from lepton_edge_runtime.tasks.classify import class_scores
@@ -38,7 +39,7 @@ def find_disagreements(plan: Plan, judgements: Sequence[Judgement], *, images: b
     shown = tuple(
         Disagreement(
             sample=int(i),
-            name=plan.judged.names[i],
+            name=plan.judged.names[i] if plan.judged.names else numbered(int(i)),
             target=_label(card, int(plan.judged.targets[i])) if plan.judged.targets is not None else None,
             original=_answer(card, scores[i], int(expected[i])),
             answers={title: _answer(card, answers[title][i], int(decided[title][i])) for title in decided},
