@@ -38,7 +38,7 @@ from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.interrupts import uninterrupted
 from lepton_edge_runtime.machine import read_processor, usable_cores
 from lepton_edge_runtime.preprocess import Preprocess
-from lepton_edge_runtime.timing import Latency
+from lepton_edge_runtime.timing import NOISY, Latency
 
 _TIMING_SECONDS = 2.0
 
@@ -148,14 +148,7 @@ def convert(
             )
             for artefact in artefacts
         ]
-        latencies = job.stage(
-            "artefacts:time_artefacts",
-            [*artefacts, *compared],
-            plan.judged,
-            _TIMING_SECONDS,
-            gives=dict[str, Latency],
-            also=(read_processor().name, usable_cores()),
-        )
+        latencies = _time([*artefacts, *compared], plan, job)
         report = summarize(plan, judgements, compared, latencies, output, job, monotonic() - begin)
         report = replace(report, stages=kept.counts if kept else None)
         if not report.passed:
@@ -181,6 +174,17 @@ def convert(
         except OSError as problem:
             raise OutputError(f"cannot write {output} and its report: {problem.strerror or problem}") from problem
         return report
+
+
+def _time(artefacts: list[Artefact], plan: Plan, job: Job) -> dict[str, Latency]:
+    """Return the latency of each artefact, which holds for this machine; a disturbed one is not kept."""
+    machine = read_processor().name, usable_cores()
+    arguments = artefacts, plan.judged, _TIMING_SECONDS
+    return job.stage("artefacts:time_artefacts", *arguments, gives=dict[str, Latency], also=machine, keeps=_quiet)
+
+
+def _quiet(latencies: Mapping[str, Latency]) -> bool:
+    return all(one.spread <= NOISY for one in latencies.values())
 
 
 def _place(output: Path, bundle: Path, report: Report, lock: Lock) -> None:
