@@ -1,5 +1,6 @@
 """One attempt: a traced model as files, judged, timed, and what the gates say of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from lepton_edge_converters.tracing import Tracing
 from lepton_edge_runtime.card import encode_card
 from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.machine import read_processor, usable_cores
-from lepton_edge_runtime.timing import Latency
+from lepton_edge_runtime.timing import NOISY, Latency
 
 _TIMING_SECONDS = 2.0
 
@@ -50,16 +51,20 @@ def try_out(tracing: Tracing, output: Path) -> Attempt:
     plan, job = tracing.plan, tracing.job
     shipped, compared, throughout = _export(tracing), _compared(tracing), _throughout(tracing)
     judgements, plain = ([_judged(one, plan, job) for one in made] for made in (shipped, throughout))
-    latencies = job.stage(
-        "artefacts:time_artefacts",
-        [*shipped, *compared, *throughout],
-        plan.judged,
-        _TIMING_SECONDS,
-        gives=dict[str, Latency],
-        also=(read_processor().name, usable_cores()),
-    )
+    latencies = _time([*shipped, *compared, *throughout], plan, job)
     report = summarize(plan, judgements, compared, plain, latencies, output, job)
     return Attempt(plan, job, judgements, compared, report)
+
+
+def _time(artefacts: list[Artefact], plan: Plan, job: Job) -> dict[str, Latency]:
+    """Return the latency of each artefact, which holds for this machine; a disturbed one is not kept."""
+    machine = read_processor().name, usable_cores()
+    arguments = artefacts, plan.judged, _TIMING_SECONDS
+    return job.stage("artefacts:time_artefacts", *arguments, gives=dict[str, Latency], also=machine, keeps=_quiet)
+
+
+def _quiet(latencies: Mapping[str, Latency]) -> bool:
+    return all(one.spread <= NOISY for one in latencies.values())
 
 
 def _judged(artefact: Artefact, plan: Plan, job: Job) -> Judgement:

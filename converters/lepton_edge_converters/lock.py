@@ -152,15 +152,15 @@ def _flat(name: str, value: Any) -> dict[str, Any]:
 
 def _difference(then: Any, here: Any) -> str:
     """Return what is otherwise, for people: of long lists only what came and went, of a hash the first digits."""
-    if isinstance(then, list) and isinstance(here, list) and set(then) != set(here):
-        gone, come = ([str(one) for one in a if one not in b] for a, b in ((then, here), (here, then)))
-        words = [
-            f"{verb} {', '.join(map(_shown, values[:_LISTED_MAX]))}{', …' if len(values) > _LISTED_MAX else ''}"
-            for verb, values in (("lacks", gone), ("has", come))
-            if values
-        ]
-        return " and ".join(words)
+    if isinstance(then, list) and isinstance(here, list):
+        gone, come = ([one for one in a if one not in b] for a, b in ((then, here), (here, then)))
+        if words := [f"{verb} {_listed(values)}" for verb, values in (("lacks", gone), ("has", come)) if values]:
+            return " and ".join(words)
     return f"is {_shown(here)} (locked: {_shown(then)})"
+
+
+def _listed(values: list[Any]) -> str:
+    return ", ".join(map(_shown, values[:_LISTED_MAX])) + (", …" if len(values) > _LISTED_MAX else "")
 
 
 def _shown(value: Any) -> str:

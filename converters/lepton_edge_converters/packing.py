@@ -15,6 +15,7 @@ from lepton_edge_converters.preparation import Job, Plan
 from lepton_edge_converters.samples import SyntheticSamples
 from lepton_edge_converters.summary import original_accuracy, package_versions
 from lepton_edge_runtime.bundle import GOLDEN, Manifest, Measured, Provenance, write_bundle
+from lepton_edge_runtime.text import printable
 
 
 def pack(source: Source, data: Data, plan: Plan, judgements: list[Judgement], job: Job) -> Path:
@@ -62,7 +63,7 @@ def describe_sources(model: Any, plan: Plan) -> tuple[Source, Data]:
     if plan.calibration is not None:
         fingerprint = cards.joined_hash(plan.calibration.fingerprint(), fingerprint)
     data = Data(sha256=fingerprint, total=counts.total, calibration=counts.calibration, judged=counts.judged)
-    return Source(name=name, sha256=plan.facts.sha256), data
+    return Source(name=printable(name), sha256=plan.facts.sha256), data
 
 
 def _measured(judgement: Judgement, plan: Plan) -> Measured:

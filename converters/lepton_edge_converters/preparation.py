@@ -1,5 +1,6 @@
 """What must be known before anything is exported: the model, the samples, the model's own answers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,13 +49,17 @@ class Job:
         return self.worker.call(f"lepton_edge_converters.{job}", *arguments, progress=self.progress)
 
     def stage(
-        self, job: str, *arguments: Any, gives: type[T], makes: Path | None = None, also: tuple[Any, ...] = ()
+        self,
+        job: str,
+        *arguments: Any,
+        gives: type[T],
+        makes: Path | None = None,
+        also: tuple[Any, ...] = (),
+        keeps: Callable[[T], bool] | None = None,
     ) -> T:
         """Run a job like ``call``, or take what it gave before; ``run_stage`` says what the arguments are."""
-        progress = self.progress
-        return run_stage(
-            self.worker, self.cache, job, *arguments, gives=gives, makes=makes, also=also, progress=progress
-        )
+        where, told = (self.worker, self.cache), self.progress
+        return run_stage(*where, job, *arguments, gives=gives, makes=makes, also=also, keeps=keeps, progress=told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,6 @@ from lepton_edge_converters.stages.run import run_stage
 from lepton_edge_converters.worker import Progress, Worker, report_progress
 from lepton_edge_runtime.card import Batch
 from lepton_edge_runtime.opening import read_labels
-
-T = TypeVar("T")
 
 _BATCH = 32
 _TEACHABLE_RANGE = (-1.0, 1.0)  # what Teachable Machine's own export code feeds: pixels / 127.5 - 1
@@ -74,42 +72,22 @@ class _ModelInWorker:
 
     def __init__(self, path: Path, worker: Worker, options: LoadOptions, cache: StageCache | None) -> None:
         self._path = path
-        self._worker = worker
-        self._options = options
-        self._cache = cache
+        self._model = path, options
+        self._where = worker, cache
 
     def describe(self, picture_size: tuple[int, int] | None, sample_shapes: list[tuple[int, ...]]) -> ModelFacts:
+        job = "load.opened:describe_file"
         # The labels of a Teachable Machine export lie beside its model.
         beside = (teachable_labels(self._path),)
-        return self._stage("describe_file", picture_size, sample_shapes, gives=ModelFacts, also=beside)
+        return run_stage(*self._where, job, *self._model, picture_size, sample_shapes, gives=ModelFacts, also=beside)
 
     def trace(self, facts: ModelFacts, folder: Path, *, batch: Batch = 1, unroll: bool = False) -> bool:
-        return self._stage("trace_file", facts, folder, batch, unroll, gives=bool, makes=folder)
+        job = "load.opened:trace_file"
+        return run_stage(*self._where, job, *self._model, facts, folder, batch, unroll, gives=bool, makes=folder)
 
     def predict(self, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
-        return self._stage("predict_file", facts, samples, gives=list[NDArray[Any]], progress=progress)
-
-    def _stage(
-        self,
-        job: str,
-        *arguments: Any,
-        gives: type[T],
-        makes: Path | None = None,
-        also: tuple[Any, ...] = (),
-        progress: Progress | None = None,
-    ) -> T:
-        return run_stage(
-            self._worker,
-            self._cache,
-            f"load.opened:{job}",
-            self._path,
-            self._options,
-            *arguments,
-            gives=gives,
-            makes=makes,
-            also=also,
-            progress=progress,
-        )
+        job = "load.opened:predict_file"
+        return run_stage(*self._where, job, *self._model, facts, samples, gives=list[NDArray[Any]], progress=progress)
 
 
 class _ModelHere:

@@ -1,5 +1,6 @@
 """A stage: carried out in the worker, or taken from the cache where it was carried out before."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ def run_stage(
     gives: type[T],
     makes: Path | None = None,
     also: tuple[Any, ...] = (),
+    keeps: Callable[[T], bool] | None = None,
     progress: Progress | None = None,
 ) -> T:
     """Return what a job of this package gives for these arguments.
@@ -35,6 +37,7 @@ def run_stage(
         gives: Type of what it returns.
         makes: The file or folder that it writes or changes, which is one of the arguments.
         also: What else its result depends on.
+        keeps: Whether a result is worth keeping; by default each is.
         progress: Called as the job reports how far it is.
 
     Raises:
@@ -50,5 +53,6 @@ def run_stage(
         return found[0]
     value: T = worker.call(name, *arguments, progress=progress)
     cache.count(job, reused=False)
-    cache.keep(key, value, makes)
+    if keeps is None or keeps(value):
+        cache.keep(key, value, makes)
     return value
