@@ -57,7 +57,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         holdout: Share of the samples that judges the result and is not calibrated with, 0 to 1.
         calibration: How many of the others calibrate.
         seed: Of the split between the two, and of synthetic samples.
-        equalize: Whether channels are brought to like ranges before they are quantized; no answer changes.
+        equalize: Whether channels are brought to like ranges before they are quantized, for schemes of 8 bits.
         correct_bias: Whether biases take back what rounding the weights shifts, for ``int8``.
         gates: What must hold.
 
@@ -75,6 +75,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     equalize: bool = False
     correct_bias: bool = False
     gates: Gates = Gates()
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether samples must show what ranges activations have."""
+        return self.scheme == "int8" or self.equalize
 
     def __post_init__(self) -> None:
         """Refuse what cannot be carried out."""
@@ -105,7 +110,17 @@ def load_recipe(recipe: str | Path | Recipe, **overrides: Any) -> Recipe:
     loaded = _checked({**settings, **given}, what=f"recipe {recipe}" if isinstance(recipe, str | Path) else "recipe")
     if given.get("io", "float32") != "float32" and loaded.scheme != "int8":
         raise RecipeError(f"io {loaded.io} is for int8 models; a {loaded.scheme} model takes and gives float32")
+    _check_improvements(loaded)
     return loaded
+
+
+def _check_improvements(recipe: Recipe) -> None:
+    if recipe.equalize and recipe.scheme not in ("int8", "dynamic"):
+        raise RecipeError(
+            f"equalize is for what is rounded to 8 bits, int8 and dynamic; {recipe.scheme} has no use for it"
+        )
+    if recipe.correct_bias and recipe.scheme != "int8":
+        raise RecipeError(f"correct_bias is for int8 models; the weights of {recipe.scheme} are rounded otherwise")
 
 
 def _read(recipe: str | Path) -> dict[str, Any]:

@@ -68,6 +68,12 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     help="Refuse the result if it loses more accuracy than this (exit 3).",
 )
 @click.option(
+    "--equalize", is_flag=True, default=None, help="Bring channels to like ranges before they are rounded to 8 bits."
+)
+@click.option(
+    "--correct-bias", is_flag=True, default=None, help="Take what rounding the weights shifts out of the biases (int8)."
+)
+@click.option(
     "--custom",
     multiple=True,
     metavar="MODULE:NAME",
@@ -92,6 +98,8 @@ def command(
     custom: tuple[str, ...],
     signature: str,
     *,
+    equalize: bool | None,
+    correct_bias: bool | None,
     trust: bool,
     as_json: bool,
     force: bool,
@@ -127,6 +135,8 @@ def command(
                 holdout=holdout,
                 calibration=calibration,
                 max_drop=max_drop,
+                equalize=equalize,
+                correct_bias=correct_bias,
                 custom=custom,
                 trust=trust,
                 signature=signature,

@@ -15,6 +15,9 @@ POSITIVE = ("Relu", "LeakyRelu", "MaxPool")
 # The same for any s; and they move numbers or average them within a channel.
 LINEAR = ("Identity", "AvgPool", "Mean", "Pad", "PadV2", "MirrorPad", "Reshape", "Squeeze", "ExpandDims",
           "SpaceToBatchND", "BatchToSpaceND", "ResizeBilinear", "ResizeNearestNeighbor")  # fmt: skip
+# They move numbers, and store what they read as it was stored.
+MOVERS = ("Identity", "MaxPool", "Pad", "PadV2", "MirrorPad", "Reshape", "Squeeze", "ExpandDims", "SpaceToBatchND",
+          "BatchToSpaceND", "Transpose", "ConcatV2")  # fmt: skip
 SUMS = ("BiasAdd", "AddV2", "Add", "Sub")
 PRODUCTS = ("Mul", "RealDiv")
 
@@ -164,3 +167,15 @@ def keeps_channels(graph: Graph, node: Any) -> bool:
     if node.op in ("Pad", "PadV2", "MirrorPad"):
         return after[-1] == before[-1] and (node.op != "PadV2" or not np.any(graph.constant(node.input[2])))
     return node.op == "Reshape" or after[-1] == before[-1]
+
+
+def is_fused(graph: Graph, tensor: str) -> bool:
+    """Tell whether a tensor lives only inside the one operator that a layer, its bias and its rectifier become."""
+    reader, maker = graph.only_reader(tensor), graph.maker(tensor)
+    if reader is None:
+        return False
+    if reader.op in SUMS:
+        return vector(graph, reader) is not None and layer(graph, maker) is not None
+    if maker.op in SUMS and vector(graph, maker) is not None:
+        maker = graph.maker(maker.input[0])
+    return reader.op in RECTIFIERS and layer(graph, maker) is not None

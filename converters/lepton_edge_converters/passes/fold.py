@@ -47,6 +47,9 @@ def fold(graph: Graph) -> tuple[str, ...]:
                 if graph.alive(node) and rule(graph, node):
                     folded.setdefault(what, []).append(title(node.name))
                     changed = True
+    for node in graph:
+        if graph.alive(node) and _as_layer(graph, node):
+            folded.setdefault("scales and shifts made a layer of their own", []).append(title(node.name))
     return tuple(f"{what}: {listed(names)}" for what, names in folded.items() if " " in what)
 
 
@@ -171,13 +174,37 @@ def _shift_behind(graph: Graph, node: Any) -> bool:
     targets = _layers_behind(graph, node.name, _SHIFTABLE)
     if not targets or any(one.pads or one.node.op == "Conv2DBackpropInput" for one in targets):
         return False
-    if layer(graph, graph.maker(node.input[0])) is not None:
-        return False  # a bias, and where it belongs
+    if _is_bias(graph, node):
+        return False  # it is where it belongs
     for one in targets:
         reached = one.kernel.astype(np.float64) * one.along_input(_repeated(shift, one))
         add_to_bias(graph, one, reached.sum(one.others()).reshape(-1).astype(np.float32))
     graph.bypass(node)
     return True
+
+
+def _as_layer(graph: Graph, node: Any) -> bool:
+    """Let a sum that no layer takes in, with a product before it, be a depthwise layer of one pixel.
+
+    The converter would leave operators whose constants have one scale for all channels; a layer's weights have one
+    for each, and its bias has 32 bits.
+    """
+    shift, shape = _sum(graph, node), graph.shape(node.name)
+    if shift is None or shape is None or len(shape) != 4 or _is_bias(graph, node):
+        return False
+    before = graph.maker(node.input[0])
+    if _factor(graph, before) is None or graph.only_reader(before.name) is not node:
+        before = graph.insert_before(node, "Mul", np.ones_like(shift))
+    graph.widen(before)
+    return True
+
+
+def _is_bias(graph: Graph, node: Any) -> bool:
+    """Tell whether a sum follows a layer, with no more between them than moves numbers."""
+    maker = graph.maker(node.input[0])
+    while maker.op in LINEAR and maker.input:
+        maker = graph.maker(maker.input[0])
+    return layer(graph, maker) is not None
 
 
 def add_to_bias(graph: Graph, target: Layer, bias: Values) -> None:

@@ -103,6 +103,7 @@ class Report:
         machine: Where latency was measured.
         versions: Of the packages that did it.
         seconds: How long it took, in all.
+        changes: What was done to the graph before it was quantized, one sentence each.
     """
 
     model: str
