@@ -76,7 +76,8 @@ def prepare(
     if data is None and recipe.calibrates:
         what = "int8" if recipe.scheme == "int8" else "equalize"
         raise SamplesError(
-            f"{what} needs samples to calibrate with: say where they are (--data), or convert without (--recipe float32)"
+            f"{what} needs samples to calibrate with: say where they are (--data), "
+            "or convert without (--recipe float32)"
         )
     data = list(data) if hasattr(data, "__next__") else data  # a generator is read once
     size = preprocess.size if preprocess else None

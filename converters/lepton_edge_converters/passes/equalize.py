@@ -27,11 +27,11 @@ def equalize(graph: Graph, samples: StoredSamples) -> tuple[str, ...]:
     """Balance the channels of each tensor, and return what was done, a sentence."""
     scales = find_scales(graph)
     free = [name for name, ids in scales.tensors.items() if not scales.fixed(ids).all() and not is_fused(graph, name)]
+    if not free:
+        return ("no tensor bears a factor for each of its channels, so none was balanced",)
     peaks = channel_peaks(graph, free, samples)
     factors = np.exp2(np.rint(_exponents(scales, peaks)))
-    for node, place, ids in scales.sums:
-        constant = graph.constant(node.input[place])
-        assert constant is not None  # found as one
+    for node, place, constant, ids in scales.sums:
         graph.set_constant(node, place, (constant / factors[scales.sets.roots(ids)]).astype(np.float32))
     for target, read, made in scales.layers:
         into, out = factors[scales.sets.roots(read)], factors[scales.sets.roots(made)]
@@ -41,7 +41,7 @@ def equalize(graph: Graph, samples: StoredSamples) -> tuple[str, ...]:
 
 
 def _exponents(scales: Scales, peaks: dict[str, Values]) -> Exponents:
-    """Return the binary logarithm of each number's factor, by what its channels take of their tensors' and weights' ranges.
+    """Return the binary logarithm of each number's factor.
 
     Rounding an activation and rounding the weights that read it cost the same where both take the same part of their
     ranges: the factor is the root of their ratio. A depthwise layer's weights have a scale for each channel already,
@@ -81,7 +81,11 @@ def _levelled(exponents: Exponents, known: NDArray[np.bool_], scales: Scales, te
     for row in rows:
         together.join(row[:-1], row[1:])
     everything = np.arange(len(exponents))
-    groups, fixed, used = together.roots(everything), scales.fixed(everything), np.isin(everything, np.concatenate(rows))
+    groups, fixed, used = (
+        together.roots(everything),
+        scales.fixed(everything),
+        np.isin(everything, np.concatenate(rows)),
+    )
     level = np.zeros(len(exponents))
     for group in np.unique(groups[used]):
         members = used & known & (groups == group)
@@ -95,13 +99,11 @@ def _told(peaks: dict[str, Values], factors: dict[str, NDArray[np.float64]]) -> 
     spreads = {name: (_spread(peaks[name]), _spread(peaks[name] / factors[name])) for name in peaks}
     better = {name: both for name, both in spreads.items() if both[0] > _WORTH_TELLING * both[1]}
     if not better:
-        return ("ranges of channels were in balance already",)
+        return (f"channels were in balance already in the {len(peaks)} tensors that bear a factor for each",)
     worst = max(better, key=lambda name: better[name][0])
     before, after = better[worst]
-    return (
-        f"channels balanced in {len(better)} of {len(peaks)} tensors; most in {title(worst)}, "
-        f"whose ranges were {before:,.0f} times apart, and are {after:,.1f}",
-    )
+    told = f"most in {title(worst)}, whose ranges were {before:,.0f} times apart, and are {after:,.1f}"
+    return (f"channels balanced in {len(better)} of {len(peaks)} tensors, {told}",)
 
 
 def _spread(values: NDArray[np.floating]) -> float:

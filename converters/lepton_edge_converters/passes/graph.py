@@ -31,6 +31,7 @@ class Graph:
         self.outputs = [plain(name) for name in outputs]
         self._nodes = {node.name: node for node in definition.node}
         self._taken = set(self._nodes)
+        self._values: dict[str, NDArray[Any]] = {}
         for node in definition.node:
             node.input[:] = [plain(name) for name in node.input]
         operations = self.built().get_operations()
@@ -56,7 +57,7 @@ class Graph:
         """Return it as a TensorFlow graph, to be run."""
         graph = tf.Graph()
         with graph.as_default():
-            tf.graph_util.import_graph_def(self._definition, name="")
+            tf.graph_util.import_graph_def(self.definition, name="")
         return graph
 
     def function(self) -> Callable[..., list[Any]]:
@@ -99,8 +100,11 @@ class Graph:
 
     def constant(self, tensor: str) -> NDArray[Any] | None:
         """Return a constant's value; ``None`` of what is computed."""
-        node = self.maker(tensor)
-        return tf.make_ndarray(node.attr["value"].tensor) if node.op == "Const" else None
+        name = source(tensor)
+        node = self._nodes[name]
+        if node.op == "Const" and name not in self._values:
+            self._values[name] = tf.make_ndarray(node.attr["value"].tensor)
+        return self._values.get(name)
 
     def set_constant(self, node: Any, place: int, value: NDArray[Any]) -> None:
         """Let a node read another constant; whoever shares the old one keeps it."""
@@ -131,8 +135,7 @@ class Graph:
 
     def widen(self, node: Any) -> None:
         """Let a product with one number a channel, of four axes, be a depthwise layer of one pixel."""
-        factors = self.constant(node.input[1])
-        assert factors is not None  # what a product is
+        factors = np.asarray(self.constant(node.input[1]))
         node.op = "DepthwiseConv2dNative"
         node.attr["padding"].s = b"VALID"
         node.attr["strides"].list.i.extend([1, 1, 1, 1])
@@ -191,6 +194,7 @@ class Graph:
                 self._readers.setdefault(plain(tensor), []).append((self._nodes[name], place))
                 pending.append(source(tensor))
         self._nodes = {name: node for name, node in self._nodes.items() if name in alive}
+        self._values = {name: value for name, value in self._values.items() if name in alive}
 
 
 def full(tensor: str) -> str:

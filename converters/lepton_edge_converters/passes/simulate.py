@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from lepton_edge_converters.load.rewrites import source
-from lepton_edge_converters.passes.channels import MOVERS, Layer, is_fused, layer
+from lepton_edge_converters.passes.channels import MOVERS, is_fused
 from lepton_edge_converters.passes.graph import Graph, Values
+from lepton_edge_converters.passes.layers import Layer, layer
 
 _LEVELS = 127  # of 8-bit weights, on either side of zero
 _PREFIX = "rounded/"
