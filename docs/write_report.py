@@ -5,7 +5,7 @@ import sys
 from dataclasses import Field, is_dataclass
 from inspect import getdoc
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from lepton_edge_converters import report
 from lepton_edge_converters.report.layers import UNBOUNDED
@@ -66,6 +66,8 @@ def _in_words(hint: Any) -> str:
         return f"`{name}`" if is_dataclass(hint) else name
     if hint.__class__.__name__ == "UnionType":
         return " or ".join(map(_in_words, arguments))
+    if get_origin(hint) is Literal:
+        return " or ".join(f"`{one}`" for one in arguments)
     return f"object of {_in_words(arguments[1])}" if hint.__origin__ is dict else f"list of {_in_words(arguments[0])}"
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from lepton_edge_converters.recipe import Recipe
 from lepton_edge_converters.tracing import Tracing
 
 
@@ -12,21 +11,9 @@ def improve(tracing: Tracing) -> Tracing:
     The one that float files are made of, for comparison, stays as it is.
     """
     plan, job = tracing.plan, tracing.job
-    if plan.calibration is None or not wanted(job.recipe):
+    equalize, correct = job.recipe.equalize, job.recipe.correct_bias and job.recipe.scheme == "int8"
+    if plan.calibration is None or not (equalize or correct):
         return tracing
-    job.progress("preparing the graph", 0, 1)
     improved = job.folder / "improved"
-    changes = job.call(
-        "passes.improve:improve",
-        tracing.shipped,
-        plan.calibration,
-        improved,
-        job.recipe.equalize,
-        job.recipe.correct_bias and job.recipe.scheme == "int8",
-    )
+    changes = job.call("passes.improve:improve", tracing.shipped, plan.calibration, improved, equalize, correct)
     return replace(tracing, shipped=improved, plan=replace(plan, changes=changes))
-
-
-def wanted(recipe: Recipe) -> bool:
-    """Tell whether a recipe asks for any of it."""
-    return recipe.equalize or recipe.correct_bias

@@ -104,9 +104,11 @@ def prepare(
     """Describe the model, choose samples, and ask the model itself for its answers."""
     recipe = job.recipe
     check_metric(recipe.metric)
-    if data is None and recipe.scheme == "int8":
+    if data is None and recipe.calibrates:
+        what = "int8" if recipe.scheme == "int8" else "equalize"
         raise SamplesError(
-            "int8 needs samples to calibrate with: say where they are (--data), or convert without (--recipe float32)"
+            f"{what} needs samples to calibrate with: say where they are (--data), "
+            "or convert without (--recipe float32)"
         )
     data = list(data) if hasattr(data, "__next__") else data  # a generator is read once
     size = preprocess.size if preprocess else None
@@ -136,7 +138,7 @@ def prepare(
             calibration=recipe.calibration,
             seed=recipe.seed,
         )
-        calibrating, judging = (parts.calibration if recipe.scheme == "int8" else None), parts.judged
+        calibrating, judging = (parts.calibration if recipe.calibrates else None), parts.judged
     judged = store(samples, judging, completed, job.folder, "judged", job.progress)
     calibration = None
     if calibrating is not None:

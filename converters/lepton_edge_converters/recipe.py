@@ -68,7 +68,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             seen (``minmax``), without the outermost ten-thousandth at each end (``percentile``), with the least squared
             error (``mse``), or whichever of these gives the outputs most like the float model's (``best``).
         float_layers: Names of layers of an int8 model that stay in float, in both formats.
-        equalize: Whether channels are brought to like ranges before they are quantized; no answer changes.
+        equalize: Whether channels are brought to like ranges before they are quantized, for schemes of 8 bits.
         correct_bias: Whether biases take back what rounding the weights shifts, for ``int8``.
         repair: Whether a refused int8 model is mended: better ranges, equalization and bias correction, layers in
             float, until all gates pass.
@@ -99,6 +99,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     strict: bool = False
     metric: str = ""
     gates: Gates = Gates()
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether samples must show what ranges activations have."""
+        return self.scheme == "int8" or self.equalize
 
     def __post_init__(self) -> None:
         """Refuse what cannot be carried out."""
@@ -144,7 +149,17 @@ def load_recipe(recipe: str | Path | Recipe, **overrides: Any) -> Recipe:
         raise RecipeError(f"repair is for int8 models; of a {loaded.scheme} model there is nothing that it could mend")
     if loaded.scheme != "int8" and (loaded.ranges != "minmax" or loaded.float_layers):
         raise RecipeError(f"ranges and float_layers are for int8 models; a {loaded.scheme} model computes in float")
+    _check_improvements(loaded)
     return loaded
+
+
+def _check_improvements(recipe: Recipe) -> None:
+    if recipe.equalize and recipe.scheme not in ("int8", "dynamic"):
+        raise RecipeError(
+            f"equalize is for what is rounded to 8 bits, int8 and dynamic; {recipe.scheme} has no use for it"
+        )
+    if recipe.correct_bias and recipe.scheme != "int8":
+        raise RecipeError(f"correct_bias is for int8 models; the weights of {recipe.scheme} are rounded otherwise")
 
 
 def _read(recipe: str | Path) -> dict[str, Any]:

@@ -49,6 +49,8 @@ def climb(tracing: Tracing, refused: Attempt) -> Attempt:
 
 def _stubborn(refused: Attempt) -> str:
     """Return why no rung could help; empty where one may."""
+    if refused.job.recipe.scheme != "int8":
+        return f"the repair is for int8 models, and this one was converted as {refused.job.recipe.scheme}"
     names = [gate.name for gate in refused.report.gates if not gate.passed and gate.about != "answers"]
     return f"another quantization cannot mend what refused: {', '.join(names)}" if names else ""
 

@@ -110,6 +110,12 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     help="Begin no further step of a repair after this long [default: the recipe's, 30].",
 )
 @click.option(
+    "--equalize", is_flag=True, default=None, help="Bring channels to like ranges before they are rounded to 8 bits."
+)
+@click.option(
+    "--correct-bias", is_flag=True, default=None, help="Take what rounding the weights shifts out of the biases (int8)."
+)
+@click.option(
     "--custom",
     multiple=True,
     metavar="MODULE:NAME",
@@ -165,6 +171,8 @@ def command(
     *,
     repair: bool,
     strict: bool,
+    equalize: bool | None,
+    correct_bias: bool | None,
     trust: bool,
     no_images: bool,
     as_json: bool,
@@ -214,6 +222,8 @@ def command(
                 repair=repair or None,
                 repair_minutes=repair_minutes,
                 strict=strict or None,
+                equalize=equalize,
+                correct_bias=correct_bias,
                 custom=custom,
                 trust=trust,
                 signature=signature,

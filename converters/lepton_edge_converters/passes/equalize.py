@@ -2,7 +2,8 @@
 
 In 8 bits a tensor has one scale; a channel five hundred times larger than the rest leaves these no grey level. A
 positive factor a channel goes through rectifiers, pooling, padding and sums unchanged, so that the layer before may
-be divided by it and the layers behind multiplied, and no answer changes (Nagel et al., Data-Free Quantization
+be divided by it and the layers behind multiplied, and no answer changes: not by a bit, since the factors are powers of
+two (Nagel et al., Data-Free Quantization
 Through Weight Equalization and Bias Correction, 2019, section 4.1). The paper looks at weights alone; samples are at
 hand here, and ranges are those that the activations have.
 """
@@ -10,7 +11,7 @@ hand here, and ranges are those that the activations have.
 import numpy as np
 from numpy.typing import NDArray
 
-from lepton_edge_converters.passes.channels import RECTIFIERS, SUMS, layer, vector
+from lepton_edge_converters.passes.channels import is_fused
 from lepton_edge_converters.passes.graph import Graph, Values
 from lepton_edge_converters.passes.naming import title
 from lepton_edge_converters.passes.observe import channel_peaks
@@ -19,18 +20,18 @@ from lepton_edge_converters.passes.sets import Ids, Sets
 from lepton_edge_converters.samples import StoredSamples
 
 _WORTH_TELLING = 2.0
-Logs = NDArray[np.float64]
+Exponents = NDArray[np.float64]
 
 
 def equalize(graph: Graph, samples: StoredSamples) -> tuple[str, ...]:
     """Balance the channels of each tensor, and return what was done, a sentence."""
     scales = find_scales(graph)
-    free = [name for name, ids in scales.tensors.items() if not scales.fixed(ids).all() and not _fused(graph, name)]
+    free = [name for name, ids in scales.tensors.items() if not scales.fixed(ids).all() and not is_fused(graph, name)]
+    if not free:
+        return ("no tensor bears a factor for each of its channels, so none was balanced",)
     peaks = channel_peaks(graph, free, samples)
-    factors = np.exp(_log_factors(scales, peaks))
-    for node, place, ids in scales.sums:
-        constant = graph.constant(node.input[place])
-        assert constant is not None  # found as one
+    factors = np.exp2(np.rint(_exponents(scales, peaks)))
+    for node, place, constant, ids in scales.sums:
         graph.set_constant(node, place, (constant / factors[scales.sets.roots(ids)]).astype(np.float32))
     for target, read, made in scales.layers:
         into, out = factors[scales.sets.roots(read)], factors[scales.sets.roots(made)]
@@ -39,20 +40,8 @@ def equalize(graph: Graph, samples: StoredSamples) -> tuple[str, ...]:
     return _told(peaks, {name: factors[scales.sets.roots(scales.tensors[name])] for name in peaks})
 
 
-def _fused(graph: Graph, tensor: str) -> bool:
-    """Tell whether a tensor lives only inside the one operator that a layer, its bias and its rectifier become."""
-    reader, maker = graph.only_reader(tensor), graph.maker(tensor)
-    if reader is None:
-        return False
-    if reader.op in SUMS:
-        return vector(graph, reader) is not None and layer(graph, maker) is not None
-    if maker.op in SUMS and vector(graph, maker) is not None:
-        maker = graph.maker(maker.input[0])
-    return reader.op in RECTIFIERS and layer(graph, maker) is not None
-
-
-def _log_factors(scales: Scales, peaks: dict[str, Values]) -> Logs:
-    """Return the logarithm of each number's factor, by what its channels take of their tensors' and weights' ranges.
+def _exponents(scales: Scales, peaks: dict[str, Values]) -> Exponents:
+    """Return the binary logarithm of each number's factor.
 
     Rounding an activation and rounding the weights that read it cost the same where both take the same part of their
     ranges: the factor is the root of their ratio. A depthwise layer's weights have a scale for each channel already,
@@ -68,37 +57,41 @@ def _log_factors(scales: Scales, peaks: dict[str, Values]) -> Logs:
             mixed[roots] = True
             np.maximum.at(weight, roots, _shares(target.kernel, target.into, target.out))
     known = (peak > 0) & ((weight > 0) | ~mixed)
-    logs = np.zeros(count)
-    logs[known] = np.log(peak[known])
+    exponents = np.zeros(count)
+    exponents[known] = np.log2(peak[known])
     both = known & mixed
-    logs[both] = (logs[both] - np.log(weight[both])) / 2
-    return _levelled(logs, known, scales, list(peaks))
+    exponents[both] = (exponents[both] - np.log2(weight[both])) / 2
+    return _levelled(exponents, known, scales, list(peaks))
 
 
-def _shares(kernel: Values, into: int, out: tuple[int, ...]) -> Logs:
+def _shares(kernel: Values, into: int, out: tuple[int, ...]) -> Exponents:
     """Return, for each input channel, the largest share that it has of an output channel's range of weights."""
     sizes = np.abs(kernel, dtype=np.float64)
     rest = tuple(axis for axis in range(kernel.ndim) if axis not in out)
     sizes /= np.maximum(sizes.max(axis=rest, keepdims=True), np.finfo("f4").tiny)
-    shares: Logs = sizes.max(axis=tuple(axis for axis in range(kernel.ndim) if axis != into))
+    shares: Exponents = sizes.max(axis=tuple(axis for axis in range(kernel.ndim) if axis != into))
     return shares
 
 
-def _levelled(logs: Logs, known: NDArray[np.bool_], scales: Scales, tensors: list[str]) -> Logs:
+def _levelled(exponents: Exponents, known: NDArray[np.bool_], scales: Scales, tensors: list[str]) -> Exponents:
     """Return the factors relative to those channels of the same tensors that cannot have any, or to their mean."""
     together = Sets()
-    together.fresh(len(logs))
+    together.fresh(len(exponents))
     rows: list[Ids] = [scales.sets.roots(scales.tensors[name]) for name in tensors]
     for row in rows:
         together.join(row[:-1], row[1:])
-    everything = np.arange(len(logs))
-    groups, fixed, used = together.roots(everything), scales.fixed(everything), np.isin(everything, np.concatenate(rows))
-    level = np.zeros(len(logs))
+    everything = np.arange(len(exponents))
+    groups, fixed, used = (
+        together.roots(everything),
+        scales.fixed(everything),
+        np.isin(everything, np.concatenate(rows)),
+    )
+    level = np.zeros(len(exponents))
     for group in np.unique(groups[used]):
         members = used & known & (groups == group)
         basis = members & fixed if np.any(members & fixed) else members
-        level[groups == group] = logs[basis].mean() if np.any(basis) else 0.0
-    return np.where(used & known & ~fixed, logs - level, 0.0)
+        level[groups == group] = exponents[basis].mean() if np.any(basis) else 0.0
+    return np.where(used & known & ~fixed, exponents - level, 0.0)
 
 
 def _told(peaks: dict[str, Values], factors: dict[str, NDArray[np.float64]]) -> tuple[str, ...]:
@@ -106,13 +99,11 @@ def _told(peaks: dict[str, Values], factors: dict[str, NDArray[np.float64]]) -> 
     spreads = {name: (_spread(peaks[name]), _spread(peaks[name] / factors[name])) for name in peaks}
     better = {name: both for name, both in spreads.items() if both[0] > _WORTH_TELLING * both[1]}
     if not better:
-        return ("ranges of channels were in balance already",)
+        return (f"channels were in balance already in the {len(peaks)} tensors that bear a factor for each",)
     worst = max(better, key=lambda name: better[name][0])
     before, after = better[worst]
-    return (
-        f"channels balanced in {len(better)} of {len(peaks)} tensors; most in {title(worst)}, "
-        f"whose ranges were {before:,.0f} times apart, and are {after:,.1f}",
-    )
+    told = f"most in {title(worst)}, whose ranges were {before:,.0f} times apart, and are {after:,.1f}"
+    return (f"channels balanced in {len(better)} of {len(peaks)} tensors, {told}",)
 
 
 def _spread(values: NDArray[np.floating]) -> float:

@@ -30,10 +30,14 @@ class Graph:
         self.inputs = [plain(name) for name in inputs]
         self.outputs = [plain(name) for name in outputs]
         self._nodes = {node.name: node for node in definition.node}
+        self._taken = set(self._nodes)
+        self._values: dict[str, NDArray[Any]] = {}
         for node in definition.node:
             node.input[:] = [plain(name) for name in node.input]
         operations = self.built().get_operations()
-        self._shapes = {plain(one.name): _shape(one) for operation in operations for one in operation.outputs}
+        tensors = [one for operation in operations for one in operation.outputs]
+        self._shapes = {plain(one.name): _shape(one) for one in tensors}
+        self._real = {plain(one.name) for one in tensors if one.dtype == tf.float32}
         self._readers: dict[str, list[Reader]] = {}
         self._index()
 
@@ -45,14 +49,15 @@ class Graph:
     @property
     def definition(self) -> Any:
         """The GraphDef, without nodes that nothing depends on."""
-        ends = [source(tensor) for tensor in (*self.inputs, *self.outputs)]
-        return tf.compat.v1.graph_util.extract_sub_graph(self._definition, ends)
+        kept = type(self._definition)(versions=self._definition.versions, library=self._definition.library)
+        kept.node.extend(self._nodes.values())
+        return kept
 
     def built(self) -> Any:
         """Return it as a TensorFlow graph, to be run."""
         graph = tf.Graph()
         with graph.as_default():
-            tf.graph_util.import_graph_def(self._definition, name="")
+            tf.graph_util.import_graph_def(self.definition, name="")
         return graph
 
     def function(self) -> Callable[..., list[Any]]:
@@ -89,46 +94,52 @@ class Graph:
         """Return a tensor's shape; ``None`` where a part of it is not fixed."""
         return self._shapes.get(plain(tensor))
 
+    def is_real(self, tensor: str) -> bool:
+        """Tell whether a tensor holds real numbers, of 32 bits."""
+        return plain(tensor) in self._real
+
     def constant(self, tensor: str) -> NDArray[Any] | None:
         """Return a constant's value; ``None`` of what is computed."""
-        node = self.maker(tensor)
-        return tf.make_ndarray(node.attr["value"].tensor) if node.op == "Const" else None
+        name = source(tensor)
+        node = self._nodes[name]
+        if node.op == "Const" and name not in self._values:
+            self._values[name] = tf.make_ndarray(node.attr["value"].tensor)
+        return self._values.get(name)
 
     def set_constant(self, node: Any, place: int, value: NDArray[Any]) -> None:
-        """Let a node read another constant; whoever shared the old one keeps it."""
-        constant = self._add(f"{node.name}/constant", "Const", [], value.shape)
-        _fill(constant, value)
-        node.input[place] = constant.name
+        """Let a node read another constant; whoever shares the old one keeps it."""
+        node.input[place] = self._constant(f"{node.name}/constant", value)
+        self._index()
+
+    def become(self, node: Any, op: str, tensor: str, value: Values) -> None:
+        """Let a node with one output combine a tensor with a constant instead of what it does."""
+        self._combine(node, op, tensor, value)
         self._index()
 
     def insert(self, op: str, tensor: str, value: Values) -> Any:
         """Put an operator with a constant between a tensor and all that reads it; return its node."""
         readers = self.readers(tensor)
         node = self._add(f"{source(tensor)}/{op}", op, [], self.shape(tensor))
-        self.become(node, op, tensor, value)
+        self._combine(node, op, tensor, value)
         self._redirect(tensor, readers, node.name)
         return node
 
-    def become(self, node: Any, op: str, tensor: str, value: Values) -> None:
-        """Let a node with one output combine a tensor with a constant instead of what it does."""
-        node.op = op
-        node.input[:] = [tensor, tensor]
-        node.attr.clear()
-        node.attr["T"].type = tf.float32.as_datatype_enum
-        self.set_constant(node, 1, value)
+    def insert_before(self, reader: Any, op: str, value: Values) -> Any:
+        """Put an operator with a constant between a node and what it reads first; return the new node."""
+        tensor = reader.input[0]
+        node = self._add(f"{source(tensor)}/{op}", op, [], self.shape(tensor))
+        self._combine(node, op, tensor, value)
+        reader.input[0] = node.name
+        self._index()
+        return node
 
-    def twin(self, node: Any, place: int, value: Values) -> str:
-        """Add a node that does the same with another constant, and return its tensor.
-
-        Nothing reads it: it can be looked at, and is gone from the definition.
-        """
-        constant = self._add(f"{node.name}/twin/constant", "Const", [], value.shape)
-        _fill(constant, value)
-        twin = self._add(f"{node.name}/twin", node.op, list(node.input), self.shape(node.name))
-        for name in node.attr:
-            twin.attr[name].CopyFrom(node.attr[name])
-        twin.input[place] = constant.name
-        return str(twin.name)
+    def widen(self, node: Any) -> None:
+        """Let a product with one number a channel, of four axes, be a depthwise layer of one pixel."""
+        factors = np.asarray(self.constant(node.input[1]))
+        node.op = "DepthwiseConv2dNative"
+        node.attr["padding"].s = b"VALID"
+        node.attr["strides"].list.i.extend([1, 1, 1, 1])
+        self.set_constant(node, 1, factors.reshape(1, 1, -1, 1))
 
     def bypass(self, node: Any, place: int = 0) -> None:
         """Let all that reads a node's only output read one of the node's inputs instead."""
@@ -144,12 +155,25 @@ class Graph:
 
     def _add(self, wanted: str, op: str, inputs: list[str], shape: tuple[int, ...] | None) -> Any:
         name, number = wanted, 0
-        while name in self._nodes:
+        while name in self._taken:
             number += 1
             name = f"{wanted}_{number}"
+        self._taken.add(name)
         self._nodes[name] = node = self._definition.node.add(name=name, op=op, input=inputs)
         self._shapes[name] = shape
+        self._real.add(name)
         return node
+
+    def _constant(self, wanted: str, value: NDArray[Any]) -> str:
+        constant = self._add(wanted, "Const", [], value.shape)
+        _fill(constant, value)
+        return str(constant.name)
+
+    def _combine(self, node: Any, op: str, tensor: str, value: Values) -> None:
+        node.op = op
+        node.input[:] = [tensor, self._constant(f"{node.name}/constant", value)]
+        node.attr.clear()
+        node.attr["T"].type = tf.float32.as_datatype_enum
 
     def _redirect(self, tensor: str, readers: list[Reader], other: str) -> None:
         for node, place in readers:
@@ -170,6 +194,7 @@ class Graph:
                 self._readers.setdefault(plain(tensor), []).append((self._nodes[name], place))
                 pending.append(source(tensor))
         self._nodes = {name: node for name, node in self._nodes.items() if name in alive}
+        self._values = {name: value for name, value in self._values.items() if name in alive}
 
 
 def full(tensor: str) -> str:

@@ -7,16 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lepton_edge_converters.passes.channels import (
-    LINEAR,
-    POSITIVE,
-    SUMS,
-    Layer,
-    keeps_channels,
-    layer,
-    vector,
-)
-from lepton_edge_converters.passes.graph import Graph
+from lepton_edge_converters.passes.channels import LINEAR, POSITIVE, SUMS, keeps_channels, vector
+from lepton_edge_converters.passes.graph import Graph, Values
+from lepton_edge_converters.passes.layers import Layer, layer
 from lepton_edge_converters.passes.sets import Ids, Sets
 
 
@@ -28,13 +21,13 @@ class Scales:
         sets: Which numbers must have the same scale.
         tensors: The numbers of each tensor's channels.
         layers: Each layer, with the numbers of the channels that it reads and of those that it makes.
-        sums: Each node that adds a constant, with the constant's place and the numbers of the channels.
+        sums: Each node that adds a constant, with the constant's place, its values and the numbers of the channels.
     """
 
     sets: Sets = field(default_factory=Sets)
     tensors: dict[str, Ids] = field(default_factory=dict)
     layers: list[tuple[Layer, Ids, Ids]] = field(default_factory=list)
-    sums: list[tuple[Any, int, Ids]] = field(default_factory=list)
+    sums: list[tuple[Any, int, Values, Ids]] = field(default_factory=list)
     _fixed: list[Ids] = field(default_factory=list)
 
     def fix(self, ids: Ids) -> None:
@@ -67,9 +60,9 @@ def _follow(graph: Graph, scales: Scales, node: Any) -> Ids | None:
         scales.layers.append((target, scales.tensors[target.tensor], made))
         return made
     for kinds, rule in _RULES:
-        made = rule(graph, scales, node) if node.op in kinds else None
-        if made is not None:
-            return made
+        known = rule(graph, scales, node) if node.op in kinds else None
+        if known is not None:
+            return known
     for tensor in node.input:
         _fix(scales, tensor)
     shape = graph.shape(node.name)
@@ -92,10 +85,10 @@ def _add(graph: Graph, scales: Scales, node: Any) -> Ids | None:
     """Let what is added have the scale of what it is added to."""
     found = vector(graph, node)
     if found is not None:
-        place, _ = found
+        place, constant = found
         ids = scales.tensors.get(node.input[place])
         if ids is not None:
-            scales.sums.append((node, 1 - place, ids))
+            scales.sums.append((node, 1 - place, constant, ids))
         return ids
     both = [scales.tensors.get(tensor) for tensor in node.input]
     if len(both) != 2 or both[0] is None or both[1] is None or len(both[0]) != len(both[1]):

@@ -1,12 +1,12 @@
 """What a conversion did, in numbers, each with how it was measured."""
 
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Literal
 
 from lepton_edge_converters.report.disagreement import PAGE_ONLY, Disagreements
-from lepton_edge_converters.report.layers import LayerErrors
+from lepton_edge_converters.report.layers import UNBOUNDED, LayerErrors
 from lepton_edge_converters.samples.lint import Finding
 from lepton_edge_converters.stages.cache import StageCounts
 from lepton_edge_runtime.timing import Latency
@@ -63,9 +63,9 @@ class Score:
     """
 
     metric: str
-    value: float
-    low: float
-    high: float
+    value: float = field(metadata=UNBOUNDED)
+    low: float = field(metadata=UNBOUNDED)
+    high: float = field(metadata=UNBOUNDED)
     samples: int
 
     def __str__(self) -> str:
@@ -76,9 +76,9 @@ class Score:
 class Loss:
     """How much of a metric's number was lost against the original, with a 95 % interval (paired bootstrap)."""
 
-    value: float
-    low: float
-    high: float
+    value: float = field(metadata=UNBOUNDED)
+    low: float = field(metadata=UNBOUNDED)
+    high: float = field(metadata=UNBOUNDED)
 
     def __str__(self) -> str:
         return f"{self.value:+.5g} [{self.low:+.5g}, {self.high:+.5g}]"
@@ -149,7 +149,7 @@ class LayerSensitivity:
     layer: str
     kind: str
     mse: float
-    sqnr_db: float
+    sqnr_db: float = field(metadata=UNBOUNDED)
     flagged: bool = False
 
 
