@@ -11,7 +11,7 @@ from lepton_edge_converters import cards
 from lepton_edge_converters.errors import SamplesError
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.load.opened import OpenedModel
-from lepton_edge_converters.recipe import Recipe
+from lepton_edge_converters.recipe import CALIBRATED, Recipe
 from lepton_edge_converters.report import SampleCounts
 from lepton_edge_converters.samples import SampleSet, StoredSamples, SyntheticSamples, store
 from lepton_edge_converters.samples.read import Gathered, open_samples, peek_shapes, read_samples
@@ -71,9 +71,10 @@ def prepare(
 ) -> Plan:
     """Describe the model, choose samples, and ask the model itself for its answers."""
     recipe = job.recipe
-    if data is None and recipe.scheme == "int8":
+    if data is None and recipe.scheme in CALIBRATED and not recipe.fastest:
         raise SamplesError(
-            "int8 needs samples to calibrate with: say where they are (--data), or convert without (--recipe float32)"
+            f"{recipe.scheme} needs samples to calibrate with: say where they are (--data), or convert without "
+            "(--recipe float32)"
         )
     data = list(data) if hasattr(data, "__next__") else data  # a generator is read once
     size = preprocess.size if preprocess else None
@@ -98,7 +99,8 @@ def prepare(
             calibration=recipe.calibration,
             seed=recipe.seed,
         )
-        calibrating, judging = (parts.calibration if recipe.scheme == "int8" else None), parts.judged
+        calibrates = recipe.scheme in CALIBRATED or recipe.fastest
+        calibrating, judging = (parts.calibration if calibrates else None), parts.judged
     judged = store(samples, judging, completed, job.folder, "judged", job.progress)
     calibration = None
     if calibrating is not None:

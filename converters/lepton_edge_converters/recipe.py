@@ -10,11 +10,14 @@ import msgspec
 from lepton_edge_converters.errors import RecipeError
 from lepton_edge_runtime.wire import nearest
 
-Scheme = Literal["float32", "float16", "dynamic", "int8"]
+Scheme = Literal["float32", "float16", "dynamic", "weights", "int8", "int16x8"]
 Format = Literal["tflite", "onnx"]
 Io = Literal["uint8", "int8", "float32"]
 
-SHIPPED = ("float32", "float16", "dynamic", "int8")
+SHIPPED = ("float32", "float16", "dynamic", "weights", "int8", "int16x8")
+
+CALIBRATED = frozenset({"int8", "int16x8"})
+"""Schemes whose activations are integers: samples must show their ranges, and no operator may compute in float."""
 
 
 class Gates(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -50,13 +53,16 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """What to do with a model.
 
     Attributes:
-        scheme: How numbers are stored: ``float32``; ``float16`` weights; ``dynamic``, weights of 8 bits and real
-            activations; or ``int8`` weights and activations.
+        scheme: How numbers are stored and computed with: ``float32``; ``float16`` weights; ``weights`` of 8 bits,
+            computed in float; ``dynamic``, the same with activations rounded to 8 bits as they come; ``int8`` weights
+            and activations; or ``int16x8``, activations of 16 bits and weights of 8. docs/schemes.md compares them.
         formats: Files to write.
         io: Type of the inputs and outputs of an int8 model; real-numbered schemes keep ``float32``.
         holdout: Share of the samples that judges the result and is not calibrated with, 0 to 1.
         calibration: How many of the others calibrate.
         seed: Of the split between the two, and of synthetic samples.
+        fastest: Try every scheme, and ship the fastest that passes the gates; ``scheme`` is then the one that a
+            refusal is told of.
         gates: What must hold.
 
     Example:
@@ -70,6 +76,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     holdout: float = 0.3
     calibration: int = 100
     seed: int = 0
+    fastest: bool = False
     gates: Gates = Gates()
 
     def __post_init__(self) -> None:
@@ -100,7 +107,7 @@ def load_recipe(recipe: str | Path | Recipe, **overrides: Any) -> Recipe:
         settings.setdefault("gates", {})["max_drop"] = given.pop("max_drop")
     loaded = _checked({**settings, **given}, what=f"recipe {recipe}" if isinstance(recipe, str | Path) else "recipe")
     if given.get("io", "float32") != "float32" and loaded.scheme != "int8":
-        raise RecipeError(f"io {loaded.io} is for int8 models; a {loaded.scheme} model takes and gives float32")
+        raise RecipeError(f"io {loaded.io} is for int8 models; those of scheme {loaded.scheme} take and give float32")
     return loaded
 
 

@@ -10,10 +10,16 @@ from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import ConversionError
 from lepton_edge_converters.exporters.flatbuffer import rename_ends
+from lepton_edge_converters.exporters.stored import store_weights_as_int8
 from lepton_edge_converters.facts import ModelFacts
-from lepton_edge_converters.recipe import Io, Scheme
+from lepton_edge_converters.recipe import CALIBRATED, Io, Scheme
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.worker import report_progress
+
+_INTEGER_OPERATORS = {
+    "int8": tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
+    "int16x8": tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+}
 
 
 def export_tflite(
@@ -26,7 +32,7 @@ def export_tflite(
         facts: Of the model.
         scheme: How numbers are stored.
         io: Type of the inputs and outputs, for ``int8``.
-        calibration: Samples that show the ranges of activations, for ``int8``.
+        calibration: Samples that show the ranges of activations, where those are integers.
         out: File to write.
 
     Raises:
@@ -35,18 +41,21 @@ def export_tflite(
     converter = tf.lite.TFLiteConverter.from_saved_model(str(traced))
     # Built-in operators only: LiteRT on a device has no TensorFlow ("Flex") kernels.
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if scheme != "float32":
+    if scheme not in ("float32", "weights"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]  # alone: dynamic range
     if scheme == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    elif scheme == "int8":
+    elif scheme in CALIBRATED:
         if calibration is None:
-            raise ConversionError("int8 needs samples to calibrate with")
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            raise ConversionError(f"{scheme} needs samples to calibrate with")
+        converter.target_spec.supported_ops = [_INTEGER_OPERATORS[scheme]]
         converter.representative_dataset = lambda: _calibration(calibration)
+    if scheme == "int8":
         converter.inference_input_type = getattr(tf, io)
         converter.inference_output_type = getattr(tf, io)
     content = converter.convert()
+    if scheme == "weights":
+        content = store_weights_as_int8(content)
     out.write_bytes(rename_ends(content, [end.name for end in facts.inputs], [end.name for end in facts.outputs]))
 
 

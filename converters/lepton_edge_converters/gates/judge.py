@@ -11,7 +11,7 @@ from lepton_edge_converters.artefacts import Artefact
 from lepton_edge_converters.exporters import DERIVED
 from lepton_edge_converters.gates.likeness import Likeness, decisions, likeness, real_outputs
 from lepton_edge_converters.gates.statistics import paired_drop, share
-from lepton_edge_converters.recipe import Gates, Recipe
+from lepton_edge_converters.recipe import CALIBRATED, Gates, Recipe
 from lepton_edge_converters.report import Drop, GateResult, Share
 from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.tensors import quantize
@@ -75,7 +75,7 @@ def run_gates(recipe: Recipe, judgements: Sequence[Judgement]) -> list[GateResul
 
 
 def _operators(recipe: Recipe, artefact: Artefact) -> Iterator[GateResult]:
-    """Every operator is one that a plain LiteRT has, and in an int8 file none computes on floats."""
+    """Every operator is one that a plain LiteRT has, and where activations are integers none computes on floats."""
     if artefact.backend != "tflite":
         return
     operators = read_tflite(artefact.path.read_bytes()).operators
@@ -86,7 +86,7 @@ def _operators(recipe: Recipe, artefact: Artefact) -> Iterator[GateResult]:
             name, passed=False, detail=f"needs kernels that LiteRT on a device has not: {', '.join(custom)}"
         )
         return
-    if recipe.scheme != "int8":
+    if recipe.scheme not in CALIBRATED:
         yield GateResult(name, passed=True, detail=f"{len(operators)}, all built in")
         return
     floats = [one for one in operators if one.dtypes & _FLOATS and one.kind not in _BORDERS]
