@@ -15,14 +15,17 @@ from typing import Any
 
 from lepton_edge_converters import cards
 from lepton_edge_converters.artefacts import Artefact
+from lepton_edge_converters.attempt import Attempt
 from lepton_edge_converters.errors import GateRefusedError
-from lepton_edge_converters.gates.judge import judge
+from lepton_edge_converters.fastest import Found, find_fastest
+from lepton_edge_converters.gates.judge import Judgement, judge
 from lepton_edge_converters.load.loaded import LoadOptions
-from lepton_edge_converters.load.opened import open_for_conversion
+from lepton_edge_converters.load.opened import OpenedModel, open_for_conversion
 from lepton_edge_converters.packing import write
 from lepton_edge_converters.preparation import Job, Plan, prepare
 from lepton_edge_converters.recipe import Format, Io, Recipe, load_recipe
 from lepton_edge_converters.report import Report
+from lepton_edge_converters.speed import Timings
 from lepton_edge_converters.summary import summarize, write_report
 from lepton_edge_converters.tracing import Tracing, trace
 from lepton_edge_converters.worker import Progress, Worker
@@ -50,6 +53,7 @@ def convert(
     holdout: float | None = None,
     calibration: int | None = None,
     max_drop: float | None = None,
+    fastest: bool | None = None,
     custom: Sequence[str] = (),
     custom_objects: Mapping[str, Any] | None = None,
     trust: bool = False,
@@ -68,7 +72,8 @@ def convert(
             with ``path`` and ``label`` or ``class_index``, ``.npz``, ``.npy``, arrays, or an iterable of
             arrays. ``int8`` needs some; without any the other schemes are judged on synthetic samples.
         labels: Names of the classes in the model's order, or a text file with one a line.
-        recipe: ``float32``, ``float16``, ``int8``, a ``.toml`` file, or a ``Recipe``.
+        recipe: ``float32``, ``float16``, ``dynamic``, ``weights``, ``int8``, ``int16x8``, a ``.toml`` file, or a
+            ``Recipe``.
         preprocess: How pictures become the model's input; what it leaves open is taken from the model.
         task: ``classify`` or ``raw``, where the model does not tell.
         io: Type of an int8 model's inputs and outputs, instead of the recipe's.
@@ -76,6 +81,7 @@ def convert(
         holdout: Share of the samples that judges, instead of the recipe's.
         calibration: How many of the others calibrate, instead of the recipe's.
         max_drop: Most points of accuracy to lose, instead of the recipe's.
+        fastest: Try every scheme and ship the fastest that passes the recipe's gates, instead of the recipe's word.
         custom: ``module:Name`` of each class or function of your own that the file is made of.
         custom_objects: The same as objects, by name; the file is then loaded in this process.
         trust: Whether Python code inside the file (``Lambda`` layers) may run.
@@ -107,6 +113,7 @@ def convert(
         holdout=holdout,
         calibration=calibration,
         max_drop=max_drop,
+        fastest=fastest,
     )
     names = _read_labels(labels)
     with ExitStack() as stack:
@@ -117,20 +124,10 @@ def convert(
         options = LoadOptions(tuple(custom), trust, signature)
         opened = open_for_conversion(model, worker, options, custom_objects or {})
         plan = prepare(opened, data, names, preprocess, task, job)
-        tracing = trace(opened, plan, job)
-        plan, job = tracing.plan, tracing.job
-        artefacts, compared = _export(tracing)
-        judgements = [
-            judge(
-                artefact,
-                job.call("artefacts:answer_samples", artefact, plan.judged),
-                plan.reference,
-                plan.judged.targets,
-            )
-            for artefact in artefacts
-        ]
-        latencies = job.call("artefacts:time_artefacts", [*artefacts, *compared], plan.judged, _TIMING_SECONDS)
-        report = summarize(plan, judgements, compared, latencies, output, job, monotonic() - begin)
+        found = _searched(opened, plan, job) if recipe.fastest else _made(opened, plan, job)
+        plan, job, judgements = found.attempt.plan, found.attempt.job, found.judgements
+        report = summarize(plan, judgements, found.attempt.compared, found.timings, output, job, monotonic() - begin)
+        report = replace(report, tried=found.tried)
         if not report.passed:
             raise GateRefusedError(report)
         try:
@@ -142,7 +139,46 @@ def convert(
         return report
 
 
-def _export(tracing: Tracing) -> tuple[list[Artefact], list[Artefact]]:
+def _made(opened: OpenedModel, plan: Plan, job: Job) -> Found:
+    """Return the files of the recipe's scheme, judged and timed beside the float ones."""
+    attempt = _attempt(opened, plan, job)
+    return Found(attempt, _judged(attempt), _timed(job, plan, [*attempt.artefacts, *attempt.compared]))
+
+
+def _searched(opened: OpenedModel, plan: Plan, job: Job) -> Found:
+    """Return those of the fastest scheme; float32 is one of them, and made once."""
+    return find_fastest(
+        job,
+        lambda one: _attempt(opened, plan, one, compares=False),
+        _judged,
+        lambda artefacts: _timed(job, plan, artefacts),
+    )
+
+
+def _attempt(opened: OpenedModel, plan: Plan, job: Job, *, compares: bool = True) -> Attempt:
+    tracing = trace(opened, plan, job)
+    return Attempt(tracing.plan, tracing.job, *_export(tracing, compares=compares))
+
+
+def _judged(attempt: Attempt) -> list[Judgement]:
+    plan, job = attempt.plan, attempt.job
+    return [
+        judge(
+            artefact,
+            job.call("artefacts:answer_samples", artefact, plan.judged),
+            plan.reference,
+            plan.judged.targets,
+        )
+        for artefact in attempt.artefacts
+    ]
+
+
+def _timed(job: Job, plan: Plan, artefacts: list[Artefact]) -> Timings:
+    timings: Timings = job.call("artefacts:time_artefacts", artefacts, plan.judged, _TIMING_SECONDS)
+    return timings
+
+
+def _export(tracing: Tracing, *, compares: bool) -> tuple[list[Artefact], list[Artefact]]:
     """Return the artefacts to ship, and the float ones to compare their speed with."""
     plan, job, traced = tracing.plan, tracing.job, tracing.shipped
     recipe, scheme = job.recipe, job.recipe.scheme
@@ -151,7 +187,7 @@ def _export(tracing: Tracing) -> tuple[list[Artefact], list[Artefact]]:
     if "onnx" in recipe.formats:
         made.append(_export_onnx(plan, scheme, canonical, traced, job))
     shipped = [one for one in made if one.backend in recipe.formats]
-    if scheme == "float32":
+    if scheme == "float32" or not compares:
         return shipped, []
     compared = [_export_tflite(plan, "float32", tracing.compared, job)]
     if "onnx" in recipe.formats:

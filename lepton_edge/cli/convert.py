@@ -38,7 +38,7 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     default="int8",
     show_default=True,
     metavar="NAME|FILE",
-    help="float32, float16, dynamic, int8, or a .toml file.",
+    help="float32, float16, dynamic, weights, int8, int16x8, or a .toml file.",
 )
 @click.option(
     "--io",
@@ -68,6 +68,12 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     help="Refuse the result if it loses more accuracy than this (exit 3).",
 )
 @click.option(
+    "--fastest",
+    is_flag=True,
+    default=None,
+    help="Try every scheme and ship the fastest here that passes the recipe's gates; the smallest, where several are.",
+)
+@click.option(
     "--custom",
     multiple=True,
     metavar="MODULE:NAME",
@@ -92,6 +98,7 @@ def command(
     custom: tuple[str, ...],
     signature: str,
     *,
+    fastest: bool | None,
     trust: bool,
     as_json: bool,
     force: bool,
@@ -127,6 +134,7 @@ def command(
                 holdout=holdout,
                 calibration=calibration,
                 max_drop=max_drop,
+                fastest=fastest,
                 custom=custom,
                 trust=trust,
                 signature=signature,

@@ -107,7 +107,8 @@ def _derived(tflite: Path, scheme: Scheme) -> onnx.ModelProto:
         raise CannotDeriveError(f"ONNX has no {', '.join(unknown)}")
     if scheme in CALIBRATED:
         derive(model)
-    if scheme in ("weights", "int16x8"):
+    if scheme == "weights":
+        # Not where activations are integers: ONNX Runtime would quantize such weights anew, all channels by one scale.
         dequantize_at_load(model)
     if scheme == "int16x8":
         _allow_16_bits(model)

@@ -3,6 +3,7 @@
 LiteRT dequantizes constants once, when the file is loaded, and computes as it does in float32.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,7 @@ def store_weights_as_int8(content: bytes) -> bytes:
         stored: set[int] = set()
         operators = []
         for operator in graph.operators:
-            axis = _CHANNEL_AXES.get(model.operatorCodes[operator.opcodeIndex].builtinCode)
-            for index in [] if axis is None else _large_weights(model, graph, operator):
+            for index, axis in _large_weights(model, graph, operator):
                 if index not in stored:
                     stored.add(index)
                     operators.append(_dequantizer(model, graph, index, axis))
@@ -47,17 +47,18 @@ def store_weights_as_int8(content: bytes) -> bytes:
     return pack(model)
 
 
-def _large_weights(model: Any, graph: Any, operator: Any) -> list[int]:
-    """Return the float constants with channels that an operator reads and that are worth a scale each."""
-    found = []
+def _large_weights(model: Any, graph: Any, operator: Any) -> Iterator[tuple[int, int]]:
+    """Yield the float constants that an operator reads and that are worth scales, and the axis of their channels."""
+    axis = _CHANNEL_AXES.get(model.operatorCodes[operator.opcodeIndex].builtinCode)
+    if axis is None:
+        return
     for index in map(int, operator.inputs):
         tensor = graph.tensors[index] if index >= 0 else None
         if tensor is None or tensor.type != schema.TensorType.FLOAT32 or tensor.shape is None or len(tensor.shape) < 2:
             continue
         data = model.buffers[tensor.buffer].data
         if data is not None and len(data) >= 4 * LARGE_WEIGHTS:
-            found.append(index)
-    return found
+            yield index, axis
 
 
 def _dequantizer(model: Any, graph: Any, index: int, axis: int) -> Any:

@@ -89,8 +89,8 @@ def dequantize_at_load(model: onnx.ModelProto) -> None:
 def round_activations(model: onnx.ModelProto) -> None:
     """Round what meets weights of 8 bits to 8 bits too, by its own range in each run, in place.
 
-    That is what ``dynamic`` means, computed in float. ONNX Runtime's integer kernels for it (ConvInteger, MatMulInteger)
-    take twelve times as long on convolutions, and overflow on x86 without VNNI.
+    That is what ``dynamic`` means, computed in float. ONNX Runtime's integer kernels for it (ConvInteger and
+    MatMulInteger) take twelve times as long on convolutions, and overflow on x86 without VNNI.
     """
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     weights = {node.output[0] for node in model.graph.node if _scales_constant(node, constants)}

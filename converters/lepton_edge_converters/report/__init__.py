@@ -3,9 +3,11 @@
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lepton_edge_runtime.timing import Latency
+
+_MARGIN = 1.05  # differences below are not worth another file, and order and temperature make such ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,37 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
+class Ratio:
+    """The time of one file as a multiple of another's, from rounds in which both were timed.
+
+    Attributes:
+        value: Median over the rounds.
+        low, high: Its 95 % interval.
+        minimum: Of the shortest times of both, which a busy machine disturbs least.
+        rounds: How many there were.
+    """
+
+    value: float
+    low: float
+    high: float
+    minimum: float
+    rounds: int
+
+    @property
+    def slower(self) -> bool:
+        """Whether it takes longer by more than noise: by over 5 %, by the whole interval and the minimum alike."""
+        return min(self.low, self.minimum) > _MARGIN
+
+    @property
+    def faster(self) -> bool:
+        """Whether it takes less time by more than noise."""
+        return max(self.high, self.minimum) < 1 / _MARGIN
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One version of the model.
 
@@ -47,6 +80,7 @@ class Row:
         cosine: Between its outputs and the original's, averaged over samples; the worst output's.
         sqnr_db: Signal-to-quantization-noise ratio against the original; the worst output's; ``inf`` if equal.
         latency: One thread, interleaved with the other rows.
+        times_float: Its time as a multiple of the float32 file's on the same engine.
         route: How it was made.
     """
 
@@ -59,7 +93,28 @@ class Row:
     cosine: float | None = None
     sqnr_db: float | None = None
     latency: Latency | None = None
+    times_float: Ratio | None = None
     route: str = ""
+
+
+Outcome = Literal["ships", "passed", "refused", "not judged", "not made"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of one scheme when the fastest was looked for.
+
+    Attributes:
+        scheme: How numbers are stored.
+        outcome: Whether it ships, or why not, in one word or two.
+        reason: In a sentence.
+        rows: Its files, as far as they were measured.
+    """
+
+    scheme: str
+    outcome: Outcome
+    reason: str
+    rows: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +158,7 @@ class Report:
         machine: Where latency was measured.
         versions: Of the packages that did it.
         seconds: How long it took, in all.
+        tried: Every scheme, where the fastest was asked for, the quickest first.
     """
 
     model: str
@@ -120,6 +176,7 @@ class Report:
     machine: str
     versions: dict[str, str]
     seconds: float
+    tried: tuple[Tried, ...] = ()
 
     @property
     def passed(self) -> bool:

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lepton_edge_converters.report import Report, Row
+from lepton_edge_converters.report.tried import tried_table
 
 _WIDE_COLUMNS = 106
 
@@ -17,6 +18,8 @@ def print_report(report: Report, file: IO[str]) -> None:
     console.print(_heading(report))
     # Intervals and SQNR need a wide terminal; they are in the JSON, and the gates repeat what counts.
     console.print(_versions(report, wide=console.width >= _WIDE_COLUMNS))
+    if report.tried:
+        console.print(tried_table(report.tried, wide=console.width >= _WIDE_COLUMNS))
     for gate in report.gates:
         mark = "[green]pass[/]" if gate.passed else "[red]REFUSED[/]"
         console.print(f"  {mark}  {gate.name}: {gate.detail}")
@@ -40,7 +43,7 @@ def _heading(report: Report) -> str:
 def _versions(report: Report, *, wide: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
-    for title in ("size", "accuracy", "drop (points)", "agreement", "cosine", "SQNR", "latency"):
+    for title in ("size", "accuracy", "drop (points)", "agreement", "cosine", "SQNR", "latency", "× float"):
         if wide or title != "SQNR":
             table.add_column(title, justify="right")
     for row in report.rows:
@@ -65,6 +68,7 @@ def _cells(row: Row, *, wide: bool) -> list[str]:
         f"{row.cosine:.5f}" if row.cosine is not None else "",
         *noise,
         f"{row.latency.median_ms:.3f} ms" if row.latency else "",
+        f"{row.times_float.value:.2f}" if row.times_float else "",
     ]
 
 
