@@ -43,7 +43,7 @@ def _compare(subject: Subject, folder: Path, seconds: float) -> Table:
         except ConversionError as refused:
             notes.append(f"{scheme}: {refused}")
     timings = time_fairly(dict(_calls(reports)), seconds=seconds * len(SHIPPED))
-    return _table(subject, reports, timings, notes)
+    return _table(reports, timings, notes)
 
 
 def _calls(reports: Mapping[str, Report]) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -60,27 +60,24 @@ def _calls(reports: Mapping[str, Report]) -> Iterator[tuple[str, Callable[[], ob
             yield f"{_TITLES[name]} {scheme}", backend.run
 
 
-def _table(subject: Subject, reports: Mapping[str, Report], timings: Timings, notes: list[str]) -> Table:
+def _table(reports: Mapping[str, Report], timings: Timings, notes: list[str]) -> Table:
     first = next(iter(reports.values()))
-    original = first.row("original")
-    rows: list[tuple[Cell, ...]] = [("original (Keras)", None, _accuracy(original), *[None] * 5)]
+    rows: list[tuple[Cell, ...]] = [("original (Keras)", None, _accuracy(first.row("original")), *[None] * 5)]
     for title in _TITLES.values():
         rows += [_cells(report.row(f"{title} {scheme}"), timings, title) for scheme, report in reports.items()]
     calibrated = max(report.samples.calibration for report in reports.values())
-    rounds = max(timings.latency(f"{title} {scheme}").runs for title in _TITLES.values() for scheme in reports)
-    return Table(
-        f"Schemes, {first.model}, {engine_version('tflite')}, {engine_version('onnx')}",
-        _COLUMNS,
-        tuple(rows),
-        (
-            f"{calibrated} samples calibrate where that is needed, {first.samples.judged} others judge; 95 % intervals, "
-            "those of the drop from the same samples (paired).",
-            f"Latency: {rounds} interleaved runs of all files, each right after an untimed one of its own, one thread, "
-            f"{describe_machine()}; files that take over 8 times the shortest, 6 runs.",
-            "× float32: median over the runs of the time beside the same engine's float32 file.",
-            *notes,
-        ),
+    rounds = max(len(timings.times(f"{title} {scheme}")) for title in _TITLES.values() for scheme in reports)
+    samples = (
+        f"{calibrated} samples calibrate where that is needed, {first.samples.judged} others judge; 95 % intervals, "
+        "those of the drop from the same samples (paired)."
     )
+    clock = (
+        f"Latency: {rounds} interleaved runs of all files, each right after an untimed one of its own; files that take "
+        f"over 8 times the shortest, 6 runs. One thread, {describe_machine()}."
+    )
+    ratio = "× float32: median over the runs of the time beside that engine's float32 file."
+    title = f"Schemes, {first.model}, {engine_version('tflite')}, {engine_version('onnx')}"
+    return Table(title, _COLUMNS, tuple(rows), (samples, clock, ratio, *notes))
 
 
 def _cells(row: Row, timings: Timings, engine: str) -> tuple[Cell, ...]:

@@ -19,9 +19,13 @@ class Timings:
 
     rounds: tuple[Mapping[str, int], ...]
 
+    def times(self, name: str) -> list[int]:
+        """Return the nanoseconds of one call in each round that timed it."""
+        return [taken[name] for taken in self.rounds if name in taken]
+
     def latency(self, name: str) -> Latency:
         """Return the percentiles of one call."""
-        return latency_of([taken[name] for taken in self.rounds if name in taken])
+        return latency_of(self.times(name))
 
     def ratio(self, name: str, to: str) -> Ratio:
         """Return the time of one call as a multiple of another's, from the rounds that timed both."""

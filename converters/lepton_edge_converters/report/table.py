@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lepton_edge_converters.report import Report, Row
-from lepton_edge_converters.report.tried import tried_table
+from lepton_edge_converters.report.tried import print_tried
 
 _WIDE_COLUMNS = 106
 
@@ -19,7 +19,7 @@ def print_report(report: Report, file: IO[str]) -> None:
     # Intervals and SQNR need a wide terminal; they are in the JSON, and the gates repeat what counts.
     console.print(_versions(report, wide=console.width >= _WIDE_COLUMNS))
     if report.tried:
-        console.print(tried_table(report.tried, wide=console.width >= _WIDE_COLUMNS))
+        print_tried(report.tried, console, wide=console.width >= _WIDE_COLUMNS)
     for gate in report.gates:
         mark = "[green]pass[/]" if gate.passed else "[red]REFUSED[/]"
         console.print(f"  {mark}  {gate.name}: {gate.detail}")

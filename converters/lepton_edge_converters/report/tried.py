@@ -1,38 +1,47 @@
-"""What was tried to find the fastest scheme, as a table in a terminal."""
+"""What was tried to find the fastest scheme, in a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from rich.console import Console
 from rich.table import Table
 
 from lepton_edge_converters.report import Row, Tried
 
+_WIDEST_OUTCOME = len("not judged")
 
-def tried_table(tried: Sequence[Tried], *, wide: bool) -> Table:
-    """Return a line a file: size, time, time beside float32, accuracy, and what became of the scheme."""
+
+def print_tried(tried: Sequence[Tried], console: Console, *, wide: bool) -> None:
+    """Print a line a file, with size, time and drop, and a sentence a scheme: what became of it."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("tried", "size", "latency", "× float32", "drop (points)"):
+    for title in ("tried", "size", "latency", "× float32", "accuracy", "drop (points)"):
         table.add_column(title, justify="left" if title == "tried" else "right")
-    table.add_column("")
     for one in tried:
-        if not one.rows:
-            table.add_row(f"[dim]{one.scheme}[/]", "", "", "", "", f"{one.outcome}: {one.reason}")
-        for i, row in enumerate(one.rows):
-            said = f"[bold]{one.outcome}[/]: {one.reason}" if one.outcome == "ships" else f"{one.outcome}: {one.reason}"
-            table.add_row(row.title, *_cells(row, wide=wide), said if i == 0 else "")
-    return table
+        for row in one.rows:
+            title = f"[bold]{row.title}[/]" if one.outcome == "ships" else row.title
+            table.add_row(title, *_cells(row, wide=wide))
+    console.print(table)
+    for one in tried:
+        outcome = f"{one.outcome:{_WIDEST_OUTCOME}}"
+        shown = f"[bold green]{outcome}[/]" if one.outcome == "ships" else outcome
+        console.print(f"  {shown}  {one.scheme}: {one.reason}")
 
 
-def _cells(row: Row, *, wide: bool) -> list[str]:
-    ratio, drop = row.times_float, row.drop
-    times = f"{ratio.value:.2f}" if ratio else ""
-    lost = f"{drop.points:+.2f}" if drop else ""
-    if wide and ratio:
-        times += f" ({ratio.low:.2f}–{ratio.high:.2f})"
-    if wide and drop:
-        lost += f" ({drop.low:+.2f}, {drop.high:+.2f})"
-    return [
-        f"{row.size_bytes / 1024:,.0f} KB" if row.size_bytes is not None else "",
-        f"{row.latency.median_ms:.3f} ms" if row.latency else "",
-        times,
-        lost,
-    ]
+def _cells(row: Row, *, wide: bool) -> Iterator[str]:
+    ratio, accuracy, drop = row.times_float, row.accuracy, row.drop
+    yield f"{row.size_bytes / 1024:,.0f} KB" if row.size_bytes is not None else ""
+    yield f"{row.latency.median_ms:.3f} ms" if row.latency else ""
+    yield (
+        ""
+        if ratio is None
+        else f"{ratio.value:.2f} ({ratio.low:.2f}–{ratio.high:.2f})"
+        if wide
+        else f"{ratio.value:.2f}"
+    )
+    yield f"{accuracy.value:.1%}" if accuracy else ""
+    yield (
+        ""
+        if drop is None
+        else f"{drop.points:+.2f} ({drop.low:+.2f}, {drop.high:+.2f})"
+        if wide
+        else f"{drop.points:+.2f}"
+    )
