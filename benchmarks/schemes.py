@@ -1,6 +1,6 @@
 """Every scheme side by side: accuracy with its interval, size, and latency on each engine."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -8,85 +8,74 @@ import click
 import lepton_edge as le
 from benchmarks.table import Cell, Table
 from benchmarks.workshop import LOOSE, Subject, Workshop
-from lepton_edge_converters.errors import ConversionError
-from lepton_edge_converters.recipe import SHIPPED
 from lepton_edge_converters.report import Report, Row
-from lepton_edge_converters.speed import Timings, time_fairly
-from lepton_edge_runtime.backends import BACKENDS, open_backend
 from lepton_edge_runtime.choice import engine_version
-from lepton_edge_runtime.machine import describe_machine
-from lepton_edge_runtime.opening import read_candidate
 
-_COLUMNS = ("file", "KB", "accuracy", "drop, points", "agreement", "ms", "(min)", "× float32")
-_TITLES = {"tflite": "TFLite", "onnx": "ONNX"}
+_COLUMNS = ("file", "KB", "accuracy", "drop, points", "agreement", "ms", "(min)", "× float32", "(95 %)")
 
 
 def measure(workshop: Workshop, seconds: float) -> tuple[Table, ...]:
-    """Return a table a model: those given on the command line, else a digit reader of random weights."""
-    return tuple(_compare(subject, workshop.folder, seconds) for subject in workshop.judged)
+    """Return a table a model: those given on the command line, else a digit reader of random weights.
+
+    The time is that of ``convert(fastest=True)``, which times every file side by side, half a second each.
+    """
+    del seconds
+    return tuple(_compare(subject, workshop.folder) for subject in workshop.judged)
 
 
-def _compare(subject: Subject, folder: Path, seconds: float) -> Table:
-    reports: dict[str, Report] = {}
-    notes: list[str] = []
-    for scheme in SHIPPED:
-        click.echo(f"converting {subject.name} to {scheme} …", err=True)
-        recipe = le.Recipe(scheme=scheme, holdout=subject.holdout, gates=LOOSE)
-        try:
-            reports[scheme] = le.convert(
-                subject.keras,
-                folder / f"{subject.name}.{scheme}.schemes.lepton",
-                data=subject.data,
-                preprocess=subject.preprocess,
-                recipe=recipe,
-            )
-        except ConversionError as refused:
-            notes.append(f"{scheme}: {refused}")
-    timings = time_fairly(dict(_calls(reports)), seconds=seconds * len(SHIPPED))
-    return _table(reports, timings, notes)
+def _compare(subject: Subject, folder: Path) -> Table:
+    report = _converted(subject, folder, le.Recipe(scheme="int8", fastest=True, holdout=subject.holdout, gates=LOOSE))
+    rows = {row.title: row for tried in report.tried for row in tried.rows}
+    judged = dict(rows)
+    for tried in report.tried:
+        if tried.outcome == "not judged":
+            recipe = le.Recipe(scheme=tried.scheme, holdout=subject.holdout, gates=LOOSE)  # type: ignore[arg-type]  # a scheme
+            alone = _converted(subject, folder, recipe)
+            judged |= {row.title: row for row in alone.rows if row.shipped}
+    titles = sorted(rows, key=lambda title: (title.split()[0] != "TFLite", rows[title].latency.median_ms))  # type: ignore[union-attr]  # all are timed
+    original: tuple[Cell, ...] = ("original (Keras)", None, _accuracy(report.row("original")), *[None] * 6)
+    cells = (original, *(_cells(rows[title], judged[title]) for title in titles))
+    title = f"Schemes, {report.model}, {engine_version('tflite')}, {engine_version('onnx')}"
+    return Table(title, _COLUMNS, cells, tuple(_notes(report, rows)))
 
 
-def _calls(reports: Mapping[str, Report]) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield each file of each bundle, opened and given its first golden sample."""
-    for scheme, report in reports.items():
-        candidate = read_candidate(report.output)
-        assert candidate.golden
-        inputs = candidate.golden().inputs
-        for name, engine in BACKENDS.items():
-            backend = open_backend(name, candidate.members[engine.member](), threads=1)
-            places = {spec.name: i for i, spec in enumerate(backend.inputs)}
-            for end, samples in zip(candidate.card.inputs, inputs, strict=True):
-                backend.input_view(places[end.tensor.name])[...] = samples[0]
-            yield f"{_TITLES[name]} {scheme}", backend.run
+def _converted(subject: Subject, folder: Path, recipe: le.Recipe) -> Report:
+    click.echo(f"converting {subject.name} to {'every scheme' if recipe.fastest else recipe.scheme} …", err=True)
+    out = folder / f"{subject.name}.schemes.lepton"
+    return le.convert(subject.keras, out, data=subject.data, preprocess=subject.preprocess, recipe=recipe, force=True)
 
 
-def _table(reports: Mapping[str, Report], timings: Timings, notes: list[str]) -> Table:
-    first = next(iter(reports.values()))
-    rows: list[tuple[Cell, ...]] = [("original (Keras)", None, _accuracy(first.row("original")), *[None] * 5)]
-    for title in _TITLES.values():
-        rows += [_cells(report.row(f"{title} {scheme}"), timings, title) for scheme, report in reports.items()]
-    calibrated = max(report.samples.calibration for report in reports.values())
-    rounds = max(len(timings.times(f"{title} {scheme}")) for title in _TITLES.values() for scheme in reports)
-    samples = (
-        f"{calibrated} samples calibrate where that is needed, {first.samples.judged} others judge; 95 % intervals, "
-        "those of the drop from the same samples (paired)."
+def _notes(report: Report, rows: dict[str, Row]) -> Iterator[str]:
+    rounds = [row.latency.runs for row in rows.values() if row.latency]
+    yield (
+        f"{report.samples.calibration} samples calibrate where that is needed, {report.samples.judged} others judge; "
+        "95 % intervals, those of the drop from the same samples (paired)."
     )
-    clock = (
-        f"Latency: {rounds} interleaved runs of all files, each right after an untimed one of its own; files that take "
-        f"over 8 times the shortest, 6 runs. One thread, {describe_machine()}."
+    yield (
+        f"Latency: {max(rounds)} interleaved runs of all files, each right after an untimed one of its own; of those that "
+        f"take over 8 times the shortest, {min(rounds)}. One thread, {report.machine}."
     )
-    ratio = "× float32: median over the runs of the time beside that engine's float32 file."
-    title = f"Schemes, {first.model}, {engine_version('tflite')}, {engine_version('onnx')}"
-    return Table(title, _COLUMNS, tuple(rows), (samples, clock, ratio, *notes))
+    yield "× float32: median over the runs of the time beside that engine's float32 file."
+    for tried in report.tried:
+        if tried.outcome in ("ships", "not made"):
+            yield f"{tried.scheme} {tried.outcome}: {tried.reason}."
 
 
-def _cells(row: Row, timings: Timings, engine: str) -> tuple[Cell, ...]:
-    latency, ratio = timings.latency(row.title), timings.ratio(row.title, f"{engine} float32")
-    drop = f"{row.drop.points:+.2f} ({row.drop.low:+.2f}, {row.drop.high:+.2f})" if row.drop else None
-    agreement = f"{row.agreement.value:.1%}" if row.agreement else None
-    size = row.size_bytes // 1024 if row.size_bytes else None
-    times = f"{ratio.value:.2f} ({ratio.low:.2f}–{ratio.high:.2f})"
-    return row.title, size, _accuracy(row), drop, agreement, latency.median_ms, latency.minimum_ms, times
+def _cells(timed: Row, judged: Row) -> tuple[Cell, ...]:
+    latency, ratio, drop = timed.latency, timed.times_float, judged.drop
+    assert latency
+    assert ratio
+    return (
+        timed.title,
+        timed.size_bytes // 1024 if timed.size_bytes else None,
+        _accuracy(judged),
+        f"{drop.points:+.2f} ({drop.low:+.2f}, {drop.high:+.2f})" if drop else None,
+        f"{judged.agreement.value:.1%}" if judged.agreement else None,
+        latency.median_ms,
+        latency.minimum_ms,
+        f"{ratio.value:.2f}",
+        f"{ratio.low:.2f}–{ratio.high:.2f}",
+    )
 
 
 def _accuracy(row: Row) -> str | None:

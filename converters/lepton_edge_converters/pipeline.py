@@ -36,7 +36,7 @@ from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.opening import read_labels
 from lepton_edge_runtime.preprocess import Preprocess
 
-_TIMING_SECONDS = 2.0
+_TIMING_SECONDS_A_FILE = 0.5
 
 
 def convert(
@@ -174,7 +174,8 @@ def _judged(attempt: Attempt) -> list[Judgement]:
 
 
 def _timed(job: Job, plan: Plan, artefacts: list[Artefact]) -> Timings:
-    timings: Timings = job.call("artefacts:time_artefacts", artefacts, plan.judged, _TIMING_SECONDS)
+    seconds = _TIMING_SECONDS_A_FILE * len(artefacts)
+    timings: Timings = job.call("artefacts:time_artefacts", artefacts, plan.judged, seconds)
     return timings
 
 

@@ -48,13 +48,13 @@ def summarize(
     tflite = next(job.folder.glob("float32.tflite"))
     beside = {one.backend: one for one in compared}
     rows = [describe(one.artefact, timings, one, beside=compared) for one in judgements]
-    surprises = [
-        surprise
+    remarks = [
+        remark
         for one, row in zip(judgements, rows, strict=True)
         if (reference := beside.get(one.artefact.backend)) is not None
-        for surprise in _surprises(row, reference, meant_to_be_fast=job.recipe.scheme == "int8")
+        for remark in surprises(row, reference, meant_to_be_fast=job.recipe.scheme == "int8")
     ]
-    surprises += [f"{row.title}: {row.route}" for row in rows if "not derived" in row.route]
+    remarks += [f"{row.title}: {row.route}" for row in rows if "not derived" in row.route]
     return Report(
         model=plan.facts.name,
         output=output,
@@ -76,7 +76,7 @@ def summarize(
             *rows,
         ),
         gates=tuple(run_gates(job.recipe, judgements)),
-        warnings=(*plan.warnings, *surprises),
+        warnings=(*plan.warnings, *remarks),
         machine=describe_machine(),
         versions=package_versions(),
         seconds=seconds,
@@ -116,7 +116,7 @@ def describe(
     )
 
 
-def _surprises(row: Row, reference: Artefact, *, meant_to_be_fast: bool) -> Iterator[str]:
+def surprises(row: Row, reference: Artefact, *, meant_to_be_fast: bool) -> Iterator[str]:
     """Say where a small file is slower than the float one, no faster, or no smaller."""
     ratio = row.times_float
     if ratio and row.latency and ratio.slower and row.latency.median_ms * (1 - 1 / ratio.value) > _NOTICED_MS:

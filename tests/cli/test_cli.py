@@ -78,6 +78,17 @@ def test_convert_prints_a_table_and_writes_the_bundle(command, keras_file, sampl
     assert card.inputs[0].tensor.dtype == "int8"
 
 
+def test_convert_to_the_fastest_says_what_became_of_each_scheme(command, keras_file, samples, tmp_path):
+    status, out, _ = command(
+        "convert", keras_file("sequential"), "-o", tmp_path / "m.lepton", "--data", samples, "--fastest",
+    )  # fmt: skip
+    assert status == 0
+    assert out.count("  ships ") == 1
+    assert "  not judged  int16x8: takes " in out
+    (reason,) = [line for line in out.splitlines() if line.startswith("  ships ")]
+    assert "the fastest on ai-edge-litert" in reason or "but for noise, and the smallest of them" in reason
+
+
 def test_convert_as_json_is_nothing_but_json(command, keras_file, samples, tmp_path):
     status, out, err = command(
         "convert", keras_file("sequential"), "-o", tmp_path / "m.lepton", "--data", samples, "--json"
