@@ -52,8 +52,8 @@ def _notes(report: Report, rows: dict[str, Row]) -> Iterator[str]:
         "95 % intervals, those of the drop from the same samples (paired)."
     )
     yield (
-        f"Latency: {max(rounds)} interleaved runs of all files, each right after an untimed one of its own; of those that "
-        f"take over 8 times the shortest, {min(rounds)}. One thread, {report.machine}."
+        f"Latency: {max(rounds)} interleaved runs of all files, each right after an untimed one of its own; "
+        f"{min(rounds)} of those that take over 8 times the shortest. One thread, {report.machine}."
     )
     yield "× float32: median over the runs of the time beside that engine's float32 file."
     for tried in report.tried:
