@@ -53,7 +53,7 @@ def _notes(report: Report, rows: dict[str, Row]) -> Iterator[str]:
     )
     yield (
         f"Latency: {max(rounds)} interleaved runs of all files, each right after an untimed one of its own; "
-        f"{min(rounds)} of those that take over 8 times the shortest. One thread, {report.machine}."
+        f"{min(rounds)} of those that take over 8 times as long as the middle one. One thread, {report.machine}."
     )
     yield "× float32: median over the runs of the time beside that engine's float32 file."
     for tried in report.tried:

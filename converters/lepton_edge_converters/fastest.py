@@ -91,7 +91,7 @@ def find_fastest(
     for one in trials:
         judged = {judgement.artefact.title: judgement for judgement in one.judgements}
         rows = [describe(file, timings, judged.get(file.title), beside=reference) for file in one.attempt.artefacts]
-        tried.append(Tried(one.scheme, *_outcome(one, ships, passed, timings), tuple(rows)))
+        tried.append(Tried(one.scheme, *_outcome(one, ships, trials, timings), tuple(rows)))
     told = ships or next((one for one in trials if one.scheme == job.recipe.scheme), trials[0])
     compared = [] if told.scheme == _REFERENCE else [replace(one, shipped=False) for one in reference]
     return Found(replace(told.attempt, compared=compared), told.judgements, timings, (*tried, *missing))
@@ -144,28 +144,28 @@ def _level(passed: Sequence[Trial], timings: Timings) -> list[Trial]:
     return [one for one in passed if one is first or not timings.ratio(one.deciding.title, first.deciding.title).slower]
 
 
-def _outcome(one: Trial, ships: Trial | None, passed: Sequence[Trial], timings: Timings) -> tuple[Outcome, str]:
+def _outcome(one: Trial, ships: Trial | None, trials: Sequence[Trial], timings: Timings) -> tuple[Outcome, str]:
     if one.refusals:
         return "refused", "; ".join(one.refusals)
     assert ships is not None  # noqa: S101 - without a winner, all were judged and refused
     if one is ships:
-        return "ships", _why(one, passed, timings)
+        return "ships", _why(one, trials, timings)
     ratio = timings.ratio(one.deciding.title, ships.deciding.title)
     if not one.judgements:
         return "not judged", f"takes {ratio.value:.1f} times as long as {ships.scheme}, which passed"
-    if one in _level(passed, timings):
+    if one in _level([trial for trial in trials if trial.passed], timings):
         return "passed", f"as fast as {ships.scheme} but for noise, and larger"
     return "passed", f"takes {ratio} times as long as {ships.scheme}"
 
 
-def _why(winner: Trial, passed: Sequence[Trial], timings: Timings) -> str:
-    """Return why this one ships."""
-    level = [one for one in _level(passed, timings) if one is not winner]
+def _why(winner: Trial, trials: Sequence[Trial], timings: Timings) -> str:
+    """Return why this one ships; those that were too slow to be judged count as slower, not as refused."""
+    level = [one for one in _level([one for one in trials if one.passed], timings) if one is not winner]
     engine = BACKENDS[winner.deciding.backend].distribution
     if level:
         names = ", ".join(one.scheme for one in level)
         return f"as fast as {names} on {engine} but for noise, and the smallest of them"
-    others = [one for one in passed if one is not winner]
+    others = [one for one in trials if one is not winner and not one.refusals]
     if not others:
         return "the only one that passes the gates"
     ratios = {one.scheme: timings.ratio(one.deciding.title, winner.deciding.title) for one in others}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb, inf
-from statistics import median
+from statistics import median, median_low
 
 from lepton_edge_converters.report import Ratio
 from lepton_edge_runtime.timing import Latency, latency_of, timed_rounds
@@ -43,12 +43,12 @@ class Timings:
 def time_fairly(calls: Mapping[str, Callable[[], object]], *, seconds: float) -> Timings:
     """Return interleaved timings, each call after an untimed one of its own.
 
-    A call that takes many times as long as the shortest is timed in a few rounds only: in all of them it would leave
+    A call that takes many times as long as the middle one is timed in a few rounds only: in all of them it would leave
     the others too few.
     """
     first = list(timed_rounds(calls, seconds=inf, runs_max=_FIRST_ROUNDS, warm=True))
     times = {name: min(taken[name] for taken in first) for name in calls}
-    short = {name: call for name, call in calls.items() if times[name] <= _LONG * min(times.values())}
+    short = {name: call for name, call in calls.items() if times[name] <= _LONG * median_low(times.values())}
     more = timed_rounds(short, seconds=seconds, runs_max=_ROUNDS_MAX - _FIRST_ROUNDS, warm=True)
     return Timings((*first, *more))
 

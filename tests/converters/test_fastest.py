@@ -95,6 +95,17 @@ def test_what_can_no_longer_win_is_not_judged(search):
     assert tried["int16x8"].reason.startswith("takes 9")
 
 
+def test_those_that_were_not_judged_are_slower_and_not_refused(search):
+    times = dict.fromkeys(SHIPPED, 1000) | {"int8": 100}
+    _, tried, _ = search(times)
+    assert {one.outcome for one in tried.values()} == {"ships", "not judged"}
+    assert tried["int8"].reason.startswith("the fastest on ai-edge-litert; ")
+    _, tried, _ = search(times, refused=set(SHIPPED) - {"int8", "int16x8"}, impossible={"int16x8"})
+    assert {one.outcome for one in tried.values()} == {"ships", "not judged", "not made"}
+    _, tried, _ = search(dict.fromkeys(SHIPPED, 100), refused=set(SHIPPED) - {"float16"})
+    assert tried["float16"].reason == "the only one that passes the gates"
+
+
 def test_a_slow_one_is_judged_where_nothing_faster_passes(search):
     found, _, _ = search({"int8": 100, "int16x8": 9000}, refused=set(SHIPPED) - {"int16x8"})
     assert found.attempt.scheme == "int16x8"
