@@ -36,6 +36,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "preprocess": Benchmark("preprocess", "frame to tensor, beside the tutorial's code"),
     "frame": Benchmark("frame", "frame to class, beside the bare engine and the tutorial's code"),
     "onnx_routes": Benchmark("onnx_routes", "our int8 ONNX beside ONNX Runtime's own"),
+    "schemes": Benchmark("schemes", "every scheme: accuracy, size and latency, beside float32"),
     "footprint": Benchmark("footprint", "import, memory and load, beside the bare packages"),
 }
 
@@ -46,8 +47,12 @@ _NAMES = "\n".join(f"{name:12} {one.answers}" for name, one in BENCHMARKS.items(
 @click.argument("names", nargs=-1, type=click.Choice(list(BENCHMARKS)), metavar="[NAME]...")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--seconds", default=2.0, show_default=True, type=click.FloatRange(0.0), help="Of each comparison.")
-@click.option("--model", type=click.Path(path_type=Path), help="For onnx_routes: a .keras file, one picture in.")
+@click.option(
+    "--model", type=click.Path(path_type=Path), help="For onnx_routes, schemes: a .keras file, one picture in."
+)
 @click.option("--data", type=click.Path(path_type=Path), help="Its samples, as for 'lepton-edge convert'.")
+@click.option("--holdout", default=0.3, show_default=True, help="Share of them that judges, for schemes.")
+@click.option("--fashion-mnist", type=click.Path(path_type=Path), help="For schemes: a folder with its idx.gz files.")
 @click.option("--resize", type=click.Choice(["stretch", "letterbox", "crop"]), default="stretch", show_default=True)
 @click.option("--range", "range_", type=click.Choice(list(PRESET_RANGES)), help="Numbers that it expects for bytes.")
 def main(
@@ -57,14 +62,16 @@ def main(
     seconds: float,
     model: Path | None,
     data: Path | None,
+    holdout: float,
+    fashion_mnist: Path | None,
     resize: Literal["stretch", "letterbox", "crop"],
     range_: str | None,
 ) -> None:
     """Run the benchmarks named, or all, and print their tables."""
-    given = _subject(model, data, resize, range_)
+    given = _subject(model, data, holdout, resize, range_)
     tables: dict[str, tuple[Table, ...]] = {}
     with tempfile.TemporaryDirectory(prefix="lepton-edge-benchmarks-") as folder:
-        workshop = Workshop(Path(folder), given)
+        workshop = Workshop(Path(folder), given, fashion_mnist)
         for name in dict.fromkeys(names or BENCHMARKS):
             click.echo(f"{name} …", err=True)
             module = cast("BenchmarkModule", import_module(f"benchmarks.{BENCHMARKS[name].module}"))
@@ -77,14 +84,18 @@ def main(
 
 
 def _subject(
-    model: Path | None, data: Path | None, resize: Literal["stretch", "letterbox", "crop"], range_: str | None
+    model: Path | None,
+    data: Path | None,
+    holdout: float,
+    resize: Literal["stretch", "letterbox", "crop"],
+    range_: str | None,
 ) -> Subject | None:
     if (model is None) != (data is None):
         raise click.UsageError("--model and --data go together: int8 is calibrated on samples")
     if model is None or data is None:
         return None
     preset = PRESET_RANGES[range_] if range_ else {}
-    return Subject(model.resolve(), data.resolve(), Preprocess(resize=resize, **preset), trained=True)
+    return Subject(model.resolve(), data.resolve(), Preprocess(resize=resize, **preset), trained=True, holdout=holdout)
 
 
 if __name__ == "__main__":

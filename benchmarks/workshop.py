@@ -11,7 +11,7 @@ from benchmarks.children import run_child
 from lepton_edge_converters.recipe import Gates
 
 # Speed is measured here, and weights are random: the gates have nothing to refuse.
-_LOOSE = Gates(min_agreement=0, min_cosine=0, min_parity=0)
+LOOSE = Gates(min_agreement=0, min_cosine=0, min_sqnr_db=-100, min_parity=0, min_parity_db=-100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,14 @@ class Subject:
         data: The samples, as ``lepton-edge convert`` takes them.
         preprocess: What the model does not tell; ``None`` for nothing.
         trained: Whether its decisions mean something: random weights turn a rounding into another class.
+        holdout: Share of the samples that judges.
     """
 
     keras: Path
     data: Path
     preprocess: le.Preprocess | None = None
     trained: bool = False
+    holdout: float = 0.3
 
     @property
     def name(self) -> str:
@@ -41,12 +43,14 @@ class Workshop:
 
     Args:
         folder: Where they are made.
-        given: The model to take for the ONNX routes, instead of MobileNetV2.
+        given: The model to take for the ONNX routes, instead of MobileNetV2, and to try all schemes on.
+        fashion_mnist: Folder of images to train another model on, and try all schemes on it too.
     """
 
-    def __init__(self, folder: Path, given: Subject | None = None) -> None:
+    def __init__(self, folder: Path, given: Subject | None = None, fashion_mnist: Path | None = None) -> None:
         self.folder = folder
         self._given = given
+        self._fashion_mnist = fashion_mnist
         self._built: dict[str, Subject] = {}
         self._converted: dict[tuple[Path, str], Path] = {}
 
@@ -65,13 +69,21 @@ class Workshop:
         """The model from the command line; else MobileNetV2."""
         return self._given or self.mobilenet_v2
 
+    @property
+    def judged(self) -> list[Subject]:
+        """Models to judge by their accuracy: the given ones; else the digit reader, whose weights are random."""
+        given = [self._given] if self._given else []
+        if self._fashion_mnist:
+            given.append(self._trained(self._fashion_mnist))
+        return given or [self.tiny_cnn]
+
     def bundle(self, subject: Subject, scheme: Literal["int8", "float32"] = "int8") -> Path:
         """Return the subject's bundle, converted as its users would."""
         key = (subject.keras, scheme)
         if key not in self._converted:
             click.echo(f"converting {subject.name} to {scheme} …", err=True)
             out = self.folder / f"{subject.name}.{scheme}.lepton"
-            recipe = le.Recipe(scheme=scheme, gates=_LOOSE)
+            recipe = le.Recipe(scheme=scheme, gates=LOOSE)
             le.convert(subject.keras, out, data=subject.data, preprocess=subject.preprocess, recipe=recipe)
             self._converted[key] = out
         return self._converted[key]
@@ -81,6 +93,12 @@ class Workshop:
         out = bundle.with_suffix(Path(name).suffix)
         out.write_bytes(le.Bundle(bundle).member(name))
         return out
+
+    def _trained(self, images: Path) -> Subject:
+        click.echo("training a CNN on Fashion-MNIST …", err=True)
+        run_child("fashion_mnist", images.resolve(), self.folder)
+        # All but a hundred of the 10,000 test images judge; those calibrate.
+        return Subject(self.folder / "fashion.keras", self.folder / "fashion.npz", trained=True, holdout=0.99)
 
     def _build(self, name: str) -> Subject:
         if name not in self._built:

@@ -29,9 +29,9 @@ class TfliteFile:
     metadata: dict = field(default_factory=dict)
 
     def build(self) -> bytes:
-        from lepton_edge_converters.exporters.flatbuffer import _pack
+        from lepton_edge_converters.exporters.flatbuffer import pack
 
-        return _pack(self.model())
+        return pack(self.model())
 
     def model(self):
         from ai_edge_litert import schema_py_generated as schema

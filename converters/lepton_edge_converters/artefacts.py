@@ -10,13 +10,13 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from lepton_edge_converters.samples import StoredSamples
+from lepton_edge_converters.speed import time_fairly
 from lepton_edge_converters.worker import report_progress
 from lepton_edge_runtime.backends import BACKENDS, open_backend
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.choice import Runner
 from lepton_edge_runtime.errors import BackendError
 from lepton_edge_runtime.tensors import quantize
-from lepton_edge_runtime.timing import Latency, time_interleaved
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +98,16 @@ def answer_batch(artefact: Artefact, samples: StoredSamples, size: int) -> Batch
     return Batched(outputs)
 
 
-def time_artefacts(artefacts: list[Artefact], samples: StoredSamples, seconds: float) -> dict[str, Latency]:
-    """Return the latency of each artefact, one thread, in interleaved runs on the first sample."""
+def time_artefacts(artefacts: list[Artefact], samples: StoredSamples, seconds: float) -> Timings:
+    """Return the times of each artefact by title, one thread, in interleaved runs on the first sample."""
     report_progress("latency", 0, 1)
     runners = {artefact.title: _open(artefact) for artefact in artefacts}
     for artefact in artefacts:
         runners[artefact.title].answer(stored_inputs(samples, artefact.card, 0, 1))
-    latencies = time_interleaved({title: runner.run for title, runner in runners.items()}, seconds=seconds)
+    timings = time_fairly({title: runner.run for title, runner in runners.items()}, seconds=seconds)
     for runner in runners.values():
         runner.backend.close()
-    return latencies
+    return timings
 
 
 def prove_bundle(path: Path) -> None:

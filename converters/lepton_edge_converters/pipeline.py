@@ -10,7 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from lepton_edge_converters.attempt import try_out
+from lepton_edge_converters.attempt import try_out, try_schemes
 from lepton_edge_converters.details.detail import detailed
 from lepton_edge_converters.errors import GateRefusedError
 from lepton_edge_converters.load.loaded import LoadOptions
@@ -59,6 +59,7 @@ def convert(
     repair: bool | None = None,
     repair_minutes: float | None = None,
     strict: bool | None = None,
+    fastest: bool | None = None,
     custom: Sequence[str] = (),
     custom_objects: Mapping[str, Any] | None = None,
     trust: bool = False,
@@ -81,7 +82,8 @@ def convert(
             with ``path`` and ``label`` or ``class_index``, ``.npz``, ``.npy``, arrays, or an iterable of
             arrays. ``int8`` needs some; without any the other schemes are judged on synthetic samples.
         labels: Names of the classes in the model's order, or a text file with one a line.
-        recipe: ``float32``, ``float16``, ``int8``, a ``.toml`` file, or a ``Recipe``.
+        recipe: ``float32``, ``float16``, ``dynamic``, ``weights``, ``int8``, ``int16x8``, a ``.toml`` file, or a
+            ``Recipe``.
         preprocess: How pictures become the model's input; what it leaves open is taken from the model.
         task: ``classify`` or ``raw``, where the model does not tell.
         io: Type of an int8 model's inputs and outputs, instead of the recipe's.
@@ -102,6 +104,7 @@ def convert(
             layers in float, until all gates pass.
         repair_minutes: No further step of that is begun after this long.
         strict: Refuse for anything odd about the samples, and for bounds that they cannot prove.
+        fastest: Try every scheme and ship the fastest that passes the recipe's gates, instead of the recipe's word.
         custom: ``module:Name`` of each class or function of your own that the file is made of.
         custom_objects: The same as objects, by name; the file is then loaded in this process.
         trust: Whether Python code inside the file (``Lambda`` layers) may run.
@@ -149,6 +152,7 @@ def convert(
         repair=repair,
         repair_minutes=repair_minutes,
         strict=strict,
+        fastest=fastest,
     )
     said = say(labels, task, signature, preprocess)
     said = said.over(lock.said) if lock else said
@@ -163,10 +167,13 @@ def convert(
         plan = prepare(opened, data, said.labels, said.preprocess, said.task, job)
         source, samples = describe_sources(model, plan)
         hold_to(output, lock, {"source": source, "data": samples})
-        tracing = trace(opened, plan, job)
-        tried = try_out(tracing, output)
-        if recipe.repair and not tried.report.passed:
-            tried = climb(tracing, tried)
+        if recipe.fastest:
+            tried = try_schemes(opened, plan, job, output)
+        else:
+            tracing = trace(opened, plan, job)
+            tried = try_out(tracing, output)
+            if recipe.repair and not tried.report.passed:
+                tried = climb(tracing, tried)
         plan, job = tried.plan, tried.job
         report = detailed(tried.report, plan, tried.judgements, tried.compared, job, images=images)
         report = replace(report, seconds=monotonic() - begin, stages=kept.counts if kept else None)

@@ -16,7 +16,7 @@ from lepton_edge_converters.lint import lint
 from lepton_edge_converters.load.opened import OpenedModel
 from lepton_edge_converters.metrics import Metric
 from lepton_edge_converters.metrics.choice import check_metric, choose_metric
-from lepton_edge_converters.recipe import Recipe
+from lepton_edge_converters.recipe import CALIBRATED, Recipe
 from lepton_edge_converters.report import SampleCounts
 from lepton_edge_converters.samples import SampleSet, StoredSamples, SyntheticSamples, store
 from lepton_edge_converters.samples.lint import NO_SAMPLES, Finding
@@ -105,7 +105,7 @@ def prepare(
     recipe = job.recipe
     check_metric(recipe.metric)
     if data is None and recipe.calibrates:
-        what = "int8" if recipe.scheme == "int8" else "equalize"
+        what = "fastest" if recipe.fastest else recipe.scheme if recipe.scheme in CALIBRATED else "equalize"
         raise SamplesError(
             f"{what} needs samples to calibrate with: say where they are (--data), "
             "or convert without (--recipe float32)"

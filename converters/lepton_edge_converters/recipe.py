@@ -11,12 +11,15 @@ from lepton_edge_converters.errors import RecipeError
 from lepton_edge_runtime.card import Batch
 from lepton_edge_runtime.wire import nearest
 
-Scheme = Literal["float32", "float16", "dynamic", "int8"]
+Scheme = Literal["float32", "float16", "dynamic", "weights", "int8", "int16x8"]
 Format = Literal["tflite", "onnx"]
 Io = Literal["uint8", "int8", "float32"]
 Ranges = Literal["minmax", "percentile", "mse", "best"]
 
-SHIPPED = ("float32", "float16", "dynamic", "int8")
+SHIPPED = ("float32", "float16", "dynamic", "weights", "int8", "int16x8")
+
+CALIBRATED = frozenset({"int8", "int16x8"})
+"""Schemes whose activations are integers: samples must show their ranges, and no operator may compute in float."""
 
 
 class Gates(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -56,8 +59,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """What to do with a model.
 
     Attributes:
-        scheme: How numbers are stored: ``float32``; ``float16`` weights; ``dynamic``, weights of 8 bits and real
-            activations; or ``int8`` weights and activations.
+        scheme: How numbers are stored and computed with: ``float32``; ``float16`` weights; ``weights`` of 8 bits,
+            computed in float; ``dynamic``, the same with activations rounded to 8 bits as they come; ``int8`` weights
+            and activations; or ``int16x8``, activations of 16 bits and weights of 8. docs/schemes.md compares them.
         formats: Files to write.
         io: Type of the inputs and outputs of an int8 model; real-numbered schemes keep ``float32``.
         batch: How many samples the files take at once: 1, or ``dynamic`` for as many as an engine is told.
@@ -76,6 +80,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         strict: Whether a finding about the samples refuses, and a bound that they cannot prove.
         metric: ``r2``, ``closeness``, ``map``, ``miou``, ``pck``, ``oks``, or a function of the user's own,
             ``module:function``; empty for the one that goes with the task.
+        fastest: Try every scheme, and ship the fastest that passes the gates; ``scheme`` is then the one that a
+            refusal is told of.
         gates: What must hold.
 
     Example:
@@ -98,12 +104,13 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     repair_minutes: float = 30.0
     strict: bool = False
     metric: str = ""
+    fastest: bool = False
     gates: Gates = Gates()
 
     @property
     def calibrates(self) -> bool:
         """Whether samples must show what ranges activations have."""
-        return self.scheme == "int8" or self.equalize
+        return self.scheme in CALIBRATED or self.equalize or self.fastest
 
     def __post_init__(self) -> None:
         """Refuse what cannot be carried out."""
@@ -144,11 +151,13 @@ def load_recipe(recipe: str | Path | Recipe, **overrides: Any) -> Recipe:
             settings.setdefault("gates", {})[bound] = given.pop(bound)
     loaded = _checked({**settings, **given}, what=f"recipe {recipe}" if isinstance(recipe, str | Path) else "recipe")
     if given.get("io", "float32") != "float32" and loaded.scheme != "int8":
-        raise RecipeError(f"io {loaded.io} is for int8 models; a {loaded.scheme} model takes and gives float32")
+        raise RecipeError(f"io {loaded.io} is for int8 models; those of scheme {loaded.scheme} take and give float32")
     if loaded.repair and loaded.scheme != "int8":
         raise RecipeError(f"repair is for int8 models; of a {loaded.scheme} model there is nothing that it could mend")
     if loaded.scheme != "int8" and (loaded.ranges != "minmax" or loaded.float_layers):
         raise RecipeError(f"ranges and float_layers are for int8 models; a {loaded.scheme} model computes in float")
+    if loaded.repair and loaded.fastest:
+        raise RecipeError("fastest ships what passes, and repair mends what does not: ask for one of them")
     _check_improvements(loaded)
     return loaded
 

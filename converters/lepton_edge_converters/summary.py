@@ -1,5 +1,6 @@
 """Everything measured, as a report."""
 
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,10 +12,10 @@ from lepton_edge_converters.gates.statistics import share
 from lepton_edge_converters.preparation import Job, Plan
 from lepton_edge_converters.quantize.mixed import bought
 from lepton_edge_converters.report import Report, Row, Share
+from lepton_edge_converters.speed import Timings
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.machine import describe_machine
-from lepton_edge_runtime.timing import Latency
 
 _PACKAGES = (
     "lepton-edge",
@@ -26,6 +27,7 @@ _PACKAGES = (
     "ai-edge-litert",
     "numpy",
 )
+_NOTICED_MS = 0.005  # below, a call from Python hides it
 
 
 def package_versions() -> dict[str, str]:
@@ -38,12 +40,21 @@ def summarize(
     judgements: list[Judgement],
     compared: list[Artefact],
     plain: list[Judgement],
-    latencies: dict[str, Latency],
+    timings: Timings,
     output: Path,
     job: Job,
 ) -> Report:
     """Return everything measured, and what each gate found, as a report."""
     tflite = next(job.folder.glob("float32.tflite"))
+    beside = {one.backend: one for one in compared}
+    rows = [describe(one.artefact, timings, one, beside=compared) for one in judgements]
+    remarks = [
+        remark
+        for one, row in zip(judgements, rows, strict=True)
+        if (reference := beside.get(one.artefact.backend)) is not None
+        for remark in surprises(row, reference, meant_to_be_fast=job.recipe.scheme == "int8")
+    ]
+    remarks += [f"{row.title}: {row.route}" for row in rows if "not derived" in row.route]
     return Report(
         model=plan.facts.name,
         output=output,
@@ -62,15 +73,12 @@ def summarize(
                 route="the original",
                 score=judgements[0].original_score,
             ),
-            *(_compared_row(one, latencies) for one in compared),
-            *(_row(judgement, latencies) for judgement in [*plain, *judgements]),
+            *(describe(one, timings) for one in compared),
+            *(describe(one.artefact, timings, one, beside=compared) for one in plain),
+            *rows,
         ),
         gates=(*run_gates(job.recipe, judgements), *samples_gates(job.recipe, plan.lint)),
-        warnings=(
-            *plan.warnings,
-            *bought(judgements, plain, job.recipe.float_layers, latencies),
-            *_speed_warnings(judgements, compared, latencies),
-        ),
+        warnings=(*plan.warnings, *bought(judgements, plain, job.recipe.float_layers, timings), *remarks),
         machine=describe_machine(),
         versions=package_versions(),
         seconds=0.0,
@@ -91,53 +99,36 @@ def original_accuracy(plan: Plan, card: Card) -> Share | None:
     return share(decided == targets) if decided is not None and targets is not None else None
 
 
-def _compared_row(artefact: Artefact, latencies: dict[str, Latency]) -> Row:
-    return Row(
-        artefact.title,
-        shipped=False,
-        size_bytes=artefact.path.stat().st_size,
-        latency=latencies[artefact.title],
-        route=f"{artefact.route}, for comparison",
-    )
-
-
-def _row(judgement: Judgement, latencies: dict[str, Latency]) -> Row:
-    artefact = judgement.artefact
+def describe(
+    artefact: Artefact, timings: Timings, judgement: Judgement | None = None, *, beside: Sequence[Artefact] = ()
+) -> Row:
+    """Return an artefact's row, as far as it was judged, its time set beside the float file of the same engine."""
+    alike = judgement.likeness if judgement else None
+    reference = next((one for one in beside if one.backend == artefact.backend), None)
     return Row(
         artefact.title,
         shipped=artefact.shipped,
         size_bytes=artefact.path.stat().st_size,
-        accuracy=judgement.accuracy,
-        drop=judgement.drop,
-        agreement=judgement.agreement,
-        cosine=judgement.likeness.cosine,
-        sqnr_db=judgement.likeness.sqnr_db,
-        latency=latencies[artefact.title],
+        accuracy=judgement.accuracy if judgement else None,
+        drop=judgement.drop if judgement else None,
+        agreement=judgement.agreement if judgement else None,
+        cosine=alike.cosine if alike else None,
+        sqnr_db=alike.sqnr_db if alike else None,
+        latency=timings.latency(artefact.title),
+        times_float=timings.ratio(artefact.title, reference.title) if reference else None,
         route=artefact.route if artefact.shipped else f"{artefact.route}, for comparison",
-        score=judgement.score,
-        loss=judgement.loss,
+        score=judgement.score if judgement else None,
+        loss=judgement.loss if judgement else None,
     )
 
 
-def _speed_warnings(judgements: list[Judgement], compared: list[Artefact], latencies: dict[str, Latency]) -> list[str]:
-    """Say where a small file is no faster: the usual surprise."""
-    warnings = []
-    for judgement in judgements:
-        artefact = judgement.artefact
-        for other in compared:
-            mine, theirs = latencies[artefact.title].minimum_ms, latencies[other.title].minimum_ms
-            if other.backend == artefact.backend and mine > 1.1 * theirs + 0.005:
-                warnings.append(
-                    f"{artefact.title} is slower than {other.title} here: {mine / theirs:.1f} times its time"
-                )
-            sizes = artefact.path.stat().st_size, other.path.stat().st_size
-            if other.backend == artefact.backend and sizes[0] > sizes[1]:
-                warnings.append(
-                    f"{artefact.title} is larger than {other.title}: {sizes[0] / sizes[1]:.1f} times its size"
-                )
-    warnings.extend(
-        f"{judgement.artefact.title}: {judgement.artefact.route}"
-        for judgement in judgements
-        if "not derived" in judgement.artefact.route
-    )
-    return warnings
+def surprises(row: Row, reference: Artefact, *, meant_to_be_fast: bool) -> Iterator[str]:
+    """Say where a small file is slower than the float one, no faster, or no smaller."""
+    ratio = row.times_float
+    if ratio and row.latency and ratio.slower and row.latency.median_ms * (1 - 1 / ratio.value) > _NOTICED_MS:
+        yield f"{row.title} is slower than {reference.title} here: {ratio.value:.1f} times its time"
+    elif ratio and meant_to_be_fast and not ratio.faster:
+        yield f"{row.title} is no faster than {reference.title} here: {ratio} times its time"
+    size = reference.path.stat().st_size
+    if row.size_bytes and row.size_bytes > size:
+        yield f"{row.title} is larger than {reference.title}: {row.size_bytes / size:.1f} times its size"

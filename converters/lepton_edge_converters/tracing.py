@@ -9,6 +9,7 @@ from lepton_edge_converters.errors import LoadError
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.load.opened import OpenedModel
 from lepton_edge_converters.preparation import Job, Plan
+from lepton_edge_converters.recipe import CALIBRATED
 
 # Written out, each step is a dozen operators; past this a file is slow to convert, to load and to run.
 _UNROLLED_STEPS_MAX = 128
@@ -47,7 +48,7 @@ def trace(opened: OpenedModel, plan: Plan, job: Job) -> Tracing:
         raise LoadError(
             "the model has loops (LSTM, GRU), which TFLite runs for batches of 1 only; convert it for those (--batch 1)"
         )
-    if not loops or job.recipe.scheme != "int8":
+    if not loops or job.recipe.scheme not in CALIBRATED:
         return Tracing(rolled, rolled, job, plan)
     steps = _steps(plan.facts)
     if steps <= _UNROLLED_STEPS_MAX:
@@ -56,7 +57,7 @@ def trace(opened: OpenedModel, plan: Plan, job: Job) -> Tracing:
             note = f"the model's loops are written out, {steps} steps each: a loop has no 8-bit form in TFLite"
             return Tracing(unrolled, rolled, job, _noted(plan, note))
     note = (
-        "int8 was asked for, and the model has loops, which have no 8-bit form in TFLite"
+        f"{job.recipe.scheme} was asked for, and the model has loops, which have no 8-bit form in TFLite"
         f"{f' and are too long to be written out ({steps} steps)' if steps > _UNROLLED_STEPS_MAX else ''}: "
         "weights are stored in 8 bits, and computed with in float (scheme 'dynamic')"
     )

@@ -116,6 +116,12 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     "--correct-bias", is_flag=True, default=None, help="Take what rounding the weights shifts out of the biases (int8)."
 )
 @click.option(
+    "--fastest",
+    is_flag=True,
+    default=None,
+    help="Try every scheme and ship the fastest here that passes the recipe's gates; the smallest, where several are.",
+)
+@click.option(
     "--custom",
     multiple=True,
     metavar="MODULE:NAME",
@@ -173,6 +179,7 @@ def command(
     strict: bool,
     equalize: bool | None,
     correct_bias: bool | None,
+    fastest: bool | None,
     trust: bool,
     no_images: bool,
     as_json: bool,
@@ -224,6 +231,7 @@ def command(
                 strict=strict or None,
                 equalize=equalize,
                 correct_bias=correct_bias,
+                fastest=fastest,
                 custom=custom,
                 trust=trust,
                 signature=signature,

@@ -86,6 +86,17 @@ def test_a_free_batch_is_asked_for_and_shown(command, keras_file, tmp_path):
     assert "format 1, batch dynamic" in command("inspect", tmp_path / "m.lepton")[1]
 
 
+def test_convert_to_the_fastest_says_what_became_of_each_scheme(command, keras_file, samples, tmp_path):
+    status, out, _ = command(
+        "convert", keras_file("sequential"), "-o", tmp_path / "m.lepton", "--data", samples, "--fastest",
+    )  # fmt: skip
+    assert status == 0
+    assert out.count("  ships ") == 1
+    assert "  not judged  int16x8: takes " in out
+    (reason,) = [line for line in out.splitlines() if line.startswith("  ships ")]
+    assert "the fastest on ai-edge-litert" in reason or "but for noise, and the smallest of them" in reason
+
+
 def test_convert_as_json_is_nothing_but_json(command, keras_file, samples, tmp_path):
     status, out, err = command(
         "convert", keras_file("sequential"), "-o", tmp_path / "m.lepton", "--data", samples, "--json"

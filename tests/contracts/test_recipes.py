@@ -21,7 +21,9 @@ def test_it_converts_and_the_device_agrees_with_keras(name, keras_file, tmp_path
         assert np.mean(np.array(read) == pictures[1]) > 0.9
 
 
-@pytest.mark.parametrize(("name", "share"), [("float16", 0.6), ("int8", 0.35)])
+@pytest.mark.parametrize(
+    ("name", "share"), [("float16", 0.6), ("dynamic", 0.35), ("weights", 0.35), ("int8", 0.35), ("int16x8", 0.35)]
+)
 def test_it_is_as_small_as_its_name_promises_in_both_formats(name, share, real_sizes):
     for title in ("TFLite", "ONNX"):
         assert real_sizes[f"{title} {name}"] < share * real_sizes[f"{title} float32"]

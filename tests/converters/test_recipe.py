@@ -53,7 +53,9 @@ def test_a_wrong_recipe_is_refused_by_name(tmp_path, text, message):
 
 
 def test_a_recipe_that_is_not_there_names_those_that_are(tmp_path):
-    with pytest.raises(RecipeError, match="there are: float32, float16, dynamic, int8, or a .toml file"):
+    with pytest.raises(
+        RecipeError, match="there are: float32, float16, dynamic, weights, int8, int16x8, or a .toml file"
+    ):
         load_recipe("int9")
     with pytest.raises(RecipeError, match="cannot read the recipe"):
         load_recipe(tmp_path / "none.toml")
@@ -68,6 +70,6 @@ def test_a_shipped_recipe_survives_being_written_down(name):
 
 
 def test_integer_ends_of_a_float_model_are_refused():
-    with pytest.raises(RecipeError, match="io uint8 is for int8 models; a float16 model takes and gives float32"):
+    with pytest.raises(RecipeError, match="io uint8 is for int8 models; those of scheme float16 take and give float32"):
         load_recipe("float16", io="uint8")
     assert load_recipe("float16", io="float32").scheme == "float16"

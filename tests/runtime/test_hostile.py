@@ -481,11 +481,11 @@ class TestOnnx:
 
 def repacked(change):
     """A small TFLite file with its model object changed before it is packed."""
-    from lepton_edge_converters.exporters.flatbuffer import _pack
+    from lepton_edge_converters.exporters.flatbuffer import pack
 
     model = small_models.picture_classifier().model()
     change(model)
-    return _pack(model)
+    return pack(model)
 
 
 def set_buffer(offset, size):

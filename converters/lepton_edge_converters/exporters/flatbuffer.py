@@ -20,7 +20,7 @@ def rename_ends(content: bytes, inputs: list[str], outputs: list[str]) -> bytes:
 
     Tensors and signature are both renamed, so that a reader of either finds the model's own names.
     """
-    model = _unpack(content)
+    model = unpack(content)
     graph, signature = model.subgraphs[0], model.signatureDefs[0]
     for kind, maps, names in (("input", signature.inputs, inputs), ("output", signature.outputs, outputs)):
         for entry in maps:
@@ -34,12 +34,12 @@ def rename_ends(content: bytes, inputs: list[str], outputs: list[str]) -> bytes:
             raise ConversionError(
                 f"the {kind} {lost} got lost on the way: the model does not use it, or passes it through"
             )
-    return _pack(model)
+    return pack(model)
 
 
 def embed_card(content: bytes, card: bytes) -> bytes:
     """Return the file with our card in its metadata, instead of one that it may have had."""
-    model = _unpack(content)
+    model = unpack(content)
     model.metadata = [entry for entry in model.metadata or [] if entry.name != CARD_KEY.encode()]
     buffer = schema.BufferT()
     buffer.data = list(card)
@@ -48,18 +48,18 @@ def embed_card(content: bytes, card: bytes) -> bytes:
     entry.buffer = len(model.buffers)
     model.buffers.append(buffer)
     model.metadata.append(entry)
-    return _pack(model)
+    return pack(model)
 
 
 def without_metadata(content: bytes, name: str) -> bytes:
     """Return the file without an entry of its metadata, and without the entry's buffer if that is the last."""
-    model = _unpack(content)
+    model = unpack(content)
     gone = [entry for entry in model.metadata or [] if entry.name == name.encode()]
     model.metadata = [entry for entry in model.metadata or [] if entry not in gone]
     for entry in gone:
         if entry.buffer == len(model.buffers) - 1:
             model.buffers.pop()
-    return _pack(model)
+    return pack(model)
 
 
 def flatten_before_dense(content: bytes) -> bytes:
@@ -67,7 +67,7 @@ def flatten_before_dense(content: bytes) -> bytes:
 
     The two are the same; tf2onnx loses the bias of the second.
     """
-    model = _unpack(content)
+    model = unpack(content)
     for graph in model.subgraphs:
         operators = []
         for operator in graph.operators:
@@ -75,7 +75,7 @@ def flatten_before_dense(content: bytes) -> bytes:
                 operators.append(_insert_reshape(model, graph, operator))
             operators.append(operator)
         graph.operators = operators
-    return _pack(model)
+    return pack(model)
 
 
 def _flattens(model: Any, graph: Any, operator: Any) -> bool:
@@ -104,7 +104,7 @@ def _insert_reshape(model: Any, graph: Any, dense: Any) -> Any:
     flat.buffer = 0  # TFLite's empty buffer: computed, not stored
     graph.tensors += [flat, shape]
     reshape = schema.OperatorT()
-    reshape.opcodeIndex = _operator_code(model, schema.BuiltinOperator.RESHAPE)
+    reshape.opcodeIndex = operator_code(model, schema.BuiltinOperator.RESHAPE)
     reshape.inputs = np.array([dense.inputs[0], len(graph.tensors) - 1], np.int32)
     reshape.outputs = np.array([len(graph.tensors) - 2], np.int32)
     reshape.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions
@@ -114,22 +114,25 @@ def _insert_reshape(model: Any, graph: Any, dense: Any) -> Any:
     return reshape
 
 
-def _operator_code(model: Any, kind: int) -> int:
+def operator_code(model: Any, kind: int, *, version: int = 1) -> int:
+    """Return the place of an operator in the file's list, where it is put if it is not there yet."""
     for i, code in enumerate(model.operatorCodes):
-        if code.builtinCode == kind:
+        if code.builtinCode == kind and code.version >= version:
             return i
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = kind
-    code.version = 1
+    code.version = version
     model.operatorCodes.append(code)
     return len(model.operatorCodes) - 1
 
 
-def _unpack(content: bytes) -> Any:
+def unpack(content: bytes) -> Any:
+    """Return a file as the objects of its schema."""
     return schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
 
 
-def _pack(model: Any) -> bytes:
+def pack(model: Any) -> bytes:
+    """Return the file that these objects make."""
     builder = _AligningBuilder(1024)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())

@@ -17,9 +17,14 @@ from lepton_edge_converters.exporters.canonical import canonicalize
 from lepton_edge_converters.exporters.flatbuffer import flatten_before_dense
 from lepton_edge_converters.exporters.qdq import CannotDeriveError, derive
 from lepton_edge_converters.exporters.requantized import requantize
-from lepton_edge_converters.exporters.weights import store_weights_as_float16, store_weights_as_int8
+from lepton_edge_converters.exporters.weights import (
+    dequantize_at_load,
+    round_activations,
+    store_weights_as_float16,
+    store_weights_as_int8,
+)
 from lepton_edge_converters.facts import ModelFacts
-from lepton_edge_converters.recipe import Scheme
+from lepton_edge_converters.recipe import CALIBRATED, Scheme
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.worker import report_progress
 from lepton_edge_runtime.formats import CARD_KEY, ModelFile
@@ -28,6 +33,7 @@ from lepton_edge_runtime.tensors import OPEN, TensorSpec
 
 _OPSET = 18  # the newest that tf2onnx writes
 _BATCH = "batch"
+_OPSET_16_BITS = 21  # the first whose QuantizeLinear takes int16
 _STANDARD_DOMAINS = ("", "ai.onnx")
 
 # tf2onnx walks through sets of nodes. By their names, not their addresses, they come in the same order each time,
@@ -62,6 +68,11 @@ def export_onnx(
     try:
         model, route = _derived(tflite, scheme), DERIVED
     except CannotDeriveError as reason:
+        if scheme == "int16x8":
+            raise ConversionError(
+                f"int16x8 ONNX is derived from the TFLite file or not at all, and here it cannot be: {reason}; "
+                "leave it out (--formats tflite)"
+            ) from reason
         model, route = _traced(tflite, traced, facts, scheme, calibration, float_layers)
         route = f"{route} (not derived from the TFLite file: {reason})"
     _free_batch(model, read_tflite(tflite.read_bytes()))
@@ -81,8 +92,8 @@ def _derived(tflite: Path, scheme: Scheme) -> onnx.ModelProto:
     content = tflite.read_bytes()
     file = read_tflite(content)
     if scheme == "dynamic":
-        # TFLite's kernels quantize activations on the fly, which ONNX Runtime does at a multiple of the time.
-        raise CannotDeriveError("its activations are quantized as they come")
+        # tf2onnx does not know that the activations are integers for a moment.
+        raise CannotDeriveError("its activations are quantized as they come, which ONNX does in float")
     if "WHILE" in file.counts():
         # Read from there, a loop stays a loop, or becomes an invalid one; from the trace, it becomes an LSTM or GRU.
         raise CannotDeriveError("it has a loop")
@@ -97,8 +108,13 @@ def _derived(tflite: Path, scheme: Scheme) -> onnx.ModelProto:
     unknown = sorted({node.op_type for node in model.graph.node if not _is_standard(node)})
     if unknown:
         raise CannotDeriveError(f"ONNX has no {', '.join(unknown)}")
-    if scheme == "int8":
+    if scheme in CALIBRATED:
         derive(model)
+    if scheme == "weights":
+        # Not where activations are integers: ONNX Runtime would quantize such weights anew, all channels by one scale.
+        dequantize_at_load(model)
+    if scheme == "int16x8":
+        _allow_16_bits(model)
     if scheme == "float16":
         store_weights_as_float16(model, only_exact=True)  # tf2onnx has widened them
     canonicalize(model, _names(file.inputs), _names(file.outputs))
@@ -122,14 +138,25 @@ def _traced(
         )
     if scheme == "float16":
         store_weights_as_float16(model, only_exact=False)
-    if scheme == "dynamic":
+    if scheme in ("dynamic", "weights"):
         store_weights_as_int8(model)
+        if scheme == "dynamic":
+            round_activations(model)
+        dequantize_at_load(model)
     if scheme == "int8":
         if calibration is None:
             raise ConversionError("int8 needs samples to calibrate with")
         model = requantize(model, facts, calibration, float_layers, read_tflite(tflite.read_bytes()))
     canonicalize(model, [end.name for end in facts.inputs], [end.name for end in facts.outputs])
     return model, REQUANTIZED if scheme == "int8" else TRACED
+
+
+def _allow_16_bits(model: onnx.ModelProto) -> None:
+    """Raise the version of the operators to the first that quantizes to 16 bits; the others mean what they did."""
+    for opset in model.opset_import:
+        if opset.domain in _STANDARD_DOMAINS:
+            opset.version = _OPSET_16_BITS
+    model.ir_version = helper.find_min_ir_version_for(model.opset_import)
 
 
 def _is_standard(node: onnx.NodeProto) -> bool:

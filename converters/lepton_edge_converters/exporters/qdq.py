@@ -41,6 +41,7 @@ def derive(model: onnx.ModelProto) -> None:
     graph.drop_requantizing_pairs()
     graph.drop_implied_clips()
     graph.keep_constants_real()
+    graph.narrow_biases()
     graph.write_back()
 
 
@@ -131,6 +132,18 @@ class _Graph:
             for reader in after:
                 reader.input[:] = [name if one == node.output[0] else one for one in reader.input]
             self.nodes.remove(node)
+
+    def narrow_biases(self) -> None:
+        """Store biases of 64 bits, which TFLite has beside activations of 16, in 32: ONNX scales no wider ones."""
+        for node in self.nodes:
+            bias = self.constants.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
+            if bias is None or bias.dtype != np.int64:
+                continue
+            if bias.size and max(-int(bias.min()), int(bias.max())) > np.iinfo(np.int32).max:
+                raise CannotDeriveError("a bias needs more than 32 bits")
+            scale = node.input[1]
+            del node.input[:]  # its zero point, always 0, would be of 64 bits too
+            node.input.extend([self._constant(bias.astype(np.int32)), scale])
 
     def write_back(self) -> None:
         """Store nodes and constants; shapes that tf2onnx noted hold no longer and are left out."""

@@ -8,20 +8,25 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from lepton_edge_converters.errors import ConversionError
 from lepton_edge_converters.exporters.flatbuffer import rename_ends
+from lepton_edge_converters.exporters.stored import store_weights_as_int8
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.recipe import Scheme
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.worker import report_progress
 
 
-def export_tflite(traced: Path, facts: ModelFacts, scheme: Scheme, out: Path) -> None:
+def export_tflite(
+    traced: Path, facts: ModelFacts, scheme: Scheme, calibration: StoredSamples | None, out: Path
+) -> None:
     """Write the traced model as TFLite, its inputs and outputs under the model's own names.
 
     Args:
         traced: The SavedModel that ``load.trace`` wrote.
         facts: Of the model.
         scheme: How numbers are stored; ``int8`` has a room of its own, ``quantize/``.
+        calibration: Samples that show the ranges of activations, for ``int16x8``.
         out: File to write.
 
     Raises:
@@ -30,11 +35,20 @@ def export_tflite(traced: Path, facts: ModelFacts, scheme: Scheme, out: Path) ->
     converter = tf.lite.TFLiteConverter.from_saved_model(str(traced))
     # Built-in operators only: LiteRT on a device has no TensorFlow ("Flex") kernels.
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if scheme != "float32":
+    if scheme not in ("float32", "weights"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]  # alone: dynamic range
     if scheme == "float16":
         converter.target_spec.supported_types = [tf.float16]
+    elif scheme == "int16x8":
+        if calibration is None:
+            raise ConversionError("int16x8 needs samples to calibrate with")
+        converter.target_spec.supported_ops = [
+            tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        ]
+        converter.representative_dataset = lambda: calibration_feed(calibration)
     content = converter.convert()
+    if scheme == "weights":
+        content = store_weights_as_int8(content)
     out.write_bytes(rename_ends(content, [end.name for end in facts.inputs], [end.name for end in facts.outputs]))
 
 

@@ -15,7 +15,7 @@ from lepton_edge_converters.gates.likeness import Likeness, decisions, likeness,
 from lepton_edge_converters.gates.statistics import paired_drop, share
 from lepton_edge_converters.metrics import Metric
 from lepton_edge_converters.metrics.bootstrap import scored
-from lepton_edge_converters.recipe import Gates, Recipe
+from lepton_edge_converters.recipe import CALIBRATED, Gates, Recipe
 from lepton_edge_converters.report import Drop, GateResult, Loss, Score, Share, decibels
 from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.tensors import quantize
@@ -107,7 +107,7 @@ def run_gates(recipe: Recipe, judgements: Sequence[Judgement]) -> list[GateResul
 
 
 def _operators(recipe: Recipe, artefact: Artefact) -> Iterator[GateResult]:
-    """Every operator is one that a plain LiteRT has, and in an int8 file none computes on floats unasked."""
+    """Every operator is one that a plain LiteRT has; where activations are integers, none computes on floats unasked."""
     if artefact.backend != "tflite":
         return
     operators = read_tflite(artefact.path.read_bytes()).operators
@@ -121,7 +121,7 @@ def _operators(recipe: Recipe, artefact: Artefact) -> Iterator[GateResult]:
             about="file",
         )
         return
-    if recipe.scheme != "int8":
+    if recipe.scheme not in CALIBRATED:
         yield GateResult(name, passed=True, detail=f"{len(operators)}, all built in", about="file")
         return
     floats = [one for one in operators if one.dtypes & _FLOATS and one.kind not in _BORDERS]

@@ -13,6 +13,7 @@ from lepton_edge_runtime.timing import Latency
 
 SCHEMA_VERSION = 1
 """Of the JSON report: rises when a key goes away or comes to mean something else, not when one is added."""
+_MARGIN = 1.05  # differences below are not worth another file, and order and temperature make such ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,37 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
+class Ratio:
+    """The time of one file as a multiple of another's, from rounds in which both were timed.
+
+    Attributes:
+        value: Median over the rounds.
+        low, high: Its 95 % interval.
+        minimum: Of the shortest times of both, which a busy machine disturbs least.
+        rounds: How many there were.
+    """
+
+    value: float
+    low: float
+    high: float
+    minimum: float
+    rounds: int
+
+    @property
+    def slower(self) -> bool:
+        """Whether it takes longer by more than noise: by over 5 %, by the whole interval and the minimum alike."""
+        return min(self.low, self.minimum) > _MARGIN
+
+    @property
+    def faster(self) -> bool:
+        """Whether it takes less time by more than noise."""
+        return max(self.high, self.minimum) < 1 / _MARGIN
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One version of the model.
 
@@ -98,6 +130,7 @@ class Row:
         cosine: Between its outputs and the original's, averaged over samples; the worst output's.
         sqnr_db: Signal-to-quantization-noise ratio against the original; the worst output's; ``inf`` if equal.
         latency: One thread, interleaved with the other rows.
+        times_float: Its time as a multiple of the float32 file's on the same engine.
         route: How it was made.
         score: What the metric says, where one was asked for or goes with the task.
         loss: How much less than of the original.
@@ -112,9 +145,30 @@ class Row:
     cosine: float | None = None
     sqnr_db: float | None = None
     latency: Latency | None = None
+    times_float: Ratio | None = None
     route: str = ""
     score: Score | None = None
     loss: Loss | None = None
+
+
+Outcome = Literal["ships", "passed", "refused", "not judged", "not made"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of one scheme when the fastest was looked for.
+
+    Attributes:
+        scheme: How numbers are stored.
+        outcome: Whether it ships, or why not, in one word or two.
+        reason: In a sentence.
+        rows: Its files, as far as they were measured.
+    """
+
+    scheme: str
+    outcome: Outcome
+    reason: str
+    rows: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +273,7 @@ class Report:
         stages: What came from the cache, latencies among it; ``None`` where there was none.
         rungs: Of the repair ladder, as they were tried; empty where nothing had to be repaired, or nobody asked.
         sensitivity: What 8 bits do in each layer alone, where the ladder measured it.
+        tried: Every scheme, where the fastest was asked for, the quickest first.
     """
 
     model: str
@@ -243,6 +298,7 @@ class Report:
     rungs: tuple[Rung, ...] = ()
     sensitivity: tuple[LayerSensitivity, ...] = ()
     stages: StageCounts | None = None
+    tried: tuple[Tried, ...] = ()
 
     @property
     def passed(self) -> bool:

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lepton_edge_converters.report import Report, Row, Rung, Score, decibels
+from lepton_edge_converters.report.tried import print_tried
 
 _WIDE_COLUMNS = 106
 
@@ -21,6 +22,8 @@ def print_report(report: Report, file: IO[str]) -> None:
     console.print(_versions(report, wide=console.width >= _WIDE_COLUMNS))
     if report.rungs:
         console.print(_ladder(report.rungs))
+    if report.tried:
+        print_tried(report.tried, console, wide=console.width >= _WIDE_COLUMNS)
     for gate in report.gates:
         mark = "[green]pass[/]" if gate.passed else "[red]REFUSED[/]"
         console.print(f"  {mark}  {gate.name}: {gate.detail}")
@@ -53,7 +56,7 @@ def _versions(report: Report, *, wide: bool) -> Table:
     table.add_column("")
     metric = next((row.score.metric for row in report.rows if row.score), None)
     roomy = wide and not report.samples.labelled  # without accuracy, there is room for one more interval
-    for title in ("size", "accuracy", "drop (points)", "agreement", metric, "cosine", "SQNR", "latency"):
+    for title in ("size", "accuracy", "drop (points)", "agreement", metric, "cosine", "SQNR", "latency", "× float"):
         if title and (wide or title != "SQNR"):
             table.add_column(title.rpartition(":")[2], justify="right")
     for row in report.rows:
@@ -81,6 +84,7 @@ def _cells(row: Row, *, wide: bool) -> list[str]:
         f"{row.cosine:.5f}" if row.cosine is not None else "",
         *noise,
         f"{row.latency.median_ms:.3f} ms" if row.latency else "",
+        f"{row.times_float.value:.2f}" if row.times_float else "",
     ]
 
 

@@ -252,4 +252,4 @@ class _Reader:
 def _text(value: Message) -> str:
     if len(value) > _TEXT_BYTES_MAX:
         raise IndexError(f"a name of {len(value)} bytes")
-    return bytes(value).decode()
+    return str(value, "utf-8")
