@@ -104,6 +104,17 @@ class TestArchive:
         with pytest.raises(ModelFileError, match="a model file has at most 2047 MB, and it has 30720 MB"):
             le.inspect(tmp_path / name)
 
+    def test_no_more_room_is_made_than_a_file_has(self, tmp_path):
+        (tmp_path / "m.onnx").write_bytes(small_models.onnx_model().SerializeToString())
+        le.inspect(tmp_path / "m.onnx")
+        tracemalloc.start()
+        try:
+            le.inspect(tmp_path / "m.onnx")
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 1_000_000
+
     @pytest.mark.parametrize("name", ["pipe.lepton", "pipe.tflite"])
     def test_tune_does_not_wait_for_a_pipe(self, tmp_path, name):
         os.mkfifo(tmp_path / name)
