@@ -274,3 +274,35 @@ def repetitive_metadata(*, inputs=1, units=0, files=0) -> bytes:
     ends = tables(tensor, inputs)
     builder.Finish(table({3: tables(table({2: ends, 3: ends}), 1)}), file_identifier=b"M001")
     return bytes(builder.Output())
+
+
+def varint(number):
+    written = b""
+    while number > 127:
+        written += bytes([number & 127 | 128])
+        number >>= 7
+    return written + bytes([number])
+
+
+def field(number, content, *, high=0):
+    """A length-delimited field of a message; ``high`` is added to its tag above 32 bits, which engines drop."""
+    return varint((number << 3 | 2) + (high << 32)) + varint(len(content)) + content
+
+
+def peeping_model(where, *, high=0):
+    """An ONNX model that answers with bytes of another file: 64 of them are its constant, and are picked by index."""
+    from onnx import TensorProto, helper
+
+    ends = [
+        helper.make_tensor_value_info(name, kind, [1, 4])
+        for name, kind in (("x", TensorProto.INT64), ("y", TensorProto.UINT8))
+    ]
+    model = onnx_model([helper.make_node("Gather", ["weights", "x"], ["y"])], ends[:1], ends[1:])
+    graph = model.graph.SerializeToString()
+    model.ClearField("graph")
+    entries = {b"location": where.encode(), b"offset": b"0", b"length": b"64"}
+    tensor = TensorProto(name="weights", data_type=TensorProto.UINT8, dims=[64]).SerializeToString()
+    for key, value in entries.items():
+        tensor += field(13, field(1, key) + field(2, value), high=high)
+    tensor += varint((14 << 3) + (high << 32)) + b"\1"
+    return model.SerializeToString() + field(7, graph + field(5, tensor))

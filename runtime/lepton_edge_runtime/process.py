@@ -35,7 +35,8 @@ class ChildProcess(Closing):
         crashed: Raised when a job kills the process, or takes too long.
         verbose: Let jobs print to standard error instead of the log.
         environment: Of the process; the parent's where it is ``None``.
-        memory_bytes: Most address space that it may take; 0 for no limit. With one, it leaves no core dump either.
+        memory_bytes: Most address space that it may take; 0 for no limit. With one, it leaves no core dump either,
+            and writes no file of more than 64 MB.
     """
 
     def __init__(
@@ -136,7 +137,13 @@ class ChildProcess(Closing):
 
     def _obituary(self, name: str) -> str:
         """Return how the process died, with the last it said."""
-        code = self._process.wait(timeout=10) if self._process is not None else 0
+        code = 0
+        if self._process is not None:
+            try:
+                code = self._process.wait(timeout=10)
+            except subprocess.TimeoutExpired:  # it hung up, and lives on
+                self._process.kill()
+                code = self._process.wait()
         self._end_process()
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         end = self._log_end()
@@ -201,8 +208,13 @@ def _end_with_parent(parent: int) -> None:
     os._exit(1)
 
 
+# What it prints goes into a file, which must not fill the disk.
+_FILE_BYTES_MAX = 64 << 20
+
+
 def _limit_memory(memory_bytes: int) -> None:
-    for what, most in ((resource.RLIMIT_AS, memory_bytes), (resource.RLIMIT_CORE, 0)):
+    limits = ((resource.RLIMIT_AS, memory_bytes), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, _FILE_BYTES_MAX))
+    for what, most in limits:
         _, hard = resource.getrlimit(what)
         resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 

@@ -37,14 +37,16 @@ def read_regular(path: Path, error: type[LeptonError], *, bytes_max: int, what: 
     with open_regular(path, error) as file:
         size_bytes = os.fstat(file.fileno()).st_size
         try:
-            # One byte more than allowed tells of all the others.
-            content = file.read(bytes_max + 1) if size_bytes <= bytes_max else b""
+            # Room is made for all that is asked for: no more than the file has.
+            content = file.read(size_bytes + 1) if size_bytes <= bytes_max else b""
         except OSError as problem:
             raise error(f"cannot read {path}: {problem.strerror}") from problem
         except MemoryError as problem:
             raise error(f"cannot read {path}: {size_bytes >> 20} MB do not fit into the memory") from problem
-    if max(len(content), size_bytes) > bytes_max:
+    if size_bytes > bytes_max:
         raise error(f"cannot read {path}: {what} has at most {bytes_max >> 20} MB, and it has {size_bytes >> 20} MB")
+    if len(content) != size_bytes:
+        raise error(f"cannot read {path}: it is being written to")
     return content
 
 

@@ -1,4 +1,4 @@
-"""Ways to break a file: bytes, lengths and offsets; JSON by its structure; archives by their fields."""
+"""Ways to break a file: bytes, lengths and offsets; JSON by its structure; archives and messages by their fields."""
 
 import hashlib
 import io
@@ -8,6 +8,8 @@ import struct
 import warnings
 import zipfile
 from copy import deepcopy
+
+import small_models
 
 _NUMBERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFF0, 0xFFFFFFFF)
 _VALUES = (
@@ -138,6 +140,81 @@ def _mutate_directory(data, rng):
         number = int(rng.choice(_NUMBERS)) if rng.random() < 0.6 else int(rng.integers(len(data)))
         data[at : at + width] = struct.pack("<Q", number)[: len(data[at : at + width])]
     return bytes(data)
+
+
+def mutate_tflite(data, rng):
+    """Break a TFLite file: its bytes, the archive behind it, or another one that names the same tables many times."""
+    kind = rng.random()
+    if kind < 0.1:
+        much = {name: _many(rng) for name in ("graphs", "tensors", "operators")}
+        words = {name: "n" * _many(rng) for name in ("name", "custom")}
+        data = small_models.repetitive_tflite(**much, ends=_many(rng), **words)
+        return data if rng.random() < 0.5 else mutate_bytes(data, rng)
+    return _mutate_directory(data, rng) if kind < 0.25 else mutate_bytes(data, rng)
+
+
+def mutate_hints(data, rng):
+    """Break what other tools say of a model, or make TFLite Metadata that name the same tables many times."""
+    if rng.random() < 0.1:
+        return small_models.repetitive_metadata(inputs=_many(rng), units=_many(rng), files=_many(rng))
+    return mutate_bytes(data, rng)
+
+
+def _many(rng):
+    return int(2 ** rng.uniform(0, 13))
+
+
+def mutate_onnx(data, rng):
+    """Break an ONNX file: its bytes, or tags and lengths written wider than need be, in messages that still fit."""
+    if rng.random() < 0.6:
+        return mutate_bytes(data, rng)
+    first = int(rng.integers(1, 16))
+    numbers = range(first, first + int(rng.integers(1, 4)))
+    # What is added above 32 bits is dropped by readers in C++; a length may be padded with zeros.
+    return _widened(data, numbers, int(rng.choice([1, 3, 1 << 20])) << 32, padded=rng.random() < 0.2)
+
+
+def _widened(message, numbers, high, *, padded, depth=0):
+    """Return a message with the tags of these fields widened, at any depth; as it is where it is no message."""
+    written, position = b"", 0
+    try:
+        while position < len(message):
+            tag, position = _read_varint(message, position)
+            start = position
+            if tag & 7 == 2:
+                length, start = _read_varint(message, position)
+                position = start + length
+            elif tag & 7 == 0:
+                _, position = _read_varint(message, position)
+            else:
+                position += {1: 8, 5: 4}[tag & 7]
+            if position > len(message):
+                return message
+            content = message[start:position]
+            if tag & 7 == 2 and depth < 6:
+                content = _widened(content, numbers, high, padded=padded, depth=depth + 1)
+            written += _varint(tag + high * (tag >> 3 in numbers))
+            written += (_varint(len(content), padded=padded) if tag & 7 == 2 else b"") + content
+    except (IndexError, KeyError):
+        return message
+    return written
+
+
+def _read_varint(message, position):
+    value = shift = 0
+    while True:
+        value |= (message[position] & 0x7F) << shift
+        position, shift = position + 1, shift + 7
+        if message[position - 1] < 0x80:
+            return value, position
+
+
+def _varint(number, *, padded=False):
+    written = b""
+    while number > 127:
+        written += bytes([number & 127 | 128])
+        number >>= 7
+    return written + (bytes([number | 128, 0]) if padded else bytes([number]))
 
 
 def _position(data, rng):

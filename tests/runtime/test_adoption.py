@@ -131,6 +131,29 @@ def test_memory_without_end_is_an_error(probe):
         probe.call("test_adoption:swallow")
 
 
+def hang_up():
+    from lepton_edge_runtime import process
+
+    process._child_pipe[0].close()
+    time.sleep(60)
+
+
+def chatter():
+    while True:
+        print("x" * (1 << 20), flush=True)
+
+
+def test_a_child_that_hangs_up_and_lives_on_is_ended(probe):
+    with pytest.raises(ModelCrashesError, match=r"hang_up' killed its process \(SIGKILL\)"):
+        probe.call("test_adoption:hang_up")
+
+
+def test_a_child_that_prints_without_end_does_not_fill_the_disk(probe):
+    with pytest.raises(LeptonError, match="chatter' killed its process|File too large"):
+        probe.call("test_adoption:chatter")
+    assert os.fstat(probe._process._log.fileno()).st_size <= 64 << 20
+
+
 def test_silence_ends_the_child(monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     with Probe(timeout_seconds=0.5) as probe, pytest.raises(ModelCrashesError, match=r"took longer than 0\.5 s"):

@@ -15,7 +15,7 @@ class Budget:
         text_bytes: Of names and other text.
     """
 
-    parts: int = 250_000
+    parts: int = 150_000
     text_bytes: int = 16 << 20
 
     def take_parts(self, count: int) -> int:
