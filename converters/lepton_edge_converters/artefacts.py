@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from lepton_edge_converters.samples import StoredSamples
-from lepton_edge_converters.speed import time_fairly
+from lepton_edge_converters.speed import Timings, time_fairly
 from lepton_edge_converters.worker import report_progress
 from lepton_edge_runtime.backends import BACKENDS, open_backend
 from lepton_edge_runtime.card import Card

@@ -107,7 +107,7 @@ def run_gates(recipe: Recipe, judgements: Sequence[Judgement]) -> list[GateResul
 
 
 def _operators(recipe: Recipe, artefact: Artefact) -> Iterator[GateResult]:
-    """Every operator is one that a plain LiteRT has; where activations are integers, none computes on floats unasked."""
+    """Every operator is one that plain LiteRT has; where activations are integers, none computes in float unasked."""
     if artefact.backend != "tflite":
         return
     operators = read_tflite(artefact.path.read_bytes()).operators
