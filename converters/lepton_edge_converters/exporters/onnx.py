@@ -18,6 +18,7 @@ from lepton_edge_converters.exporters import DERIVED, REQUANTIZED, TRACED
 from lepton_edge_converters.exporters.canonical import canonicalize
 from lepton_edge_converters.exporters.flatbuffer import flatten_before_dense
 from lepton_edge_converters.exporters.qdq import CannotDeriveError, derive
+from lepton_edge_converters.exporters.spared import keep_weights_real
 from lepton_edge_converters.exporters.weights import store_weights_as_float16, store_weights_as_int8
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.recipe import Scheme
@@ -99,6 +100,7 @@ def _derived(tflite: Path, scheme: Scheme) -> onnx.ModelProto:
         raise CannotDeriveError(f"ONNX has no {', '.join(unknown)}")
     if scheme == "int8":
         derive(model)
+        keep_weights_real(model)
     if scheme == "float16":
         store_weights_as_float16(model, only_exact=True)  # tf2onnx has widened them
     canonicalize(model, _names(file.inputs), _names(file.outputs))
@@ -130,6 +132,7 @@ def _traced(
         model = _requantized(model, facts, calibration, float_layers)
         file = read_tflite(tflite.read_bytes())
         _adapt_ends(model, file)
+        keep_weights_real(model)
     canonicalize(model, [end.name for end in facts.inputs], [end.name for end in facts.outputs])
     return model, REQUANTIZED if scheme == "int8" else TRACED
 
