@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from lepton_edge_converters.exporters.canonical import canonicalize
 from lepton_edge_converters.exporters.qdq import CannotDeriveError, derive
 from lepton_edge_converters.exporters.requantized import requantize
+from lepton_edge_converters.exporters.spared import keep_weights_real
 from lepton_edge_converters.facts import EndFacts, ModelFacts
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_runtime.formats import ModelFile
@@ -235,3 +236,37 @@ def test_names_and_order_of_the_source_do_not_show(random):
     for one in (model, shuffled):
         canonicalize(one, ["x"], ["out"])
     assert model.SerializeToString(deterministic=True) == shuffled.SerializeToString(deterministic=True)
+
+
+def net_with_a_layer_in_float(kind, activation):
+    """uint8 numbers → DQ → a layer with float weights, unlike from channel to channel → activation → Q."""
+    weights = np.random.default_rng(0).normal(size=(8, 6, 1, 1) if kind == "Conv" else (6, 8)).astype(np.float32)
+    weights *= np.geomspace(1e-3, 1, 8, dtype=np.float32).reshape((8, 1, 1, 1) if kind == "Conv" else (1, 8))
+    g = Graph()
+    real = g.add("DequantizeLinear", ["x", *g.scaling(0.02, 0, np.uint8)], "x_dq")
+    y = g.add(kind, [real, g.constant("w", weights)], "y")
+    if activation:
+        y = g.add(activation, [y], "y_a")
+    g.add("QuantizeLinear", [y, *g.scaling(0.0005, 100, np.uint8)], "out")
+    shape = [1, 6, 4, 4] if kind == "Conv" else [5, 6]
+    return g.model([("x", TensorProto.UINT8, shape)], [("out", TensorProto.UINT8, None)]), shape
+
+
+@pytest.mark.parametrize("kind", ["Conv", "MatMul", "Gemm"])
+@pytest.mark.parametrize("activation", ["", "Relu", "Clip"])
+def test_weights_left_in_float_are_not_quantized_behind_our_back(kind, activation):
+    model, shape = net_with_a_layer_in_float(kind, activation)
+    feed = {"x": np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)}
+    before = answers(model, feed)[0].astype(int)
+    keep_weights_real(model)
+    np.testing.assert_array_equal(answers(model, feed)[0], before)  # exact
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    optimized = session.run(None, feed)[0].astype(int)
+    # Sums in another order may round to the next step; weights with one scale for all channels are tens of steps off.
+    assert np.abs(optimized - before).max() <= 1
+
+
+def test_a_layer_in_8_bits_gets_no_max():
+    model = conv_net("Relu", 0.1, -128)
+    keep_weights_real(model)
+    assert "Max" not in kinds(model)

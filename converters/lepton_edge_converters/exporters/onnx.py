@@ -17,6 +17,7 @@ from lepton_edge_converters.exporters.canonical import canonicalize
 from lepton_edge_converters.exporters.flatbuffer import flatten_before_dense
 from lepton_edge_converters.exporters.qdq import CannotDeriveError, derive
 from lepton_edge_converters.exporters.requantized import requantize
+from lepton_edge_converters.exporters.spared import keep_weights_real
 from lepton_edge_converters.exporters.weights import (
     dequantize_at_load,
     round_activations,
@@ -110,6 +111,7 @@ def _derived(tflite: Path, scheme: Scheme) -> onnx.ModelProto:
         raise CannotDeriveError(f"ONNX has no {', '.join(unknown)}")
     if scheme in CALIBRATED:
         derive(model)
+        keep_weights_real(model)
     if scheme == "weights":
         # Not where activations are integers: ONNX Runtime would quantize such weights anew, all channels by one scale.
         dequantize_at_load(model)
@@ -147,6 +149,7 @@ def _traced(
         if calibration is None:
             raise ConversionError("int8 needs samples to calibrate with")
         model = requantize(model, facts, calibration, float_layers, read_tflite(tflite.read_bytes()))
+        keep_weights_real(model)
     canonicalize(model, [end.name for end in facts.inputs], [end.name for end in facts.outputs])
     return model, REQUANTIZED if scheme == "int8" else TRACED
 
