@@ -9,7 +9,9 @@ from lepton_edge_converters.report import Ratio
 from lepton_edge_runtime.timing import Latency, latency_of, timed_rounds
 
 _FIRST_ROUNDS = 6  # the fewest of which a median has a 95 % interval
+_ROUNDS_WANTED = 60  # of fewer on a busy machine, the interval hides even twice the time
 _ROUNDS_MAX = 200
+_PATIENCE = 9.0
 _LONG = 8.0
 
 
@@ -44,13 +46,16 @@ def time_fairly(calls: Mapping[str, Callable[[], object]], *, seconds: float) ->
     """Return interleaved timings, each call after an untimed one of its own.
 
     A call that takes many times as long as the middle one is timed in a few rounds only: in all of them it would leave
-    the others too few.
+    the others too few. On a busy machine, whose rounds take long, it may last ten times the seconds.
     """
     first = list(timed_rounds(calls, seconds=inf, runs_max=_FIRST_ROUNDS, warm=True))
     times = {name: min(taken[name] for taken in first) for name in calls}
     short = {name: call for name, call in calls.items() if times[name] <= _LONG * median_low(times.values())}
-    more = timed_rounds(short, seconds=seconds, runs_max=_ROUNDS_MAX - _FIRST_ROUNDS, warm=True)
-    return Timings((*first, *more))
+    rounds = [*first, *timed_rounds(short, seconds=seconds, runs_max=_ROUNDS_MAX - len(first), warm=True)]
+    if len(rounds) < _ROUNDS_WANTED:
+        wanted = _ROUNDS_WANTED - len(rounds)
+        rounds += timed_rounds(short, seconds=_PATIENCE * seconds, runs_max=wanted, warm=True)
+    return Timings(tuple(rounds))
 
 
 def _median_interval(values: Sequence[float]) -> tuple[float, float]:
