@@ -80,7 +80,7 @@ def convert(
         calibration: How many of the others calibrate, instead of the recipe's.
         max_drop: Most points of accuracy to lose, instead of the recipe's.
         equalize: Whether to bring channels to like ranges before they are quantized, instead of the recipe's choice.
-        correct_bias: Whether biases take back what rounding the weights shifts, instead of the recipe's choice.
+        correct_bias: Whether biases take back what rounding shifts on average, instead of the recipe's choice.
         custom: ``module:Name`` of each class or function of your own that the file is made of.
         custom_objects: The same as objects, by name; the file is then loaded in this process.
         trust: Whether Python code inside the file (``Lambda`` layers) may run.

@@ -58,7 +58,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         calibration: How many of the others calibrate.
         seed: Of the split between the two, and of synthetic samples.
         equalize: Whether channels are brought to like ranges before they are quantized, for schemes of 8 bits.
-        correct_bias: Whether biases take back what rounding the weights shifts, for ``int8``.
+        correct_bias: Whether biases take back what rounding shifts on average, for ``int8``.
         gates: What must hold.
 
     Example:

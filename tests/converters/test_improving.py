@@ -80,7 +80,7 @@ def test_the_same_model_gives_the_same_bytes(keras_file, mended, tmp_path):
     assert again.read_bytes() == path.read_bytes()
 
 
-def test_a_bias_takes_back_most_of_the_error_of_a_healthy_model(keras_file, tmp_path):
+def test_a_healthy_model_stays_as_good_and_says_what_was_changed(keras_file, tmp_path):
     plain, corrected = (
         le.convert(keras_file("sequential"), tmp_path / f"{correct}.lepton", data=patterns(), correct_bias=correct)
         for correct in (False, True)
@@ -151,3 +151,11 @@ def test_weights_are_rounded_as_the_converter_rounds_them(tmp_path):
     scales = stored["quantization_parameters"]["scales"]
     held = file.get_tensor(stored["index"]).transpose(1, 2, 3, 0) * scales
     np.testing.assert_allclose(held, round_kernel(one), rtol=1e-5, atol=1e-7)
+
+
+def test_a_loop_too_long_to_be_written_out_keeps_its_biases_and_the_report_says_so(keras_file, tmp_path):
+    long = keras_models.texts(40, steps=150, seed=9)
+    report = le.convert(keras_file("open"), tmp_path / "m.lepton", data=long, correct_bias=True)
+    assert report.scheme == "dynamic"
+    assert "biases are as they were" in report.warnings[1]
+    assert report.changes == ()
