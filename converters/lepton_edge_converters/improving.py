@@ -11,9 +11,12 @@ def improve(tracing: Tracing) -> Tracing:
     The one that float files are made of, for comparison, stays as it is.
     """
     plan, job = tracing.plan, tracing.job
-    equalize, correct = job.recipe.equalize, job.recipe.correct_bias and job.recipe.scheme == "int8"
+    equalize, correct = job.recipe.equalize, job.recipe.correct_bias
+    if correct and job.recipe.scheme != "int8":
+        note = f"biases are as they were: what {job.recipe.scheme} rounds is not known before it runs"
+        plan, correct = replace(plan, warnings=(*plan.warnings, note)), False
     if plan.calibration is None or not (equalize or correct):
-        return tracing
+        return replace(tracing, plan=plan)
     improved = job.folder / "improved"
     changes = job.call("passes.improve:improve", tracing.shipped, plan.calibration, improved, equalize, correct)
     return replace(tracing, shipped=improved, plan=replace(plan, changes=changes))

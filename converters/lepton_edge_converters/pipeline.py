@@ -96,7 +96,7 @@ def convert(
         ranges: How an int8 model's ranges are estimated: ``minmax``, ``percentile``, ``mse`` or the ``best`` of them.
         float_layers: Names of layers of an int8 model that stay in float; ``sensitivity`` finds those that should.
         equalize: Whether to bring channels to like ranges before they are quantized, instead of the recipe's choice.
-        correct_bias: Whether biases take back what rounding the weights shifts, instead of the recipe's choice.
+        correct_bias: Whether biases take back what rounding shifts on average, instead of the recipe's choice.
         metric: What else to judge by: ``r2``, ``closeness``, ``map``, ``miou``, ``pck``, ``oks``, or a function of your
             own, ``module:function``, called as ``function(reference, outputs, targets)``, higher being better.
         min_metric: Least number that the metric may say, instead of the recipe's.

@@ -73,7 +73,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             error (``mse``), or whichever of these gives the outputs most like the float model's (``best``).
         float_layers: Names of layers of an int8 model that stay in float, in both formats.
         equalize: Whether channels are brought to like ranges before they are quantized, for schemes of 8 bits.
-        correct_bias: Whether biases take back what rounding the weights shifts, for ``int8``.
+        correct_bias: Whether biases take back what rounding shifts on average, for ``int8``.
         repair: Whether a refused int8 model is mended: better ranges, equalization and bias correction, layers in
             float, until all gates pass.
         repair_minutes: No further rung of that ladder is begun after this long.

@@ -110,10 +110,14 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     help="Begin no further step of a repair after this long [default: the recipe's, 30].",
 )
 @click.option(
-    "--equalize", is_flag=True, default=None, help="Bring channels to like ranges before they are rounded to 8 bits."
+    "--equalize/--no-equalize",
+    default=None,
+    help="Bring channels to like ranges before they are rounded to 8 bits [default: the recipe's, no].",
 )
 @click.option(
-    "--correct-bias", is_flag=True, default=None, help="Take what rounding the weights shifts out of the biases (int8)."
+    "--correct-bias/--no-correct-bias",
+    default=None,
+    help="Take what rounding shifts on average out of the biases of an int8 model [default: the recipe's, no].",
 )
 @click.option(
     "--fastest",

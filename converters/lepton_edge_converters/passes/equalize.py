@@ -2,10 +2,9 @@
 
 In 8 bits a tensor has one scale; a channel five hundred times larger than the rest leaves these no grey level. A
 positive factor a channel goes through rectifiers, pooling, padding and sums unchanged, so that the layer before may
-be divided by it and the layers behind multiplied, and no answer changes: not by a bit, since the factors are powers of
-two (Nagel et al., Data-Free Quantization
-Through Weight Equalization and Bias Correction, 2019, section 4.1). The paper looks at weights alone; samples are at
-hand here, and ranges are those that the activations have.
+be divided by it and the layers behind multiplied, and no answer changes; not by a bit, since the factors are powers
+of two. After Nagel et al., Data-Free Quantization Through Weight Equalization and Bias Correction, 2019, section 4.1,
+who look at weights alone; samples are at hand here, and ranges are those that the activations have.
 """
 
 import numpy as np

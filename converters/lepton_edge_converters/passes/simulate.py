@@ -38,10 +38,10 @@ def with_twins(graph: Graph, ranges: dict[str, Values]) -> tuple[Graph, dict[str
         one = layer(graph, node)
         if one is not None:
             twins[node.name] = copy.twin(node, {one.weights: round_kernel(one)})
-        elif node.op != "Const" and any(source(name) in copy.rounded for name in node.input):
-            copy.rounded[node.name] = copy.twin(node)
+        elif any(copy.differs(tensor) for tensor in node.input):
+            copy.twins[node.name] = copy.twin(node)
         if node.name in ranges:
-            copy.rounded[node.name] = copy.quantizer(node.name, ranges[node.name])
+            copy.stored[node.name] = copy.quantizer(node.name, ranges[node.name])
     return Graph(copy.definition, graph.inputs, [*graph.outputs, *twins.values()]), twins
 
 
@@ -55,10 +55,21 @@ def round_kernel(one: Layer) -> Values:
 
 @dataclass(slots=True)
 class _Copy:
-    """A GraphDef that grows, and which of its nodes have a rounded counterpart."""
+    """A GraphDef that grows.
+
+    Attributes:
+        definition: The GraphDef.
+        twins: Nodes that have a counterpart which reads what is rounded, by the nodes' names.
+        stored: Tensors that are rounded, by the tensors' names.
+    """
 
     definition: Any
-    rounded: dict[str, str] = field(default_factory=dict)
+    twins: dict[str, str] = field(default_factory=dict)
+    stored: dict[str, str] = field(default_factory=dict)
+
+    def differs(self, tensor: str) -> bool:
+        """Tell whether there is a rounded form of a tensor."""
+        return tensor in self.stored or source(tensor) in self.twins
 
     def twin(self, node: Any, constants: Mapping[int, Values] = MappingProxyType({})) -> str:
         """Add a node that does the same with what is rounded of what it reads, and with other constants at places."""
@@ -82,7 +93,8 @@ class _Copy:
 
     def _rounded(self, tensor: str) -> str:
         node, colon, output = tensor.partition(":")
-        return f"{self.rounded[node]}{colon}{output}" if node in self.rounded else tensor
+        twin = f"{self.twins[node]}{colon}{output}" if node in self.twins else tensor
+        return self.stored.get(tensor, twin)
 
     def _add_constant(self, name: str, value: Any) -> str:
         constant = self.definition.node.add(name=name, op="Const")
