@@ -12,7 +12,7 @@ from lepton_edge.cli import execute
 from lepton_edge.cli.progress import ProgressLine
 from lepton_edge_converters import pipeline
 
-STEP = sys.argv[1]
+STEP = sys.argv[1] if __name__ == "__main__" else ""
 
 
 def wait(_line, what, done, _total):
@@ -22,12 +22,13 @@ def wait(_line, what, done, _total):
             signal.pause()
 
 
-def write_report_while_interrupted(report, write_report=pipeline.write_report):
+def write_while_interrupted(report, write=pipeline.write_reports):
     if STEP == "writing":
         os.kill(os.getpid(), signal.SIGINT)
-    write_report(report)
+    write(report)
 
 
-ProgressLine.__call__ = wait
-pipeline.write_report = write_report_while_interrupted
-sys.exit(execute(sys.argv[2:]))
+if __name__ == "__main__":
+    ProgressLine.__call__ = wait
+    pipeline.write_reports = write_while_interrupted
+    sys.exit(execute(sys.argv[2:]))
