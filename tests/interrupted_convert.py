@@ -29,6 +29,8 @@ def write_while_interrupted(report, write=pipeline.write_reports):
 
 
 if __name__ == "__main__":
+    # Whoever runs the tests in the background may have told them to ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     ProgressLine.__call__ = wait
     pipeline.write_reports = write_while_interrupted
     sys.exit(execute(sys.argv[2:]))

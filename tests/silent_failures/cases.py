@@ -20,7 +20,7 @@ Found = dict[str, Any]
 
 @dataclass(frozen=True)
 class Ours:
-    """What Lepton Edge does: ``refused``, ``warned``, or ``right``; and in which words, or how it is seen."""
+    """What Lepton Edge does: ``refused``, ``warned``, ``mended`` or ``right``; and its words, or how it is seen."""
 
     outcome: str
     text: str
@@ -72,6 +72,21 @@ def converting(*, data: Callable[[], Any] | None = None, **options: Any) -> Call
 def _answers_of(model: Path, samples: np.ndarray) -> Any:
     with Worker() as worker:
         return worker.call("silent_failures.plain:original_answers", model, samples)
+
+
+def repaired(*, data: Callable[[], Any]) -> Callable[[Path, Path], Ours]:
+    """Return a function that converts twice: refused as it is, and mended by the repair ladder, int8 throughout."""
+
+    def convert(model: Path, out: Path) -> Ours:
+        asked = converting(data=data, max_drop=1.0)(model, out)
+        if asked.outcome != "refused":
+            return asked
+        report = le.convert(model, out, data=data(), max_drop=1.0, repair=True)
+        row, whole = report.row("TFLite int8"), any(gate.detail.endswith("all in integers") for gate in report.gates)
+        text = f"refused; with --repair {row.agreement.value:.0%} by {report.rungs[-1].name}, int8 throughout"
+        return Ours("mended" if whole else "wrong", text)
+
+    return convert
 
 
 def _same_outputs(model: Path, out: Path) -> Ours:
@@ -129,10 +144,77 @@ def _numbers(count: int = 200) -> Any:
 
 
 def _agreement(found: Found) -> str:
-    return f"int8 decides {found['agreement']:.0%} as the model"
+    return f"a file, without a word; it decides {found['agreement']:.0%} as the model"
+
+
+def _slowness(found: Found) -> str:
+    return f"{found[SLOWNESS]:.0f} times the float file's time, without a word"
+
+
+SLOWNESS = "times the float file's"
+
+
+def _dark() -> Any:
+    pictures, targets = keras_models.patterns(200, seed=7)
+    return (pictures * 0.04).astype(np.uint8), targets
+
+
+def _swapped() -> Any:
+    pictures, targets = models.paints(200, seed=7)
+    return np.ascontiguousarray(pictures[..., ::-1]), targets
 
 
 CASES: Mapping[str, Case] = {
+    "imbalance": Case(
+        "two channels are 500 times as wide as the others",
+        "imbalanced",
+        "plain:imbalance",
+        lambda found: found["agreement"] < 0.6,
+        _agreement,
+        repaired(data=lambda: keras_models.patterns(300, seed=7)),
+        "mended",
+        "by equalization and bias correction",
+    ),
+    "long_tail": Case(
+        "activations have a long tail in front of a BatchNormalization that cannot be folded backwards",
+        "long_tail",
+        "plain:long_tail",
+        lambda found: found["agreement"] < 0.6,
+        _agreement,
+        repaired(data=lambda: keras_models.patterns(300, seed=7)),
+        "mended",
+        "by equalization and bias correction",
+    ),
+    "near_black": Case(
+        "calibrated with pictures that are all but black",
+        "sequential",
+        "plain:near_black",
+        lambda found: found["agreement"] < 0.6,
+        _agreement,
+        converting(data=_dark, strict=True),
+        "refused",
+        "samples DARK_PICTURES",
+    ),
+    "swapped_channels": Case(
+        "pictures as OpenCV reads them, BGR, for a model that was trained with RGB",
+        "coloured",
+        "plain:swapped_channels",
+        lambda found: found["accuracy"] < 0.5 < found["accuracy in its own order"],
+        lambda found: f"{found['accuracy']:.0%} right instead of {found['accuracy in its own order']:.0%}",
+        converting(data=_swapped, strict=True),
+        "refused",
+        "samples CHANNEL_ORDER",
+    ),
+    "int16x8": Case(
+        "16-bit activations, for which devices' processors have no fast code",
+        "depthwise",
+        "plain:int16x8",
+        lambda found: found[SLOWNESS] > 2,  # some 30 times: no noise makes that
+        _slowness,
+        converting(data=_pictures, recipe="int16x8"),
+        "warned",
+        "TFLite int16x8 is slower than TFLite float32 here",
+    ),
     "hidden_float": Case(
         "an operator has no 8-bit form, and computes in float between two conversions",
         "floor_mod",
