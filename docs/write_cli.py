@@ -10,8 +10,8 @@ from lepton_edge.cli import COMMANDS, group
 HEADER = """# The command line
 
 Results go to standard output, everything else to standard error. Exit status: 0 done, 1 an error in one line,
-2 wrong usage, 3 a gate refused the model, a bundle is not what its lock says, or verify or doctor found a fault. Written by `make docs` from the
-commands' own help; a test compares.
+2 wrong usage, 3 a gate refused the model, a bundle is not what its lock says, or verify or doctor found a fault.
+Written by `make docs` from the commands' own help; a test compares.
 """
 
 
