@@ -29,8 +29,8 @@ _FALLBACK_FPS = 10.0
     "source",
     required=True,
     metavar="SOURCE",
-    help="A camera's number, a stream (rtsp://…, http://…), csi:0 for a Raspberry Pi camera, a video file, a picture, or "
-    "a folder of pictures.",
+    help="A camera's number, a stream (rtsp://…, http://…), csi:0 for a Raspberry Pi camera, a video file, a picture, "
+    "or a folder of pictures.",
 )
 @click.option(
     "--backend",

@@ -1,11 +1,11 @@
 """What a conversion did, in numbers, each with how it was measured."""
 
 from dataclasses import asdict, dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from lepton_edge_runtime.timing import Latency
+from lepton_edge_runtime.wire import finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +135,5 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain lists, numbers and strings, for JSON; an infinite SQNR becomes ``None``."""
-        plain: dict[str, Any] = _finite(asdict(self))
+        plain: dict[str, Any] = finite(asdict(self))
         return {**plain, "output": str(self.output), "passed": self.passed}
-
-
-def _finite(value: Any) -> Any:
-    """Return the value with numbers that JSON cannot write as ``None``."""
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
