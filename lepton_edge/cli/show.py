@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterable
-from math import isfinite
 from typing import Any
 
 import click
 
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.text import printable
+from lepton_edge_runtime.wire import finite
 
 
 def say(line: str = "", *, err: bool = False) -> None:
@@ -21,16 +21,8 @@ def print_json(value: Any, *, indent: int | None = 2) -> None:
     try:
         text = json.dumps(value, indent=indent, allow_nan=False)
     except ValueError:
-        text = json.dumps(_finite(value), indent=indent, allow_nan=False)
+        text = json.dumps(finite(value), indent=indent, allow_nan=False)
     click.echo(text)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def print_card(card: Card) -> None:

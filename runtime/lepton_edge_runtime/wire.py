@@ -1,8 +1,9 @@
-"""Strict reading of JSON that may be hostile: no duplicate keys, no unknown ones."""
+"""JSON: strict reading of what may be hostile, without duplicate or unknown keys, and values that it can hold."""
 
 import json
 from difflib import get_close_matches
-from typing import TypeVar
+from math import isfinite
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -37,6 +38,15 @@ def nearest(word: str, known: list[str]) -> str:
     """Return " (did you mean 'x'?)" for the known word nearest to ``word``, or nothing."""
     matches = get_close_matches(word, known, n=1)
     return f" (did you mean {matches[0]!r}?)" if matches else ""
+
+
+def finite(value: Any) -> Any:
+    """Return plain values with ``None`` for the numbers that JSON has no word for: NaN and the infinities."""
+    if isinstance(value, dict):
+        return {key: finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _refuse_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:

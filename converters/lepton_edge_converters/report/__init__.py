@@ -10,6 +10,7 @@ from lepton_edge_converters.report.layers import UNBOUNDED, LayerErrors
 from lepton_edge_converters.samples.lint import Finding
 from lepton_edge_converters.stages.cache import StageCounts
 from lepton_edge_runtime.timing import Latency
+from lepton_edge_runtime.wire import finite
 
 SCHEMA_VERSION = 1
 """Of the JSON report: rises when a key goes away or comes to mean something else, not when one is added."""
