@@ -1,7 +1,7 @@
 """What a conversion did, in numbers, each with how it was measured."""
 
 from dataclasses import dataclass, field, fields, is_dataclass
-from math import inf, isfinite
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -339,7 +339,7 @@ def plain(value: Any) -> Any:
         return [plain(one) for one in value]
     if isinstance(value, Path):
         return str(value)
-    return None if isinstance(value, float) and not isfinite(value) else value
+    return finite(value)
 
 
 def decibels(ratio: float) -> str:

@@ -1,11 +1,13 @@
 """A report as one HTML page that needs nothing else: no script, no other file; light, dark, and on paper."""
 
 from base64 import b64encode
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from lepton_edge_converters.report import Report, words
+from lepton_edge_converters.report import Report, Row, words
 from lepton_edge_converters.report.charts import (
+    BarChart,
     accuracy_chart,
     agreement_chart,
     drop_chart,
@@ -16,10 +18,11 @@ from lepton_edge_converters.report.measuring import how_measured
 from lepton_edge_converters.report.plots import histogram_plots, layer_plot
 from lepton_edge_converters.report.remarks import remarks
 from lepton_edge_converters.report.tiles import headline_tiles
-from lepton_edge_converters.report.versions import version_table
+from lepton_edge_converters.report.versions import rung_table, version_table
 from lepton_edge_runtime.text import printable
 
 _WORST_LISTED = 6
+_SENSITIVE_LISTED = 20
 _CHARTS = (accuracy_chart, drop_chart, agreement_chart, latency_chart, size_chart)
 
 
@@ -30,15 +33,17 @@ def render_page(report: Report) -> str:
     escapes.
     """
     layers = report.layers if report.layers is not None and report.layers.layers else None
-    charts = [draw(report.rows) for draw in _CHARTS]
     page: str = _template().render(
         report=report,
         words=words,
         versions=version_table(report.rows),
+        rungs=rung_table(report.rungs),
+        tried_charts=_drawn([row for one in report.tried for row in one.rows], (latency_chart, size_chart)),
+        sensitivity=sorted(report.sensitivity, key=lambda one: one.sqnr_db)[:_SENSITIVE_LISTED],
         tiles=headline_tiles(report.rows),
         refused=[gate for gate in report.gates if not gate.passed],
         remarks=list(remarks(report)),
-        charts=[chart for chart in charts if chart is not None],
+        charts=_drawn(report.rows, _CHARTS),
         layers=layers,
         worst=layers.worst(_WORST_LISTED) if layers else (),
         layer_plot=layer_plot(layers) if layers else None,
@@ -46,6 +51,11 @@ def render_page(report: Report) -> str:
         measured=how_measured(report),
     )
     return page
+
+
+def _drawn(rows: Sequence[Row], kinds: Sequence[Callable[[Sequence[Row]], BarChart | None]]) -> list[BarChart]:
+    """Return the charts that have anything to show."""
+    return [chart for draw in kinds if (chart := draw(rows)) is not None]
 
 
 @cache
