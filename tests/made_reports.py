@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lepton_edge_converters.report import Drop, GateResult, Report, Row, SampleCounts, Share
+from lepton_edge_converters.report import GateResult, Report, Row, SampleCounts
 from lepton_edge_converters.report.disagreement import Disagreement, Disagreements
 from lepton_edge_converters.report.layers import Histogram, LayerError, LayerErrors
+from lepton_edge_converters.report.numbers import Drop, Share
 from lepton_edge_runtime.results import ClassScore
 from lepton_edge_runtime.timing import Latency
 

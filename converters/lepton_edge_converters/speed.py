@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import comb, inf
 from statistics import median, median_low
 
-from lepton_edge_converters.report import Ratio
+from lepton_edge_converters.report.numbers import Ratio
 from lepton_edge_runtime.timing import Latency, latency_of, timed_rounds
 
 _FIRST_ROUNDS = 6  # the fewest of which a median has a 95 % interval

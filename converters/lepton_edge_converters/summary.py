@@ -11,7 +11,8 @@ from lepton_edge_converters.gates.likeness import decisions
 from lepton_edge_converters.gates.statistics import share
 from lepton_edge_converters.preparation import Job, Plan
 from lepton_edge_converters.quantize.mixed import bought
-from lepton_edge_converters.report import Report, Row, Share
+from lepton_edge_converters.report import Report, Row
+from lepton_edge_converters.report.numbers import Share
 from lepton_edge_converters.speed import Timings
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.formats.tflite import read_tflite

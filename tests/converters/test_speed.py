@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from lepton_edge_converters.report import Ratio
+from lepton_edge_converters.report.numbers import Ratio
 from lepton_edge_converters.speed import Timings, time_fairly
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from lepton_edge_converters.artefacts import Artefact
-from lepton_edge_converters.report import Ratio, Row
+from lepton_edge_converters.report import Row
+from lepton_edge_converters.report.numbers import Ratio
 from lepton_edge_converters.speed import Timings
 from lepton_edge_converters.summary import describe, surprises
 from lepton_edge_runtime.timing import Latency

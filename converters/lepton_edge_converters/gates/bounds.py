@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from lepton_edge_converters.gates.statistics import samples_to_prove, samples_to_prove_loss
 from lepton_edge_converters.recipe import Recipe
-from lepton_edge_converters.report import Drop, GateResult, Loss, Score
+from lepton_edge_converters.report import GateResult
+from lepton_edge_converters.report.numbers import Drop, Loss, Score
 from lepton_edge_converters.samples.lint import Finding
 
 

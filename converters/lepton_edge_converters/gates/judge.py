@@ -16,7 +16,8 @@ from lepton_edge_converters.gates.statistics import paired_drop, share
 from lepton_edge_converters.metrics import Metric
 from lepton_edge_converters.metrics.bootstrap import scored
 from lepton_edge_converters.recipe import CALIBRATED, Gates, Recipe
-from lepton_edge_converters.report import Drop, GateResult, Loss, Score, Share, decibels
+from lepton_edge_converters.report import GateResult, decibels
+from lepton_edge_converters.report.numbers import Drop, Loss, Score, Share
 from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.tensors import quantize
 

@@ -5,7 +5,7 @@ from math import ceil, comb, isfinite, log, log1p, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from lepton_edge_converters.report import Drop, Loss, Share
+from lepton_edge_converters.report.numbers import Drop, Loss, Share
 
 _Z = 1.959963984540054  # the normal distribution's 97.5 % point: two-sided 95 %
 _TAIL = 0.025  # what lies beyond it

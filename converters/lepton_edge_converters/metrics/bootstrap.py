@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import MetricError
 from lepton_edge_converters.metrics import Metric, Scoring
-from lepton_edge_converters.report import Loss, Score
+from lepton_edge_converters.report.numbers import Loss, Score
 from lepton_edge_runtime.card import Card
 
 _TAIL = 0.025  # two-sided 95 %

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lepton_edge_converters.report import Row, Share
+from lepton_edge_converters.report import Row
 from lepton_edge_converters.report.axis import Tick, round_axis
+from lepton_edge_converters.report.numbers import Share
 from lepton_edge_converters.report.words import engine, interval, kilobytes, milliseconds, number, percent
 
 

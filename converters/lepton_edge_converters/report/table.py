@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lepton_edge_converters.report import Report, Row, Rung, Score, decibels
+from lepton_edge_converters.report import Report, Row, Rung, decibels
+from lepton_edge_converters.report.numbers import Score
 from lepton_edge_converters.report.tried import print_tried
 
 _WIDE_COLUMNS = 106

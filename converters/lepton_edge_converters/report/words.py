@@ -2,7 +2,8 @@
 
 from math import isinf
 
-from lepton_edge_converters.report import Drop, Row, Share
+from lepton_edge_converters.report import Row
+from lepton_edge_converters.report.numbers import Drop, Share
 
 _MINUS = "\N{MINUS SIGN}"
 _THIN = "\N{NARROW NO-BREAK SPACE}"
