@@ -13,7 +13,7 @@ from lepton_edge_converters.quantize.findings import Sweep
 from lepton_edge_converters.report import LayerSensitivity, Rung
 from lepton_edge_converters.tracing import Tracing
 
-_SWEPT_SAMPLES = 16
+_SWEPT_SAMPLES = 64
 _FLOAT_SHARE_MAX = 0.5  # of the layers: with more of them in float, the file is no int8 model any more
 _ADVICE = "what is left is training for 8 bits, or asking for less"
 
@@ -98,10 +98,11 @@ class _Ladder:
         self.sensitivity = _sweep(improve(self.tracing(settings, 0)))
         worst = [one.layer for one in sorted(self.sensitivity, key=lambda one: one.sqnr_db)]
         asked = self._start.job.recipe.float_layers
-        count = sum(one.flagged for one in self.sensitivity) or 1
-        while count <= len(worst) * _FLOAT_SHARE_MAX:
+        most = int(len(worst) * _FLOAT_SHARE_MAX)
+        count = min(sum(one.flagged for one in self.sensitivity) or 1, most)
+        while count:
             yield tuple(dict.fromkeys([*asked, *worst[:count]]))
-            count *= 2
+            count = min(2 * count, most) if count < most else 0
 
 
 def _sweep(tracing: Tracing) -> tuple[LayerSensitivity, ...]:

@@ -15,9 +15,9 @@ _WIDE_COLUMNS = 106
 
 
 def print_report(report: Report, file: IO[str]) -> None:
-    """Print a report, as wide as the terminal, or 120 columns where there is none."""
+    """Print a report, as wide as the terminal, or 132 columns where there is none."""
     terminal = file.isatty()
-    console = Console(file=file, highlight=False, width=None if terminal else 120, soft_wrap=not terminal)
+    console = Console(file=file, highlight=False, width=None if terminal else 132, soft_wrap=not terminal)
     console.print(_heading(report))
     # Intervals and SQNR need a wide terminal; they are in the JSON, and the gates repeat what counts.
     console.print(_versions(report, wide=console.width >= _WIDE_COLUMNS))
@@ -98,7 +98,7 @@ def _ladder(rungs: Sequence[Rung]) -> Table:
     for rung in rungs:
         outcome = "[green]passed[/]" if rung.passed else "[red]refused[/]"
         for i, row in enumerate(rung.rows):
-            size, accuracy, _, agreement, *_, latency = _cells(row, wide=True)
+            size, accuracy, _, agreement, *_, latency, _ = _cells(row, wide=True)
             name = f"{escape(rung.name)}: {outcome}" if i == 0 else ""
             table.add_row(name, row.title, size, accuracy, agreement, latency)
     return table
