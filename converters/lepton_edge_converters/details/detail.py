@@ -39,7 +39,8 @@ def _layers(plan: Plan, judgements: Sequence[Judgement], compared: Sequence[Arte
     if converted is None or reference is None:
         return None
     try:
-        errors: LayerErrors = job.call("details.layers:compare_layers", reference, converted, plan.judged)
+        asked = reference, converted, plan.judged
+        errors = job.stage("details.layers:compare_layers", *asked, gives=LayerErrors)
     except ConversionError as failed:
         # The files themselves were run and judged: what cannot be drawn is no reason to refuse them.
         return LayerErrors(converted.title, reference.title, 0, 0, (), note=str(failed))
