@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lepton_edge_converters.report import GateResult, Report, Row, SampleCounts
+from lepton_edge_converters.report import GateResult, LayerSensitivity, Report, Row, SampleCounts, Tried
 from lepton_edge_converters.report.disagreement import Disagreement, Disagreements
 from lepton_edge_converters.report.layers import Histogram, LayerError, LayerErrors
-from lepton_edge_converters.report.numbers import Drop, Share
+from lepton_edge_converters.report.numbers import Drop, Loss, Ratio, Score, Share
+from lepton_edge_converters.samples.lint import Finding
 from lepton_edge_runtime.results import ClassScore
 from lepton_edge_runtime.timing import Latency
 
@@ -25,8 +26,13 @@ def share(value, samples=150):
 
 
 def rows(scale=1.0):
-    judged = {"accuracy": share(0.853), "drop": Drop(0.67, -1.6, 2.94), "agreement": share(0.98)}
+    judged = {
+        "accuracy": share(0.853),
+        "drop": Drop(0.67, -1.6, 2.94, lost=3, won=2, samples=150, p=1.0),
+        "agreement": share(0.98),
+    }
     like = {"cosine": 0.99525, "sqnr_db": 22.3, "route": "made up"}
+    like |= {"times_float": Ratio(0.45, 0.43, 0.47, 0.44, rounds=120)}
     return (
         Row("original", shipped=False, accuracy=share(0.86), route="the original"),
         Row("TFLite float32", shipped=False, size_bytes=18_000_000, latency=latency(4.7 * scale), route="made up"),
@@ -100,8 +106,17 @@ def hard():
     _, picture = cv2.imencode(".png", np.full((24, 24, 3), 128, np.uint8))
     shown = tuple(disagreement(i, label=HARD_NAME, picture=picture.tobytes()) for i in range(24))
     gates = tuple(GateResult(f"{HARD_NAME} {i}", passed=i > 2, detail=f"{HARD_NAME} is {1e-9:g}") for i in range(9))
+    score = {"score": Score(f"mine:{HARD_NAME}", 0.81234567, 0.79, 0.84, 150), "loss": Loss(1e-9, -0.02, 0.03)}
+    tried = (
+        Tried(HARD_NAME, "ships", HARD_NAME, rows(scale=12_345.6)[3:]),
+        Tried("int16x8", "not made", HARD_NAME),
+        Tried("float16", "refused", HARD_NAME, rows()[3:4]),
+    )
     return report(
-        model=HARD_NAME, rows=rows(scale=12_345.6), gates=gates, warnings=(HARD_NAME, "short"), macs=10**13,
+        lint=(Finding("DARK", HARD_NAME),), tried=tried,
+        sensitivity=tuple(LayerSensitivity(HARD_NAME, "CONV_2D", 0.1, 3.0 * i - 9, flagged=i < 3) for i in range(30)),
+        model=HARD_NAME, rows=tuple(replace(row, **score) for row in rows(scale=12_345.6)), gates=gates,
+        warnings=(HARD_NAME, "short"), macs=10**13,
         changes=(HARD_NAME,), layers=layers(160, name=HARD_NAME), machine=HARD_NAME,
         versions={**VERSIONS, HARD_NAME: "1"}, disagreements=Disagreements(10**7, 10**6, shown),
         preprocess=(HARD_NAME, HARD_NAME),

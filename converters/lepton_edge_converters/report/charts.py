@@ -2,11 +2,23 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
-from lepton_edge_converters.report import Row
+from lepton_edge_converters.report import LayerSensitivity, Row
 from lepton_edge_converters.report.axis import Tick, round_axis
 from lepton_edge_converters.report.numbers import Share
-from lepton_edge_converters.report.words import engine, interval, kilobytes, milliseconds, number, percent
+from lepton_edge_converters.report.words import (
+    decibels,
+    engine,
+    interval,
+    kilobytes,
+    metric,
+    milliseconds,
+    number,
+    percent,
+)
+
+_LAYERS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +80,7 @@ def latency_chart(rows: Sequence[Row]) -> BarChart | None:
             0.0,
             axis.at(latency.median_ms),
             whisker=axis.at(latency.p90_ms),
-            note=_against_float(
-                row, rows, lambda one: one.latency.median_ms if one.latency else None, "faster", "slower"
-            ),
+            note=_speed(row),
         )
         for row, latency in timed
     )
@@ -103,6 +113,49 @@ def accuracy_chart(rows: Sequence[Row]) -> BarChart | None:
     judged = [(row, row.accuracy) for row in rows if row.accuracy is not None]
     what = "Share of {:,} held-out samples answered right, with its 95 % interval."
     return _share_chart("Accuracy", what, judged) if judged else None
+
+
+def score_chart(rows: Sequence[Row]) -> BarChart | None:
+    """Return what a metric says of each version, with its interval."""
+    judged = [(row, row.score) for row in rows if row.score is not None and isfinite(row.score.low + row.score.high)]
+    if not judged:
+        return None
+    axis = round_axis(min(score.low for _, score in judged), max(score.high for _, score in judged))
+    bars = tuple(
+        Bar(
+            row.title,
+            number(score.value, ".4g"),
+            engine(row),
+            axis.at(score.low),
+            axis.at(score.high),
+            mark=axis.at(score.value),
+            note=f"{number(score.low, '.4g')} to {number(score.high, '.4g')}",
+        )
+        for row, score in judged
+    )
+    caption = f"On {judged[0][1].samples:,} held-out samples, with its 95 % interval. More is better."
+    return BarChart(metric(judged[0][1].metric), caption, "", bars, axis.ticks)
+
+
+def sensitivity_chart(layers: Sequence[LayerSensitivity]) -> BarChart | None:
+    """Return the layers that hurt the outputs most when they alone are in 8 bits; flagged ones in red."""
+    hurting = sorted((one for one in layers if isfinite(one.sqnr_db)), key=lambda one: one.sqnr_db)[:_LAYERS_SHOWN]
+    if not hurting:
+        return None
+    axis = round_axis(min(0.0, hurting[0].sqnr_db), hurting[-1].sqnr_db)
+    bars = tuple(
+        Bar(
+            one.layer,
+            decibels(one.sqnr_db),
+            "flagged" if one.flagged else "original",
+            axis.at(0),
+            axis.at(one.sqnr_db),
+            note=one.kind,
+        )
+        for one in hurting
+    )
+    caption = "SQNR of the worst output with this layer alone in 8 bits. Less is worse; flagged layers are red."
+    return BarChart("The most sensitive layers", caption, "dB", bars, axis.ticks)
 
 
 def drop_chart(rows: Sequence[Row]) -> BarChart | None:
@@ -161,6 +214,16 @@ def _against_float(row: Row, rows: Sequence[Row], measure: Callable[[Row], float
     other = float_row(row, rows)
     mine, theirs = measure(row), measure(other) if other else None
     return "" if mine is None or theirs is None else compared(mine, theirs, less, more)
+
+
+def _speed(row: Row) -> str:
+    """Return how a file's time compares with the float one's of the same engine; empty where nobody compared."""
+    ratio = row.times_float
+    if ratio is None:
+        return ""
+    if not ratio.slower and not ratio.faster:
+        return "no difference"
+    return f"{max(ratio.value, 1 / ratio.value):.1f} × {'slower' if ratio.slower else 'faster'}"
 
 
 def float_row(row: Row, rows: Sequence[Row]) -> Row | None:

@@ -18,6 +18,7 @@ _FIELDS = {
     "Cosine": "cosine",
     "SQNR": "sqnr_db",
 }
+_METRIC = "{metric}: higher is better; 95 % interval by the bootstrap, what is lost from samples in pairs"
 _LATENCY = (
     "{runs:,} calls of each file in turn, so that a busy machine slows all of them alike; one thread, the engine "
     "alone, on {machine}. It says little about another machine: run lepton-edge bench there"
@@ -43,6 +44,9 @@ def _measured(report: Report) -> Iterator[tuple[str, str]]:
     for name, how in _HOW.items():
         if any(getattr(row, _FIELDS[name]) is not None for row in report.rows):
             yield name, how
+    metric = next((row.score.metric for row in report.rows if row.score), None)
+    if metric:
+        yield "Metric", _METRIC.format(metric=metric)
     runs = max((row.latency.runs for row in report.rows if row.latency), default=0)
     if runs:
         yield "Latency", _LATENCY.format(runs=runs, machine=report.machine)

@@ -1,17 +1,17 @@
 """A report as one HTML page that needs nothing else: no script, no other file; light, dark, and on paper."""
 
 from base64 import b64encode
-from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from lepton_edge_converters.report import Report, Row, words
+from lepton_edge_converters.report import Report, words
 from lepton_edge_converters.report.charts import (
-    BarChart,
     accuracy_chart,
     agreement_chart,
     drop_chart,
     latency_chart,
+    score_chart,
+    sensitivity_chart,
     size_chart,
 )
 from lepton_edge_converters.report.measuring import how_measured
@@ -22,8 +22,7 @@ from lepton_edge_converters.report.versions import rung_table, version_table
 from lepton_edge_runtime.text import printable
 
 _WORST_LISTED = 6
-_SENSITIVE_LISTED = 20
-_CHARTS = (accuracy_chart, drop_chart, agreement_chart, latency_chart, size_chart)
+_CHARTS = (accuracy_chart, drop_chart, score_chart, agreement_chart, latency_chart, size_chart)
 
 
 def render_page(report: Report) -> str:
@@ -38,12 +37,12 @@ def render_page(report: Report) -> str:
         words=words,
         versions=version_table(report.rows),
         rungs=rung_table(report.rungs),
-        tried_charts=_drawn([row for one in report.tried for row in one.rows], (latency_chart, size_chart)),
-        sensitivity=sorted(report.sensitivity, key=lambda one: one.sqnr_db)[:_SENSITIVE_LISTED],
         tiles=headline_tiles(report.rows),
         refused=[gate for gate in report.gates if not gate.passed],
         remarks=list(remarks(report)),
-        charts=_drawn(report.rows, _CHARTS),
+        charts=[chart for draw in _CHARTS if (chart := draw(report.rows)) is not None],
+        sensitivity=sensitivity_chart(report.sensitivity),
+        tried=[(one, version_table(one.rows)) for one in report.tried],
         layers=layers,
         worst=layers.worst(_WORST_LISTED) if layers else (),
         layer_plot=layer_plot(layers) if layers else None,
@@ -51,11 +50,6 @@ def render_page(report: Report) -> str:
         measured=how_measured(report),
     )
     return page
-
-
-def _drawn(rows: Sequence[Row], kinds: Sequence[Callable[[Sequence[Row]], BarChart | None]]) -> list[BarChart]:
-    """Return the charts that have anything to show."""
-    return [chart for draw in kinds if (chart := draw(rows)) is not None]
 
 
 @cache

@@ -16,5 +16,9 @@ class Remark:
 
 def remarks(report: Report) -> Iterator[Remark]:
     """Yield what the user should know, in the order in which it is shown."""
+    refused = {gate.name for gate in report.gates if not gate.passed}
+    for finding in report.lint:
+        if f"samples {finding.code}" not in refused:  # told already
+            yield Remark(f"samples {finding.code}", finding.text)
     for warning in report.warnings:
         yield Remark(report.model, warning)

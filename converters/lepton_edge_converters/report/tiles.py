@@ -28,6 +28,9 @@ def _answers(row: Row) -> Iterator[Tile]:
     """Yield what tells how well it answers, the most telling first."""
     if row.accuracy is not None and row.drop is not None:
         yield Tile("Accuracy", words.percent(row.accuracy.value), f"{words.points(row.drop)} points lost")
+    if row.score is not None:
+        lost = f"{words.number(row.loss.value, '+.3g')} lost" if row.loss else "higher is better"
+        yield Tile(words.metric(row.score.metric), words.number(row.score.value, ".4g"), lost)
     if row.agreement is not None:
         yield Tile("Agreement", words.percent(row.agreement.value), f"{words.interval(row.agreement)}")
     if row.sqnr_db is not None:

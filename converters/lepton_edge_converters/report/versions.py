@@ -10,6 +10,8 @@ _COLUMNS: Mapping[str, Callable[[Row], str]] = {
     "accuracy": lambda row: words.percent(row.accuracy.value) if row.accuracy else "",
     "points lost": lambda row: words.number(row.drop.points, "+.2f") if row.drop else "",
     "agreement": lambda row: words.percent(row.agreement.value) if row.agreement else "",
+    "metric": lambda row: words.number(row.score.value, ".4g") if row.score else "",
+    "metric lost": lambda row: words.number(row.loss.value, "+.3g") if row.loss else "",
     "cosine": lambda row: f"{row.cosine:.5f}" if row.cosine is not None else "",
     "SQNR": lambda row: words.decibels(row.sqnr_db),
     "median": lambda row: words.milliseconds(row.latency.median_ms) if row.latency else "",

@@ -34,6 +34,11 @@ def kilobytes(size_bytes: int) -> str:
     return f"{size_bytes / 1024:,.0f}{_THIN}KB"
 
 
+def metric(name: str) -> str:
+    """Return a metric's name without the module that it comes from."""
+    return name.rpartition(":")[2]
+
+
 def milliseconds(value: float) -> str:
     """Return a time with three digits that count."""
     digits = 3 if value < 10 else 2 if value < 100 else 1
