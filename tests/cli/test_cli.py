@@ -78,6 +78,15 @@ def test_convert_prints_a_table_and_writes_the_bundle(command, keras_file, sampl
     assert card.inputs[0].tensor.dtype == "int8"
 
 
+def test_convert_says_what_it_mended(command, keras_file, samples, tmp_path):
+    arguments = ["convert", keras_file("imbalanced"), "-o", tmp_path / "m.lepton", "--data", samples]
+    assert command(*arguments)[0] == 3
+    status, out, _ = command(*arguments, "--equalize", "--correct-bias", "--formats", "tflite")
+    assert status == 0
+    assert "  done  scales folded into the layer before: norm_" in out
+    assert "  done  what rounding shifts was taken out of the biases of 4 layers" in out
+
+
 def test_convert_as_json_is_nothing_but_json(command, keras_file, samples, tmp_path):
     status, out, err = command(
         "convert", keras_file("sequential"), "-o", tmp_path / "m.lepton", "--data", samples, "--json"
