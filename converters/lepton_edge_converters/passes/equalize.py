@@ -107,4 +107,4 @@ def _told(peaks: dict[str, Values], factors: dict[str, NDArray[np.float64]]) -> 
 
 def _spread(values: NDArray[np.floating]) -> float:
     lit = values[values > 0]
-    return float(lit.max() / lit.min()) if lit.size else 1.0
+    return float(lit.max()) / float(lit.min()) if lit.size else 1.0
