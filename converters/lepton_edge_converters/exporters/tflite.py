@@ -1,5 +1,6 @@
 """SavedModel to TFLite, by TensorFlow's converter; runs in the worker."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from tensorflow.lite.python.convert_phase import ConverterError
 
 from lepton_edge_converters.errors import ConversionError
 from lepton_edge_converters.exporters.flatbuffer import rename_ends
@@ -15,6 +17,8 @@ from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.recipe import Scheme
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.worker import report_progress
+
+_MISSING = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
 
 
 def export_tflite(
@@ -46,10 +50,28 @@ def export_tflite(
             tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
         ]
         converter.representative_dataset = lambda: calibration_feed(calibration)
-    content = converter.convert()
+    content = converted(converter)
     if scheme == "weights":
         content = store_weights_as_int8(content)
     out.write_bytes(rename_ends(content, [end.name for end in facts.inputs], [end.name for end in facts.outputs]))
+
+
+def converted(converter: Any) -> bytes:
+    """Return what TensorFlow's converter writes.
+
+    Raises:
+        ConversionError: The model has operators that TFLite has not, each named.
+    """
+    try:
+        return bytes(converter.convert())
+    except ConverterError as refused:
+        missing = sorted(set(_MISSING.findall(str(refused))))
+        if not missing:
+            raise
+        raise ConversionError(
+            f"TFLite has no operator for TensorFlow's {', '.join(missing)}, and devices have no others; write that "
+            "part of the model with other operations, or leave it out and compute it behind the model"
+        ) from refused
 
 
 def calibration_feed(samples: StoredSamples) -> Iterator[dict[str, NDArray[Any]]]:

@@ -13,7 +13,7 @@ from tensorflow.lite.python.convert import deduplicate_readonly_buffers, mlir_qu
 
 from lepton_edge_converters.errors import ConversionError
 from lepton_edge_converters.exporters.flatbuffer import without_metadata
-from lepton_edge_converters.exporters.tflite import calibration_feed
+from lepton_edge_converters.exporters.tflite import calibration_feed, converted
 from lepton_edge_converters.recipe import Io
 from lepton_edge_converters.samples import StoredSamples
 
@@ -38,7 +38,7 @@ def calibrate(traced: Path, calibration: StoredSamples | None) -> Path:
     converter.representative_dataset = lambda: calibration_feed(calibration)
     converter._experimental_calibrate_only = True  # noqa: SLF001 - there is no other way to stop before quantizing
     # What the converter notes of itself holds a hash of this file; the manifest says which versions made what.
-    out.write_bytes(without_metadata(converter.convert(), _CONVERTERS_NOTE))
+    out.write_bytes(without_metadata(converted(converter), _CONVERTERS_NOTE))
     return out
 
 
