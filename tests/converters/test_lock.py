@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import lepton_edge as le
-from lepton_edge_converters import pipeline
+from lepton_edge_converters import making, pipeline
 from lepton_edge_converters.errors import LockError, LockMismatchError
 from lepton_edge_converters.lock import Data, Lock, Source, hold_to, lock_path, read_lock, write_lock
 from lepton_edge_converters.recipe import Gates, Recipe
@@ -99,8 +99,9 @@ class TestDifferences:
     @pytest.mark.parametrize("part", ["source", "data", "recipe", "toolchain", "said"])
     def test_every_key_of_every_part_counts(self, part):
         others = {
-            bool: True, str: "other", int: 99, float: 0.77, dict: {"numpy": "0"}, tuple: ("x",), type(None): "raw",
-            Gates: Gates(), le.Preprocess: le.Preprocess(),
+            bool: True, str: "module:other", int: 99, float: 0.77, dict: {"numpy": "0"}, tuple: ("x",),
+            type(None): "raw",
+            Gates: Gates(min_parity=0.5), le.Preprocess: le.Preprocess(),
         }  # fmt: skip
         value = getattr(LOCK, part)
         for name in type(value).__struct_fields__:
@@ -158,8 +159,8 @@ def place(tmp_path_factory, keras_file):
     np.savez(folder / "samples.npz", x=x, y=y)
     options = {"data": folder / "samples.npz", "cache": folder / "cache"}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "_TIMING_SECONDS", 0.01)
-        patch.setattr(pipeline, "NOISY", float("inf"))  # so that latency comes from the cache, too
+        patch.setattr(making, "_TIMING_SECONDS_A_FILE", 0.01)
+        patch.setattr(making, "NOISY", float("inf"))  # so that latency comes from the cache, too
         le.convert(
             keras_file("sequential"), folder / "out.lepton", recipe=Recipe(scheme="int8", formats=("tflite",)),
             labels=["a", "b", "c", "d"], preprocess=le.Preprocess(range=(0, 255)), **options,

@@ -199,7 +199,7 @@ def test_a_bias_of_one_number_is_quantized_by_onnx_runtime_too(transposed, tmp_p
     ends = (EndFacts("x", "float32", (8,)),), (EndFacts("out", "float32", (4,)),)
     facts = ModelFacts("gemm", "", *ends, parameters=0, layers=1)
     specs = (TensorSpec("x", "float32", (1, 8)),), (TensorSpec("out", "float32", (1, 4)),)
-    quantized = requantize(model, facts, StoredSamples((tmp_path / "x.npy",), (None,)), ModelFile((), *specs))
+    quantized = requantize(model, facts, StoredSamples((tmp_path / "x.npy",), (None,)), (), ModelFile((), *specs))
     (out,) = answers(quantized, {"x": samples[:1]})
     # Some 20 units wide, in 256 steps: half a step of the output, and as much of inputs and weights.
     np.testing.assert_allclose(out, samples[:1] @ weights + 3, atol=0.1)
