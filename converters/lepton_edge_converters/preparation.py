@@ -104,8 +104,8 @@ def prepare(
     """Describe the model, choose samples, and ask the model itself for its answers."""
     recipe = job.recipe
     check_metric(recipe.metric)
-    if data is None and recipe.calibrates:
-        what = "fastest" if recipe.fastest else recipe.scheme if recipe.scheme in CALIBRATED else "equalize"
+    if data is None and recipe.calibrates and not recipe.fastest:
+        what = recipe.scheme if recipe.scheme in CALIBRATED else "equalize"
         raise SamplesError(
             f"{what} needs samples to calibrate with: say where they are (--data), "
             "or convert without (--recipe float32)"

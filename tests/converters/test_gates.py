@@ -96,7 +96,7 @@ def measured(metric, reference, outputs, task="raw", **settings):
     spec = TensorSpec(name="y", dtype="float32", shape=(1, *reference.shape[1:]))
     card = Card(name="made up", task=task, inputs=CARD.inputs, outputs=(OutputCard(spec),))
     artefact = Artefact("TFLite int8", "onnx", path=None, card=card, route="made up")
-    judgement = judge(artefact, [outputs], [reference], None, choose_metric(metric, task, None))
+    judgement = judge(artefact, [outputs], [reference], None, metric=choose_metric(metric, task, None))
     gates = Gates(min_cosine=0, min_sqnr_db=0, **{k: v for k, v in settings.items() if k != "strict"})
     recipe = Recipe(scheme="int8", metric=metric, strict=settings.get("strict", False), gates=gates)
     return judgement, {gate.name: gate for gate in run_gates(recipe, [judgement])}

@@ -127,7 +127,7 @@ class TestKeys:
         )
         others = {
             "name": "other", "sha256": "other", "inputs": (), "outputs": (), "parameters": 3, "layers": 3,
-            "picture_range": (0.0, 1.0), "batch": 1, "labels": ("a",), "notes": ("b",),
+            "picture_range": (0.0, 1.0), "batch": 1, "labels": ("a",), "notes": ("b",), "layer_names": ("c",),
         }  # fmt: skip
         assert set(others) == {field.name for field in dataclasses.fields(ModelFacts)}
         keys = {digest(dataclasses.replace(facts, **{name: value})) for name, value in others.items()}

@@ -24,7 +24,8 @@ def test_channels_far_apart_are_mended_within_a_point(kind, seed, real_data, tmp
         le.convert(model, out, data=data, holdout=HOLDOUT)
     # Plain int8 is at chance, or near it.
     assert refused.value.report.row("TFLite int8").accuracy.value < 0.3
-    report = le.convert(model, out, data=data, holdout=HOLDOUT, equalize=True, correct_bias=True, max_drop=1.0)
+    report = le.convert(model, out, data=data, holdout=HOLDOUT, repair=True, max_drop=1.0)
+    assert report.rungs[-1].name == "equalization and bias correction"
     assert report.samples.judged == 2100
     for title in ("TFLite int8", "ONNX int8"):
         assert report.row(title).drop.points <= 1.0
