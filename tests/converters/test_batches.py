@@ -67,8 +67,10 @@ def test_a_sample_of_a_batch_is_answered_as_alone(recipe, engine, free, pictures
     alone = np.concatenate([ENGINES[engine](bundle, one[np.newaxis]) for one in batch])
     assert together.shape == (5, keras_models.CLASSES)
     assert len(np.unique(together, axis=0)) > 1
-    # Float kernels may add in another order when there are more rows; integers have no order.
-    np.testing.assert_allclose(together, alone, rtol=0, atol=0 if recipe == "int8" else 1e-5)
+    # Float kernels may add in another order when there are more rows; integers have no order. What rounds activations
+    # as they come rounds those of a whole batch by one scale in ONNX: half a step of 256 or so.
+    tolerance = 0 if recipe == "int8" else 2e-3 if (recipe, engine) == ("dynamic", "onnx") else 1e-5
+    np.testing.assert_allclose(together, alone, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("backend", ENGINES)

@@ -7,11 +7,11 @@ import pytest
 
 from lepton_edge_converters import fastest
 from lepton_edge_converters.artefacts import Artefact
-from lepton_edge_converters.attempt import Attempt
 from lepton_edge_converters.errors import ConversionError
 from lepton_edge_converters.fastest import find_fastest
 from lepton_edge_converters.gates.judge import Judgement
 from lepton_edge_converters.gates.likeness import Likeness
+from lepton_edge_converters.making import Made
 from lepton_edge_converters.recipe import SHIPPED, load_recipe
 from lepton_edge_converters.report import GateResult
 from lepton_edge_converters.speed import Timings
@@ -35,7 +35,7 @@ def search(tmp_path, monkeypatch):
                 raise ConversionError(f"{scheme} is not to be had")
             path = tmp_path / f"{scheme}.tflite"
             path.write_bytes(bytes((sizes or {}).get(scheme, 100)))
-            return Attempt(None, job, [Artefact(f"TFLite {scheme}", "tflite", path, None, "made")], [])
+            return Made(None, job, [Artefact(f"TFLite {scheme}", "tflite", path, None, "made")], [], [])
 
         def judge(attempt):
             judged.append(attempt.scheme)

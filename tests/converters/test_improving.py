@@ -143,8 +143,8 @@ def test_weights_are_rounded_as_the_converter_rounds_them(tmp_path):
     samples = random_graphs.stored(np.random.default_rng(1).normal(size=(4, 6, 6, 2)).astype(np.float32), tmp_path)
     facts = ModelFacts("net", "", (ends[0],), (ends[1],), parameters=72, layers=1)
     with Worker() as worker:
-        job = "lepton_edge_converters.exporters.tflite:export_tflite"
-        worker.call(job, tmp_path / "traced", facts, "int8", "float32", samples, tmp_path / "net.tflite")
+        job = "lepton_edge_converters.quantize.export:export_int8"
+        worker.call(job, tmp_path / "traced", facts, samples, "minmax", (), "float32", tmp_path / "net.tflite")
     file = Interpreter(str(tmp_path / "net.tflite"))
     file.allocate_tensors()
     (stored,) = [one for one in file.get_tensor_details() if tuple(one["shape"]) == (4, 3, 3, 2)]
