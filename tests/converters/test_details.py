@@ -129,13 +129,13 @@ class TestLayers:
         assert le.convert(keras_file("sequential"), tmp_path / "out.lepton", recipe="float32").layers is None
 
     def test_a_crash_while_comparing_costs_the_layers_only(self):
-        def crash(*_):
+        def crash(*_, **__):
             raise WorkerCrashedError("the step 'compare_layers' killed its process (SIGSEGV)")
 
         plan, judgements = made_judgements([0, 1], [0, 1])
         judgements[0] = replace(judgements[0], artefact=replace(judgements[0].artefact, backend="tflite"))
         float_file = replace(judgements[0].artefact, title="TFLite float32")
-        job = SimpleNamespace(call=crash)
+        job = SimpleNamespace(stage=crash)
         report = detailed(made_reports.report(), plan, judgements, [float_file], job, images=False)
         assert report.layers.layers == ()
         assert "killed its process (SIGSEGV)" in report.layers.note
