@@ -86,6 +86,12 @@ def first_line(problem: Exception) -> str:
     return next((line.strip() for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
 
 
+def typed_line(problem: Exception, *, most: int) -> str:
+    """Return the type of a foreign error with the first line of its words, at most so many letters of them."""
+    name = type(problem).__name__
+    return f"{name}: {first_line(problem)[:most]}" if str(problem).strip() else name
+
+
 class BundleError(LeptonError):
     """A bundle that cannot be read or trusted."""
 

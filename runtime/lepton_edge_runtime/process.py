@@ -20,7 +20,7 @@ from time import sleep
 from typing import Any
 
 from lepton_edge_runtime.closing import Closing
-from lepton_edge_runtime.errors import LeptonError
+from lepton_edge_runtime.errors import LeptonError, typed_line
 from lepton_edge_runtime.interrupts import uninterrupted
 
 Progress = Callable[[str, int, int], None]
@@ -181,7 +181,7 @@ def serve(pipe: Connection) -> None:
             import traceback  # noqa: PLC0415 - only here
 
             traceback.print_exc()
-            pipe.send(("failed", _one_line(error)))
+            pipe.send(("failed", typed_line(error, most=300)))
         else:
             pipe.send(("result", result))
 
@@ -194,11 +194,6 @@ def report_progress(what: str, done: int, total: int) -> None:
 
 _child_pipe: list[Connection] = []
 """The child's end, filled once when the child starts; empty in the parent."""
-
-
-def _one_line(error: Exception) -> str:
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
 
 
 def _end_with_parent(parent: int) -> None:

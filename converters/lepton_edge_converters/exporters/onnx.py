@@ -28,6 +28,7 @@ from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.recipe import CALIBRATED, Scheme
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.worker import report_progress
+from lepton_edge_runtime.errors import typed_line
 from lepton_edge_runtime.formats import CARD_KEY, ModelFile
 from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.tensors import OPEN, TensorSpec
@@ -105,10 +106,9 @@ def _derived(tflite: Path, scheme: Scheme) -> onnx.ModelProto:
             model: onnx.ModelProto = tf2onnx.convert.from_tflite(prepared.name, opset=_OPSET)[0]
     except Exception as refused:
         # tf2onnx raises anything from KeyError to AssertionError on operators it does not know.
-        raise CannotDeriveError(f"tf2onnx: {_first_line(refused)}") from refused
-    unknown = sorted({node.op_type for node in model.graph.node if not _is_standard(node)})
-    if unknown:
-        raise CannotDeriveError(f"ONNX has no {', '.join(unknown)}")
+        raise CannotDeriveError(f"tf2onnx: {typed_line(refused, most=200)}") from refused
+    if unknown := _unknown_to_onnx(model):
+        raise CannotDeriveError(f"ONNX has no {unknown}")
     if scheme in CALIBRATED:
         derive(model)
         keep_weights_real(model)
@@ -133,10 +133,9 @@ def _traced(
 ) -> tuple[onnx.ModelProto, str]:
     model = _from_traced(traced, facts)
     _replace_erfc(model)
-    unknown = sorted({node.op_type for node in model.graph.node if not _is_standard(node)})
-    if unknown:
+    if unknown := _unknown_to_onnx(model):
         raise ConversionError(
-            f"the model cannot be written as ONNX, which has no {', '.join(unknown)}; leave it out (--formats tflite)"
+            f"the model cannot be written as ONNX, which has no {unknown}; leave it out (--formats tflite)"
         )
     if scheme == "float16":
         store_weights_as_float16(model, only_exact=False)
@@ -162,8 +161,14 @@ def _allow_16_bits(model: onnx.ModelProto) -> None:
     model.ir_version = helper.find_min_ir_version_for(model.opset_import)
 
 
-def _is_standard(node: onnx.NodeProto) -> bool:
-    return node.domain in _STANDARD_DOMAINS and onnx.defs.has(node.op_type)
+def _unknown_to_onnx(model: onnx.ModelProto) -> str:
+    """Return the operators that the standard has not, for people; empty if it has all."""
+    unknown = {
+        node.op_type
+        for node in model.graph.node
+        if node.domain not in _STANDARD_DOMAINS or not onnx.defs.has(node.op_type)
+    }
+    return ", ".join(sorted(unknown))
 
 
 def _from_traced(traced: Path, facts: ModelFacts) -> onnx.ModelProto:
@@ -223,8 +228,3 @@ def _free_batch(model: onnx.ModelProto, file: ModelFile) -> None:
 
 def _names(specs: tuple[TensorSpec, ...]) -> list[str]:
     return [spec.name for spec in specs]
-
-
-def _first_line(problem: Exception) -> str:
-    text = next((line.strip() for line in str(problem).splitlines() if line.strip()), "")
-    return f"{type(problem).__name__}: {text[:200]}" if text else type(problem).__name__
