@@ -5,6 +5,7 @@ from pathlib import Path
 import keras_models
 import numpy as np
 import pytest
+from model_files import saver
 
 import lepton_edge as le
 from lepton_edge_converters.worker import Worker
@@ -37,16 +38,8 @@ def own_cache(monkeypatch, tmp_path_factory):
 @pytest.fixture(scope="session")
 def keras_file(tmp_path_factory):
     """Return a function: the ``.keras`` file of a kind of small model, trained once a session."""
-    folder = tmp_path_factory.mktemp("keras")
     with Worker() as worker:
-
-        def saved(kind):
-            path = folder / f"{kind}.keras"
-            if not path.exists():
-                worker.call("keras_models:save", kind, path)
-            return path
-
-        yield saved
+        yield saver(worker, "keras_models:save", tmp_path_factory.mktemp("keras"))
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import architectures
 import keras_models
 import numpy as np
 import pytest
+from model_files import saver
 
 import lepton_edge as le
 from lepton_edge_converters.errors import GateRefusedError
@@ -21,16 +22,8 @@ INT8 = le.Recipe(scheme="int8", calibration=20, gates=Gates(min_sqnr_db=6, min_c
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory):
     """Return a function: the file of an untrained model of this kind."""
-    folder = tmp_path_factory.mktemp("architectures")
     with Worker() as worker:
-
-        def saved(kind):
-            path = folder / f"{kind}.keras"
-            if not path.exists():
-                worker.call("architectures:save", kind, path)
-            return path
-
-        yield saved
+        yield saver(worker, "architectures:save", tmp_path_factory.mktemp("architectures"))
 
 
 @pytest.mark.parametrize("kind", architectures.BUILDERS)

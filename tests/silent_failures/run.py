@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import emulated
+from model_files import saver
 
 from lepton_edge_converters.errors import WorkerCrashedError
 from lepton_edge_converters.worker import Worker
@@ -17,10 +18,7 @@ class Bench:
 
     def model_file(self, case):
         """Return the model's file, trained once."""
-        path = self._folder / f"{case.model}.keras"
-        if not path.exists():
-            self._worker.call("silent_failures.models:save", case.model, path)
-        return path
+        return saver(self._worker, "silent_failures.models:save", self._folder)(case.model)
 
     def plain(self, case):
         """Return what the usual tools do; ``None`` where the emulator that it needs is missing."""
