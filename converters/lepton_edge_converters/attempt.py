@@ -55,6 +55,6 @@ def try_schemes(opened: OpenedModel, plan: Plan, job: Job, output: Path) -> Atte
         lambda made: judge_files(made.artefacts, made.plan, made.job),
         lambda artefacts: time_files(artefacts, plan, job),
     )
-    made = found.attempt
+    made = found.made
     report = summarize(made.plan, found.judgements, made.compared, [], found.timings, output, made.job)
     return Attempt(made.plan, made.job, found.judgements, made.compared, replace(report, tried=found.tried))

@@ -25,7 +25,7 @@ _HOPELESS = 3.0  # times the time of a scheme that passed: not worth the minutes
 class Found:
     """What ships, or what a refusal is told of, and what became of every scheme."""
 
-    attempt: Made
+    made: Made
     judgements: list[Judgement]
     timings: Timings
     tried: tuple[Tried, ...] = ()
@@ -36,19 +36,19 @@ class Trial:
     """A scheme whose files are made.
 
     Attributes:
-        attempt: The files.
+        made: The files.
         judgements: Of each; empty where they were not judged.
         refusals: What its gates refused, one sentence each.
     """
 
-    attempt: Made
+    made: Made
     judgements: list[Judgement]
     refusals: tuple[str, ...] = ()
 
     @property
     def scheme(self) -> str:
         """How numbers are stored."""
-        return self.attempt.scheme
+        return self.made.scheme
 
     @property
     def passed(self) -> bool:
@@ -59,7 +59,7 @@ class Trial:
     def deciding(self) -> Artefact:
         """The file that a device takes first."""
         order = list(BACKENDS)
-        return min(self.attempt.artefacts, key=lambda one: order.index(one.backend))
+        return min(self.made.artefacts, key=lambda one: order.index(one.backend))
 
 
 def find_fastest(
@@ -85,17 +85,17 @@ def find_fastest(
     made, missing = _make_all(job, make)
     timings = clock([artefact for attempt in made for artefact in attempt.artefacts])
     trials = _judge_all(made, judge, timings)
-    reference = next(one.attempt.artefacts for one in trials if one.scheme == _REFERENCE)
+    reference = next(one.made.artefacts for one in trials if one.scheme == _REFERENCE)
     passed = [one for one in trials if one.passed]
     ships = choose_fastest(passed, timings) if passed else None
     tried = []
     for one in trials:
         judged = {judgement.artefact.title: judgement for judgement in one.judgements}
-        rows = [describe(file, timings, judged.get(file.title), beside=reference) for file in one.attempt.artefacts]
+        rows = [describe(file, timings, judged.get(file.title), beside=reference) for file in one.made.artefacts]
         tried.append(Tried(one.scheme, *_outcome(one, ships, trials, timings), tuple(rows)))
     told = ships or next((one for one in trials if one.scheme == job.recipe.scheme), trials[0])
     compared = [] if told.scheme == _REFERENCE else [replace(one, shipped=False) for one in reference]
-    return Found(replace(told.attempt, compared=compared), told.judgements, timings, (*tried, *missing))
+    return Found(replace(told.made, compared=compared), told.judgements, timings, (*tried, *missing))
 
 
 def _make_all(job: Job, make: Callable[[Job], Made]) -> tuple[list[Made], list[Tried]]:
@@ -128,16 +128,16 @@ def _judge_all(made: list[Made], judge: Callable[[Made], list[Judgement]], timin
         if best and timings.ratio(trial.deciding.title, best.deciding.title).low > _HOPELESS:
             trials.append(trial)
             continue
-        judgements = judge(trial.attempt)
-        gates = run_gates(trial.attempt.job.recipe, judgements)
+        judgements = judge(trial.made)
+        gates = run_gates(trial.made.job.recipe, judgements)
         refusals = tuple(f"{gate.name}: {gate.detail}" for gate in gates if not gate.passed)
-        trials.append(Trial(trial.attempt, judgements, refusals))
+        trials.append(Trial(trial.made, judgements, refusals))
     return trials
 
 
 def choose_fastest(passed: Sequence[Trial], timings: Timings) -> Trial:
     """Return the fastest; the smallest of those that are as fast but for noise."""
-    return min(_level(passed, timings), key=lambda one: one.attempt.size_bytes)
+    return min(_level(passed, timings), key=lambda one: one.made.size_bytes)
 
 
 def _level(passed: Sequence[Trial], timings: Timings) -> list[Trial]:

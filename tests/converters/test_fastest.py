@@ -64,7 +64,7 @@ def search(tmp_path, monkeypatch):
 
 def test_the_fastest_ships_and_the_report_says_by_how_much(search):
     found, tried, _ = search({"int8": 100, "float32": 220, "weights": 230})
-    assert found.attempt.scheme == "int8"
+    assert found.made.scheme == "int8"
     assert tried["int8"].outcome == "ships"
     assert tried["int8"].reason.startswith("the fastest on ai-edge-litert; float32, the next, takes 2.2")
     assert tried["weights"].outcome == "passed"
@@ -74,7 +74,7 @@ def test_the_fastest_ships_and_the_report_says_by_how_much(search):
 def test_of_those_that_noise_cannot_tell_apart_the_smallest_ships(search):
     times = {"float32": 100, "float16": 101, "weights": 102, "int8": 300}
     found, tried, _ = search(times, sizes={"float32": 400, "float16": 200, "weights": 100, "int8": 90})
-    assert found.attempt.scheme == "weights"
+    assert found.made.scheme == "weights"
     assert tried["weights"].reason == (
         "as fast as float32, float16 on ai-edge-litert but for noise, and the smallest of them"
     )
@@ -83,7 +83,7 @@ def test_of_those_that_noise_cannot_tell_apart_the_smallest_ships(search):
 
 def test_the_fastest_does_not_ship_if_a_gate_refuses_it(search):
     found, tried, _ = search({"int8": 100, "float32": 220, "weights": 300}, refused={"int8"})
-    assert found.attempt.scheme == "float32"
+    assert found.made.scheme == "float32"
     assert tried["int8"].outcome == "refused"
     assert tried["int8"].reason == "TFLite accuracy: drop +9.00"
 
@@ -108,18 +108,18 @@ def test_those_that_were_not_judged_are_slower_and_not_refused(search):
 
 def test_a_slow_one_is_judged_where_nothing_faster_passes(search):
     found, _, _ = search({"int8": 100, "int16x8": 9000}, refused=set(SHIPPED) - {"int16x8"})
-    assert found.attempt.scheme == "int16x8"
+    assert found.made.scheme == "int16x8"
 
 
 def test_where_nothing_passes_the_refusal_is_told_of_the_scheme_asked_for(search):
     found, tried, _ = search({}, refused=SHIPPED, asked="float16")
-    assert found.attempt.scheme == "float16"
+    assert found.made.scheme == "float16"
     assert {one.outcome for one in tried.values()} == {"refused"}
 
 
 def test_a_scheme_that_cannot_be_made_is_said(search):
     found, tried, _ = search({"float32": 100}, impossible={"int8"})
-    assert found.attempt.scheme != "int8"
+    assert found.made.scheme != "int8"
     assert (tried["int8"].outcome, tried["int8"].reason) == ("not made", "int8 is not to be had")
     with pytest.raises(ConversionError, match="float32 is not to be had"):
         search({}, impossible={"float32"})
@@ -127,11 +127,11 @@ def test_a_scheme_that_cannot_be_made_is_said(search):
 
 def test_float_files_are_beside_the_winner_for_comparison(search):
     found, _, _ = search({"int8": 100, "float32": 220})
-    assert [(one.title, one.shipped) for one in found.attempt.compared] == [("TFLite float32", False)]
+    assert [(one.title, one.shipped) for one in found.made.compared] == [("TFLite float32", False)]
     found, _, _ = search({"float32": 10})
-    assert found.attempt.compared == []
+    assert found.made.compared == []
 
 
 def test_the_recipe_of_the_winner_makes_it_again(search):
     found, _, _ = search({"weights": 10})
-    assert found.attempt.job.recipe == msgspec.structs.replace(load_recipe("int8"), scheme="weights", fastest=False)
+    assert found.made.job.recipe == msgspec.structs.replace(load_recipe("int8"), scheme="weights", fastest=False)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from lepton_edge_converters.report import LayerSensitivity, Row
-from lepton_edge_converters.report.axis import Tick, round_axis
+from lepton_edge_converters.report.axis import Axis, Tick, round_axis
 from lepton_edge_converters.report.numbers import Share
 from lepton_edge_converters.report.words import (
     decibels,
@@ -121,18 +121,7 @@ def score_chart(rows: Sequence[Row]) -> BarChart | None:
     if not judged:
         return None
     axis = round_axis(min(score.low for _, score in judged), max(score.high for _, score in judged))
-    bars = tuple(
-        Bar(
-            row.title,
-            number(score.value, ".4g"),
-            engine(row),
-            axis.at(score.low),
-            axis.at(score.high),
-            mark=axis.at(score.value),
-            note=f"{number(score.low, '.4g')} to {number(score.high, '.4g')}",
-        )
-        for row, score in judged
-    )
+    bars = tuple(_interval_bar(row, axis, (score.low, score.value, score.high), ".4g") for row, score in judged)
     caption = f"On {judged[0][1].samples:,} held-out samples, with its 95 % interval. More is better."
     return BarChart(metric(judged[0][1].metric), caption, "", bars, axis.ticks)
 
@@ -164,18 +153,7 @@ def drop_chart(rows: Sequence[Row]) -> BarChart | None:
     if not judged:
         return None
     axis = round_axis(min(0.0, *(drop.low for _, drop in judged)), max(0.0, *(drop.high for _, drop in judged)))
-    bars = tuple(
-        Bar(
-            row.title,
-            number(drop.points, "+.2f"),
-            engine(row),
-            axis.at(drop.low),
-            axis.at(drop.high),
-            mark=axis.at(drop.points),
-            note=f"{number(drop.low, '+.2f')} to {number(drop.high, '+.2f')}",
-        )
-        for row, drop in judged
-    )
+    bars = tuple(_interval_bar(row, axis, (drop.low, drop.points, drop.high), "+.2f") for row, drop in judged)
     caption = (
         "Points of accuracy lost against the original on the same samples, with a 95 % interval. Right of 0 is worse."
     )
@@ -207,6 +185,20 @@ def _share_chart(title: str, caption: str, judged: Sequence[tuple[Row, Share]]) 
         for row, share in judged
     )
     return BarChart(title, caption.format(judged[0][1].samples), "%", bars, axis.ticks)
+
+
+def _interval_bar(row: Row, axis: Axis, numbers: tuple[float, float, float], pattern: str) -> Bar:
+    """Return a row's low end, value and high end, each written by a pattern."""
+    low, value, high = numbers
+    return Bar(
+        row.title,
+        number(value, pattern),
+        engine(row),
+        axis.at(low),
+        axis.at(high),
+        mark=axis.at(value),
+        note=f"{number(low, pattern)} to {number(high, pattern)}",
+    )
 
 
 def _against_float(row: Row, rows: Sequence[Row], measure: Callable[[Row], float | None], less: str, more: str) -> str:
