@@ -1,14 +1,13 @@
 """A report as a table in a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import IO
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lepton_edge_converters.report import Report, Row, Rung, decibels
-from lepton_edge_converters.report.numbers import Score
+from lepton_edge_converters.report import Report, Row, Rung, cells
 from lepton_edge_converters.report.tried import print_tried
 
 _WIDE_COLUMNS = 106
@@ -57,36 +56,23 @@ def _versions(report: Report, *, wide: bool) -> Table:
     table.add_column("")
     metric = next((row.score.metric for row in report.rows if row.score), None)
     roomy = wide and not report.samples.labelled  # without accuracy, there is room for one more interval
-    for title in ("size", "accuracy", "drop (points)", "agreement", metric, "cosine", "SQNR", "latency", "× float"):
-        if title and (wide or title != "SQNR"):
-            table.add_column(title.rpartition(":")[2], justify="right")
-    for row in report.rows:
-        cells = _cells(row, wide=wide)
-        if metric:
-            cells.insert(4, _score(row.score, wide=roomy) if row.score else "")
-        table.add_row(row.title if row.shipped else f"[dim]{row.title}[/]", *cells)
-    return table
-
-
-def _cells(row: Row, *, wide: bool) -> list[str]:
-    accuracy, drop = row.accuracy, row.drop
-    accurate = f"{accuracy.value:.1%}" if accuracy else ""
-    lost = f"{drop.points:+.2f}" if drop else ""
-    if wide and accuracy:
-        accurate += f" ({accuracy.low:.1%}–{accuracy.high:.1%})"
-    if wide and drop:
-        lost += f" ({drop.low:+.2f}, {drop.high:+.2f})"
-    noise = [decibels(row.sqnr_db) if row.sqnr_db is not None else ""] if wide else []
-    return [
-        f"{row.size_bytes / 1024:,.0f} KB" if row.size_bytes is not None else "",
-        accurate,
-        lost,
-        f"{row.agreement.value:.1%}" if row.agreement else "",
-        f"{row.cosine:.5f}" if row.cosine is not None else "",
-        *noise,
-        f"{row.latency.median_ms:.3f} ms" if row.latency else "",
-        f"{row.times_float.value:.2f}" if row.times_float else "",
+    columns: list[tuple[str, Callable[[Row], str]]] = [
+        ("size", cells.size),
+        ("accuracy", lambda row: cells.accuracy(row, wide=wide)),
+        ("drop (points)", lambda row: cells.drop(row, wide=wide)),
+        ("agreement", cells.agreement),
+        *([(metric.rpartition(":")[2], lambda row: cells.score(row, wide=roomy))] if metric else []),
+        ("cosine", cells.cosine),
+        *([("SQNR", cells.sqnr)] if wide else []),
+        ("latency", cells.latency),
+        ("× float", cells.times_float),
     ]
+    for title, _ in columns:
+        table.add_column(title, justify="right")
+    for row in report.rows:
+        title = row.title if row.shipped else f"[dim]{row.title}[/]"
+        table.add_row(title, *(write(row) for _, write in columns))
+    return table
 
 
 def _ladder(rungs: Sequence[Rung]) -> Table:
@@ -98,14 +84,10 @@ def _ladder(rungs: Sequence[Rung]) -> Table:
     for rung in rungs:
         outcome = "[green]passed[/]" if rung.passed else "[red]refused[/]"
         for i, row in enumerate(rung.rows):
-            size, accuracy, _, agreement, *_, latency, _ = _cells(row, wide=True)
             name = f"{escape(rung.name)}: {outcome}" if i == 0 else ""
-            table.add_row(name, row.title, size, accuracy, agreement, latency)
+            accuracy = cells.accuracy(row, wide=True)
+            table.add_row(name, row.title, cells.size(row), accuracy, cells.agreement(row), cells.latency(row))
     return table
-
-
-def _score(score: Score, *, wide: bool) -> str:
-    return f"{score.value:.4g}" + (f" ({score.low:.4g}, {score.high:.4g})" if wide else "")
 
 
 def _footnote(report: Report) -> str:

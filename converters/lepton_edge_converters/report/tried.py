@@ -1,11 +1,11 @@
 """What was tried to find the fastest scheme, in a terminal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
-from lepton_edge_converters.report import Row, Tried
+from lepton_edge_converters.report import Tried, cells
 
 _WIDEST_OUTCOME = len("not judged")
 
@@ -18,30 +18,11 @@ def print_tried(tried: Sequence[Tried], console: Console, *, wide: bool) -> None
     for one in tried:
         for row in one.rows:
             title = f"[bold]{row.title}[/]" if one.outcome == "ships" else row.title
-            table.add_row(title, *_cells(row, wide=wide))
+            times = cells.times_float(row, wide=wide)
+            drop = cells.drop(row, wide=wide)
+            table.add_row(title, cells.size(row), cells.latency(row), times, cells.accuracy(row), drop)
     console.print(table)
     for one in tried:
         outcome = f"{one.outcome:{_WIDEST_OUTCOME}}"
         shown = f"[bold green]{outcome}[/]" if one.outcome == "ships" else outcome
         console.print(f"  {shown}  {one.scheme}: {one.reason}")
-
-
-def _cells(row: Row, *, wide: bool) -> Iterator[str]:
-    ratio, accuracy, drop = row.times_float, row.accuracy, row.drop
-    yield f"{row.size_bytes / 1024:,.0f} KB" if row.size_bytes is not None else ""
-    yield f"{row.latency.median_ms:.3f} ms" if row.latency else ""
-    yield (
-        ""
-        if ratio is None
-        else f"{ratio.value:.2f} ({ratio.low:.2f}–{ratio.high:.2f})"
-        if wide
-        else f"{ratio.value:.2f}"
-    )
-    yield f"{accuracy.value:.1%}" if accuracy else ""
-    yield (
-        ""
-        if drop is None
-        else f"{drop.points:+.2f} ({drop.low:+.2f}, {drop.high:+.2f})"
-        if wide
-        else f"{drop.points:+.2f}"
-    )
