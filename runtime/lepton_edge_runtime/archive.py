@@ -5,6 +5,7 @@ import re
 import stat
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,7 +22,7 @@ _LOCAL_HEADER_BYTES = 30
 # What zipfile raises, on purpose or not, for an archive that contradicts itself.
 _ZIP_ERRORS = (
     zipfile.BadZipFile, EOFError, OSError, OverflowError, ValueError, NotImplementedError, RuntimeError, struct.error,
-    MemoryError,
+    MemoryError, zlib.error,
 )  # fmt: skip
 
 

@@ -587,6 +587,16 @@ class TestTflite:
         content = whole.replace(struct.pack("<I", 1000), struct.pack("<I", 1001))
         assert "metadata.json has 1000 bytes, and should have 1001" in read_tflite(content).hints.notes[0]
 
+    def test_bytes_that_do_not_inflate_are_no_reason_to_fail(self):
+        text = "".join(f"class {i * i % 997} " for i in range(200)).encode()
+        plain = small_models.picture_classifier().build()
+        whole = small_models.with_files(plain, {"metadata.json": text}, compressed=True)
+        said = set()
+        for position in range(len(plain) + 43, whole.rindex(b"PK\x01\x02")):  # behind the local header and its name
+            broken = whole[:position] + bytes([whole[position] ^ 0x55]) + whole[position + 1 :]
+            said.update(hints.notes if (hints := read_tflite(broken).hints) else ())  # the last bits say nothing
+        assert any("metadata.json cannot be read: Error -3 while decompressing data" in note for note in said)
+
     def test_vectors_and_offsets_of_metadata_stay_inside(self):
         whole = small_models.tflite_metadata()
         for position in range(8, len(whole) - 4):
