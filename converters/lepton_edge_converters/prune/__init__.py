@@ -1,0 +1,1 @@
+"""Fewer channels, chosen by what they cost."""
