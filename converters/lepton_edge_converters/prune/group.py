@@ -11,7 +11,7 @@ LEAST_SHARE = 0.1
 """Of a group's channels, left to it by default."""
 
 _STEP_MIN = 4
-_CHOICES_MIN = 4
+_CHOICES_MIN = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import PruneError
 from lepton_edge_converters.prune.budget import Budget
@@ -18,6 +19,7 @@ from lepton_edge_converters.prune.group import LEAST_SHARE, Group
 from lepton_edge_converters.prune.state import MOVES, Floats, Net, State
 
 _WIDER, _NARROWER = MOVES.index(1), [kind for kind, step in enumerate(MOVES) if step < 0]
+_FEW = 24
 _TRIES = 8
 _NOTHING = 1e-12
 
@@ -146,26 +148,31 @@ def _best_exchange(state: State, price: Floats) -> tuple[tuple[int, int], int] |
     """Return who gives channels, by which move, and who takes some: more importance at no more cost."""
     gains, added = state.gains[:, _WIDER], state.changes[:, _WIDER] @ price
     losses, saved = -state.gains[:, _NARROWER], -(state.changes[:, _NARROWER] @ price)
-    if not (_per_cost(gains, added).max() > _per_cost(losses, saved).min()):
+    takers, givers = _per_cost(gains, added), -_per_cost(losses, saved)
+    # Who gains less for its cost than every other loses can take from nobody.
+    if not takers.max() > -givers.max():
         return None
-    profit = gains[:, None, None] - losses[None]
-    possible = (profit > _NOTHING) & (added[:, None, None] <= saved[None])
-    np.einsum("iij->ij", possible)[:] = False
-    for flat in _largest(np.where(possible, profit, -np.inf)):
-        taker, giver, kind = (int(i) for i in np.unravel_index(flat, profit.shape))
-        if not possible[taker, giver, kind]:
-            break
+    some, others = _largest(takers, _FEW), _largest(givers, _FEW)
+    profit = gains[some][:, None] - losses.flat[others]
+    possible = (profit > _NOTHING) & (added[some][:, None] <= saved.flat[others])
+    possible &= some[:, None] != others // len(_NARROWER)
+    profit[~possible] = -np.inf
+    for place in _largest(profit, _TRIES):
+        row, column = divmod(int(place), len(others))
+        if not possible[row, column]:
+            return None
+        giver, kind = divmod(int(others[column]), len(_NARROWER))
+        move = (giver, _NARROWER[kind])
         # The two may be neighbours, whose costs depend on each other.
-        if state.after(taker, _WIDER, giver, _NARROWER[kind]) @ price <= 0:
-            return (giver, _NARROWER[kind]), taker
+        if state.together((int(some[row]), _WIDER), move) @ price <= 0:
+            return move, int(some[row])
     return None
 
 
-def _largest(values: Floats) -> list[int]:
+def _largest(values: Floats, few: int) -> NDArray[np.int64]:
     """Return the places of the largest few, the largest first; of equals, the earlier ones first."""
-    flat = values.ravel()
-    few = np.argpartition(-flat, _TRIES)[:_TRIES] if flat.size > _TRIES else np.arange(flat.size)
-    return sorted((int(i) for i in few), key=lambda i: (-flat[i], i))
+    places: NDArray[np.int64] = np.argsort(-values.ravel(), kind="stable")[:few]
+    return places
 
 
 def _weightings(count: int) -> list[Floats]:
