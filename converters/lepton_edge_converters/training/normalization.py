@@ -65,14 +65,13 @@ def _is_estimated(layer: Any) -> bool:
 def _compiled(model: Any, layers: Sequence[Any]) -> Any:
     """Return a function of one tensor an input: count, mean and variance of what each layer is given at each call."""
 
-    @tf.function(reduce_retracing=True)
     def seen(tensors: list[Any]) -> list[list[tuple[Any, Any, Any]]]:
         given: dict[Any, list[Any]] = {layer: [] for layer in layers}
         with _watched(given):
             model(packed(model, list(tensors)), training=False)
         return [[_moments(tensor, layer.axis) for tensor in given[layer]] for layer in layers]
 
-    return seen
+    return tf.function(seen, reduce_retracing=True)
 
 
 @contextmanager
