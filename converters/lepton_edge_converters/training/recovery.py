@@ -62,14 +62,18 @@ def recover(
         _refuse_open(teacher, "teacher")
     if training.augment != "none" and not any(samples.preprocess):
         raise TrainingError(f"augment {training.augment!r} moves pictures, and these samples are ready-made numbers")
-    with deterministic(), _folder(checkpoint) as folder:
-        lesson = make_lesson(model, samples, training, teacher, kinds=kinds, folder=folder, progress=progress)
-        moving = teacher is not None and training.augment != "none"
-        teach = answering(teacher, kinds) if moving else None
-        course = Course(model, samples, training, lesson, teach, progress)
-        if checkpoint is not None:
-            course.keep(checkpoint / _CHECKPOINT, course.known_by(samples))
-        return course.run()
+    try:
+        with deterministic(), _folder(checkpoint) as folder:
+            lesson = make_lesson(model, samples, training, teacher, kinds=kinds, folder=folder, progress=progress)
+            moving = teacher is not None and training.augment != "none"
+            teach = answering(teacher, kinds) if moving else None
+            course = Course(model, samples, training, lesson, teach, progress)
+            if checkpoint is not None:
+                course.keep(checkpoint / _CHECKPOINT, course.known_by(samples))
+            return course.run()
+    finally:
+        # What traced calls leave there is no number outside of them.
+        model._clear_losses()  # noqa: SLF001 - as Keras does before each call
 
 
 def _refuse_open(model: Any, role: str) -> None:
