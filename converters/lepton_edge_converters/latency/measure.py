@@ -58,11 +58,11 @@ def _timed(chunk: list[Operator], target: Target, write: Callable[..., bytes]) -
     plan: list[Operator | None] = [*chunk, None]
     counts = {operator: _copies(operator) for operator in plan}
     most = max(counts.values())
-    files = {f"{i} {n}": (plan[i], n) for i in range(len(plan)) for n in {1, counts[plan[i]], most if i == len(chunk) else 1}}
+    files = {
+        f"{i} {n}": (plan[i], n) for i in range(len(plan)) for n in {1, counts[plan[i]], most if i == len(chunk) else 1}
+    }
     backends = {
-        name: open_backend(
-            target.engine, write(operator, copies=n, quantized=target.quantized), threads=target.threads
-        )
+        name: open_backend(target.engine, write(operator, copies=n, quantized=target.quantized), threads=target.threads)
         for name, (operator, n) in files.items()
     }
     try:
@@ -73,9 +73,7 @@ def _timed(chunk: list[Operator], target: Target, write: Callable[..., bytes]) -
             backend.close()
     minimum = {files[name]: latency.minimum_ms for name, latency in taken.items()}
     spare = max(0.0, minimum[None, most] - minimum[None, 1]) / (most - 1)
-    return {
-        one: max(0.0, (minimum[one, counts[one]] - minimum[one, 1]) / (counts[one] - 1) - spare) for one in chunk
-    }
+    return {one: max(0.0, (minimum[one, counts[one]] - minimum[one, 1]) / (counts[one] - 1) - spare) for one in chunk}
 
 
 def _writer(target: Target) -> Callable[..., bytes]:

@@ -1,4 +1,4 @@
-"""Alignment steps: the number of channels in which an engine computes here; one more, and it computes a whole step more.
+"""Alignment steps: how many channels an engine computes at once here; one more, and it computes a whole step more.
 
 A width is *worth its time* if every wider one takes longer. Engines that work in tiles fill the last one whether its
 channels are there or not, so that only full tiles are worth theirs.

@@ -75,7 +75,9 @@ class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         if self.size_kb is not None and self.size_kb * 1024 < least["bytes"]:
             told.append(f"size_kb {self.size_kb:g}, and the least that can be had is {_up(least['bytes'] / 1024)} KB")
         if self.latency_ms is not None and self.latency_ms < least["milliseconds"]:
-            told.append(f"latency_ms {self.latency_ms:g}, and the least that can be had is {_up(least['milliseconds'])} ms")
+            told.append(
+                f"latency_ms {self.latency_ms:g}, and the least that can be had is {_up(least['milliseconds'])} ms"
+            )
         return told
 
 

@@ -102,7 +102,7 @@ class _Best:
             return
         importance = state.importance
         gains = state.gains[:, _WIDER]
-        fits = (state.costs + state.changes[:, _WIDER] <= self._limits).all(axis=1)
+        fits: NDArray[np.bool_] = np.all(state.costs + state.changes[:, _WIDER] <= self._limits, axis=1)
         wider = int(np.argmax(np.where(fits, gains, -np.inf)))
         gain = float(gains[wider]) if fits[wider] and gains[wider] > 0 else 0.0
         if importance + gain > self.importance:
