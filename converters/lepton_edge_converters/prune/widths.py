@@ -56,8 +56,10 @@ def solve(
         least_share: Of its channels, left to every group, 0 to 1.
 
     Raises:
-        PruneError: The budget cannot be had, even with every group at its least width.
+        PruneError: The budget cannot be had, even with every group at its least width, or there is no group.
     """
+    if not groups:
+        raise PruneError("no group of channels can be pruned here")
     full = {group.name: group.width for group in groups}
     before: dict[CostName, float] = {name: costs[name](full) for name in COSTS if name in costs}
     limits = budget.limits(before)
