@@ -1,4 +1,4 @@
-"""Times of operators: the files that are timed, the steps told from them, the table made of them; no time is asserted."""
+"""Times of operators: the files that are timed, the steps told from them, the table made of them. Asserts no time."""
 
 from dataclasses import replace
 from itertools import product
