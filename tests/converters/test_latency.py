@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from lepton_edge_converters.latency import Operator, Range, Steps, Target, measure_table, table
+from lepton_edge_converters.latency import Operator, Range, Steps, Target, measure, measure_table, table
 from lepton_edge_converters.latency.grid import Grid, axis
 from lepton_edge_converters.latency.measure import time_operators
 from lepton_edge_converters.latency.onnx import onnx_file
@@ -141,6 +141,12 @@ class TestTheFileOfAnOperator:
             small = changed(large, channels_in=8, channels_out=8)
             times = time_operators([large, small], Target(engine=engine))
             assert times[large] > times[small] > 0  # 64 times the work; a dropped copy takes no time
+
+    def test_is_timed_whether_or_not_all_fit_into_memory_at_once(self, monkeypatch):
+        operators = [changed(channels_out=width) for width in range(1, 30)]
+        assert time_operators(operators, Target()).keys() == set(operators)
+        monkeypatch.setattr(measure, "_BYTES_MAX", 1)
+        assert time_operators(operators[:3], Target()).keys() == set(operators[:3])
 
     def test_what_it_says_of_itself_is_read_back_from_its_file(self):
         for name in ("convolution", "strided", "valid", "dilated", "depthwise", "transposed", "scale", "max pool"):
