@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lepton_edge_converters.latency.operator import MIXING, Operator
 from lepton_edge_converters.latency.steps import Steps
 
-_SHARES = (1 / 8, 1 / 4, 1 / 2, 3 / 4)
+_SHARES = (1 / 4, 1 / 2, 3 / 4)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,10 @@ def solve(
         least_share: Of its channels, left to every group, 0 to 1.
 
     Raises:
-        PruneError: The budget cannot be had, even with every group at its least width.
+        PruneError: The budget cannot be had, even with every group at its least width, or there is no group.
     """
+    if not groups:
+        raise PruneError("no group of channels can be pruned here")
     full = {group.name: group.width for group in groups}
     before: dict[CostName, float] = {name: costs[name](full) for name in COSTS if name in costs}
     limits = budget.limits(before)
@@ -102,7 +104,7 @@ class _Best:
             return
         importance = state.importance
         gains = state.gains[:, _WIDER]
-        fits = (state.costs + state.changes[:, _WIDER] <= self._limits).all(axis=1)
+        fits: NDArray[np.bool_] = np.all(state.costs + state.changes[:, _WIDER] <= self._limits, axis=1)
         wider = int(np.argmax(np.where(fits, gains, -np.inf)))
         gain = float(gains[wider]) if fits[wider] and gains[wider] > 0 else 0.0
         if importance + gain > self.importance:
