@@ -16,7 +16,7 @@ def build(network: Network, weights: Weights) -> tuple[Any, list[Any]]:
     """Return a network as a tf_keras model, and its layers in the network's order."""
     import tf_keras  # noqa: PLC0415 - seconds; only in the process that trains
 
-    names = _names(network.layers)
+    names = scope_names(network.layers)
     layers = [_layer(one.kind, one.config, name) for one, name in zip(network.layers, names, strict=True)]
     inputs = [
         tf_keras.Input(one.shape, dtype=one.dtype, name=f"lepton_edge_input_{i}")
@@ -70,7 +70,7 @@ def _layer(kind: str, config: Mapping[str, Any], name: str) -> Any:
     return getattr(tf_keras.layers, kind)(name=name, **settings)
 
 
-def _names(layers: tuple[Layer, ...]) -> list[str]:
+def scope_names(layers: tuple[Layer, ...]) -> list[str]:
     """Return names that TensorFlow takes as scopes: the authors' own, but for those that begin otherwise or come twice."""
     names: list[str] = []
     for i, layer in enumerate(layers):
