@@ -184,12 +184,15 @@ def _with_zeros(network: Network, weights: Weights, left: list[str], lesson: _Le
 def _with_clusters(network: Network, weights: Weights, left: list[str], lesson: _Lesson) -> Weights:
     """Return weights that have few different values; zeros stay zeros where there are any."""
     import tensorflow_model_optimization as tfmot  # noqa: PLC0415 - turns Keras 3 off in its process
+    from tensorflow_model_optimization.python.core.clustering.keras.experimental import (  # noqa: PLC0415 - likewise
+        cluster,
+    )
 
     settings = lesson.settings
-    clustering, experimental = tfmot.clustering.keras, tfmot.clustering.keras.experimental
+    clustering = tfmot.clustering.keras
 
     def wrap(layer: Any) -> Any:
-        return experimental.cluster_weights(
+        return cluster.cluster_weights(
             layer,
             settings.clusters,
             clustering.CentroidInitialization.KMEANS_PLUS_PLUS,
