@@ -96,7 +96,9 @@ class Sparsity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         if isinstance(self.zeros, str):
             stay, _, of = self.zeros.partition(":")
             if not (stay.isdecimal() and of.isdecimal() and 0 < int(stay) < int(of)):
-                raise ValueError(f"zeros is a share, such as 0.8, or N of M that stay, such as '2:4', not {self.zeros!r}")
+                raise ValueError(
+                    f"zeros is a share, such as 0.8, or N of M that stay, such as '2:4', not {self.zeros!r}"
+                )
         elif self.zeros is not None and not 0 < self.zeros < 1:
             raise ValueError(f"zeros is a share between 0 and 1, not {self.zeros:g}")
         if self.clusters is not None and not 3 <= self.clusters <= 256:

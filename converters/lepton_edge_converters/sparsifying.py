@@ -42,9 +42,9 @@ def sparsify(opened: OpenedModel, plan: Plan, job: Job) -> tuple[OpenedModel, Pl
     answers = _answers(opened, plan, job)
     targets = plan.training.targets if settings.learn == "labels" else None
     given = carried, settings, plan.training, answers, targets, kinds, job.recipe.seed, weights
-    told = {"gives": tuple[SparseLayer, ...], "makes": weights, "progress": job.progress}
     with job.worker.another() as trainer:  # tensorflow-model-optimization turns Keras 3 off in its process
-        layers = run_stage(trainer, cache, "sparsity.training:train_sparse", *given, **told)
+        told = trainer, cache, "sparsity.training:train_sparse"
+        layers = run_stage(*told, *given, gives=tuple[SparseLayer, ...], makes=weights, progress=job.progress)
     put = source.path, source.options, weights, sparse
     run_stage(job.worker, cache, "sparsity.carry:put_back", *put, gives=type(None), makes=sparse)
     changed = open_for_conversion(sparse, job.worker, LoadOptions(), {}, cache)
@@ -96,7 +96,7 @@ def _zeros(layers: tuple[SparseLayer, ...]) -> float:
 
 
 def weighed(report: Report, plan: Plan, artefacts: Sequence[Artefact], job: Job) -> Report:
-    """Return the report with what became of the weights, in the model and in each file; as it is if they were let be."""
+    """Return the report with what became of the weights, in the model and in each file, if they were made sparse."""
     if plan.sparse is None:
         return report
     found = {

@@ -63,7 +63,11 @@ def _versions(report: Report, *, wide: bool) -> Table:
     roomy = wide and not report.samples.labelled  # without accuracy, there is room for one more interval
     columns: list[tuple[str, Callable[[Row], str]]] = [
         ("size", cells.size),
-        *([("packed", cells.download), ("zeros", cells.zeros)] if any(row.download_bytes for row in report.rows) else []),
+        *(
+            [("packed", cells.download), ("zeros", cells.zeros)]
+            if any(row.download_bytes for row in report.rows)
+            else []
+        ),
         ("accuracy", lambda row: cells.accuracy(row, wide=wide)),
         ("drop (points)", lambda row: cells.drop(row, wide=wide)),
         ("agreement", cells.agreement),

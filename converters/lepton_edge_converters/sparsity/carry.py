@@ -9,7 +9,13 @@ import numpy as np
 from lepton_edge_converters.errors import LoadError
 from lepton_edge_converters.load.loaded import LoadedModel, LoadOptions
 from lepton_edge_converters.load.opened import load_file
-from lepton_edge_converters.sparsity.known import LAYERS, OWN_ACTIVATIONS, RENAMED_ACTIVATIONS, SAME_ACTIVATIONS, left_out
+from lepton_edge_converters.sparsity.known import (
+    LAYERS,
+    OWN_ACTIVATIONS,
+    RENAMED_ACTIVATIONS,
+    SAME_ACTIVATIONS,
+    left_out,
+)
 from lepton_edge_converters.sparsity.written import (
     Call,
     Input,

@@ -1,9 +1,19 @@
-"""The layers that can be carried from Keras 3 to tf_keras, with what is carried of each: nothing else would be exact."""
+"""The layers that can be carried from Keras 3 to tf_keras, with what is carried of each."""
 
 from collections.abc import Mapping
 from typing import Any
 
-_CONV = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups", "activation", "use_bias")
+_CONV = (
+    "filters",
+    "kernel_size",
+    "strides",
+    "padding",
+    "data_format",
+    "dilation_rate",
+    "groups",
+    "activation",
+    "use_bias",
+)
 _TRANSPOSED = tuple(one for one in _CONV if one != "groups")
 _DEPTHWISE = (
     "depth_multiplier", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "activation", "use_bias",
@@ -82,8 +92,8 @@ _USUAL = "channels_last"  # what tf_keras takes too where it has no setting for 
 IGNORED_ENDINGS = ("_initializer", "_regularizer", "_constraint")
 
 SAME_ACTIVATIONS = frozenset({
-    "elu", "exponential", "gelu", "linear", "mish", "relu", "selu", "sigmoid", "softmax", "softplus", "softsign", "swish",
-    "tanh",
+    "elu", "exponential", "gelu", "linear", "mish", "relu", "selu", "sigmoid", "softmax", "softplus", "softsign",
+    "swish", "tanh",
 })  # fmt: skip
 """Those that both versions compute alike under one name."""
 

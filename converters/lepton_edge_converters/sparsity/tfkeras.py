@@ -71,7 +71,7 @@ def _layer(kind: str, config: Mapping[str, Any], name: str) -> Any:
 
 
 def scope_names(layers: tuple[Layer, ...]) -> list[str]:
-    """Return names that TensorFlow takes as scopes: the authors' own, but for those that begin otherwise or come twice."""
+    """Return names that TensorFlow takes as scopes: the authors' own, but for odd ones and those that come twice."""
     names: list[str] = []
     for i, layer in enumerate(layers):
         name = layer.name.replace(" ", "_")

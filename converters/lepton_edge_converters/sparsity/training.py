@@ -9,6 +9,7 @@ Mishra et al. 2021 (arXiv:2104.08378); equal weights, Han et al. 2016 (arXiv:151
 
 import os
 from collections.abc import Callable
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ class _Lesson:
     ) -> None:
         self.settings = settings
         self._samples, self._targets, self._kinds, self._seed = samples, targets, kinds, seed
-        self.steps = -(-len(samples) // settings.batch_size)
+        self.steps = ceil(len(samples) / settings.batch_size)
 
     def teach(self, model: Any, callbacks: list[Any], rate: float, what: str) -> None:
         """Train a model for the epochs asked for."""
@@ -148,7 +149,7 @@ class _Lesson:
                 self._order = np.random.default_rng([seed, self._epoch]).permutation(len(samples))
 
             def __len__(self) -> int:
-                return -(-len(samples) // size)
+                return ceil(len(samples) / size)
 
             def __getitem__(self, index: int) -> Any:
                 chosen = np.sort(self._order[index * size : (index + 1) * size])
@@ -166,7 +167,7 @@ def _with_zeros(network: Network, weights: Weights, left: list[str], lesson: _Le
     total = lesson.steps * settings.epochs
     begin, end = int(settings.begin * total), max(int(settings.begin * total) + 1, int(settings.end * total))
     every = max(1, (end - begin) // _UPDATES)
-    end = begin + (end - begin) // every * every  # the last share is reached only if weights become zero at this very step
+    end = begin + (end - begin) // every * every  # where the whole share is reached, so it must be a step that changes
     if settings.blocks is not None:
         stay, of = settings.blocks
         schedule, pattern = sparsity.ConstantSparsity(1 - stay / of, begin, end, every), (of - stay, of)

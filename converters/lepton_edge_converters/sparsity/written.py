@@ -1,4 +1,4 @@
-"""A network as plain data, which two processes with different Keras versions can exchange: JSON, and arrays beside it."""
+"""A network as plain data, for processes with different versions of Keras: JSON, and arrays beside it."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ _NETWORK, _WEIGHTS = "network.json", "weights.npz"
 
 
 class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What goes in: its name, its shape without the batch axis, ``None`` where it is open, and numpy's name of its type."""
+    """What goes in: its shape is without the batch axis, ``None`` where it is open; its type has numpy's name."""
 
     name: str
     shape: tuple[int | None, ...]
@@ -79,7 +79,8 @@ def read_network(folder: Path) -> tuple[Network, Weights]:
 
 def write_weights(path: Path, weights: Weights) -> None:
     """Write the weights of each layer as ``.npz``."""
-    np.savez(path, **{f"{i}.{k}": array for i, arrays in enumerate(weights) for k, array in enumerate(arrays)})
+    named = {f"{i}.{k}": array for i, arrays in enumerate(weights) for k, array in enumerate(arrays)}
+    np.savez(path, **named)  # type: ignore[arg-type]  # numpy sees a name that may be its own flag
 
 
 def read_weights(path: Path, layers: int) -> Weights:
