@@ -61,18 +61,19 @@ def share(arrays):
     return sum(int((one == 0).sum()) for one in arrays) / sum(one.size for one in arrays)
 
 
+@pytest.fixture(scope="module")
+def carried(tmp_path_factory):
+    """Samples and Keras 3's answers of each model, a function that gives tf_keras's, and where they are written."""
+    folder = tmp_path_factory.mktemp("carried")
+    with Worker() as keras3, Worker() as keras2:
+        found = keras3.call("carried_models:write_all", folder)
+        yield found, lambda name: keras2.call("carried_models:answer_carried", folder, name, found[name][0]), folder
+
+
 @pytest.mark.slow
 class TestCarry:
-    @pytest.fixture(scope="class")
-    def carried(self, tmp_path_factory):
-        """Samples and Keras 3's answers of each model, and a function that gives tf_keras's."""
-        folder = tmp_path_factory.mktemp("carried")
-        with Worker() as keras3, Worker() as keras2:
-            found = keras3.call("carried_models:write_all", folder)
-            yield found, lambda name: keras2.call("carried_models:answer_carried", folder, name, found[name][0])
-
     def test_tf_keras_answers_alike_with_the_same_weights(self, carried):
-        found, answer = carried
+        found, answer, _ = carried
         apart = {}
         for name, (_, expected) in found.items():
             answers, _, same = answer(name)
@@ -83,11 +84,11 @@ class TestCarry:
         # The same operators in another order of additions, at most.
         assert {name: one for name, one in apart.items() if one > 2e-6} == {}
 
-    def test_every_kind_that_is_known_is_among_them(self, carried, tmp_path_factory):
+    def test_every_kind_that_is_known_is_among_them(self, carried):
         from lepton_edge_converters.sparsity.written import read_network
 
-        folder = max(tmp_path_factory.getbasetemp().glob("carried*"))
-        seen = {layer.kind for name in carried[0] for layer in read_network(folder / name)[0].layers}
+        found, _, folder = carried
+        seen = {layer.kind for name in found for layer in read_network(folder / name)[0].layers}
         assert set(LAYERS) - seen <= {"SpatialDropout1D", "SpatialDropout3D"}
 
     def test_layers_keep_their_names_and_nested_ones_say_where_they_are(self, carried):
