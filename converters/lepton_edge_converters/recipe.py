@@ -73,7 +73,7 @@ class Sparsity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     zeros: float | str | None = None
     clusters: int | None = None
-    epochs: int = 5
+    epochs: int = 10
     begin: float = 0.0
     end: float = 0.7
     learning_rate: float = 1e-3

@@ -352,3 +352,34 @@ def test_zeros_that_quantization_lost_are_told(converted, tmp_path):
     told = weighed(replace(report, warnings=()), plan, [file], job)
     assert len(told.warnings) == 1
     assert "and the sparse model 50.0%: quantization lost some" in told.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [("0.8", {"zeros": 0.8}), ("2:4", {"zeros": "2:4"}), (None, {"zeros": None})]
+)
+def test_the_command_line_takes_a_share_or_a_pattern(monkeypatch, given, expected):
+    from click.testing import CliRunner
+
+    from lepton_edge.cli.convert import command
+    from lepton_edge_converters import pipeline
+
+    seen = {}
+
+    def convert(*_, **settings):
+        seen.update(settings)
+        raise LoadError("enough")
+
+    monkeypatch.setattr(pipeline, "convert", convert)
+    CliRunner().invoke(command, ["m.keras", "-o", "m.lepton", *(["--sparsity", given] if given else []), "--no-cache"])
+    assert {name: seen[name] for name in expected} == expected
+    assert seen["clusters"] is None
+
+
+def test_the_command_line_refuses_what_is_neither():
+    from click.testing import CliRunner
+
+    from lepton_edge.cli.convert import command
+
+    done = CliRunner().invoke(command, ["m.keras", "-o", "m.lepton", "--sparsity", "much"])
+    assert done.exit_code == 2
+    assert "'much' is neither a share, such as 0.8, nor a pattern, such as 2:4" in done.output
