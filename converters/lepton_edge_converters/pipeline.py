@@ -1,6 +1,6 @@
 """convert(): the whole story, top to bottom.
 
-load → samples → export → judge → gates → bundle. Each stage is a plain function on values; what can kill
+load → samples → sparsify → export → judge → gates → bundle. Each stage is a plain function on values; what can kill
 a process runs in the worker; nothing is written before every gate has passed.
 """
 
@@ -24,6 +24,7 @@ from lepton_edge_converters.repair import climb
 from lepton_edge_converters.report import Report
 from lepton_edge_converters.report.files import write_refused, write_reports
 from lepton_edge_converters.said import say
+from lepton_edge_converters.sparsifying import sparsify, weighed
 from lepton_edge_converters.stages.cache import StageCache
 from lepton_edge_converters.toolchain import read_toolchain, surroundings
 from lepton_edge_converters.tracing import trace
@@ -61,6 +62,8 @@ def convert(
     repair_minutes: float | None = None,
     strict: bool | None = None,
     fastest: bool | None = None,
+    zeros: float | str | None = None,
+    clusters: int | None = None,
     custom: Sequence[str] = (),
     custom_objects: Mapping[str, Any] | None = None,
     trust: bool = False,
@@ -106,6 +109,9 @@ def convert(
         repair_minutes: No further step of that is begun after this long.
         strict: Refuse for anything odd about the samples, and for bounds that they cannot prove.
         fastest: Try every scheme and ship the fastest that passes the recipe's gates, instead of the recipe's word.
+        zeros: Make this share of each layer's weights zero before all else, such as 0.8, or leave 2 of each 4,
+            ``"2:4"``: a smaller download, and no faster model. The samples that do not judge train it.
+        clusters: How many different values the weights of a layer may have, likewise.
         custom: ``module:Name`` of each class or function of your own that the file is made of.
         custom_objects: The same as objects, by name; the file is then loaded in this process.
         trust: Whether Python code inside the file (``Lambda`` layers) may run.
@@ -154,6 +160,8 @@ def convert(
         repair_minutes=repair_minutes,
         strict=strict,
         fastest=fastest,
+        zeros=zeros,
+        clusters=clusters,
     )
     said = say(labels, task, signature, preprocess)
     said = said.over(lock.said) if lock else said
@@ -168,6 +176,7 @@ def convert(
         plan = prepare(opened, data, said.labels, said.preprocess, said.task, job)
         source, samples = describe_sources(model, plan)
         hold_to(output, lock, {"source": source, "data": samples})
+        opened, plan = sparsify(opened, plan, job)
         if recipe.fastest:
             tried = try_schemes(opened, plan, job, output)
         else:
@@ -177,6 +186,7 @@ def convert(
                 tried = climb(tracing, tried)
         plan, job = tried.plan, tried.job
         report = detailed(tried.report, plan, tried.judgements, tried.compared, job, images=images)
+        report = weighed(report, plan, [*(one.artefact for one in tried.judgements), *tried.compared], job)
         report = replace(report, seconds=monotonic() - begin, stages=kept.counts if kept else None)
         if not report.passed:
             raise GateRefusedError(write_refused(report))
