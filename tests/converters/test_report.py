@@ -2,9 +2,12 @@
 
 import io
 import json
+from math import inf
 from pathlib import Path
 
-from lepton_edge_converters.report import Report, Row, SampleCounts
+import pytest
+
+from lepton_edge_converters.report import Report, Row, SampleCounts, decibels, words
 from lepton_edge_converters.report.table import print_report
 
 EQUAL = Report(
@@ -26,11 +29,17 @@ EQUAL = Report(
 )
 
 
-def test_outputs_that_are_equal_are_called_exact():
+def test_outputs_that_are_equal_are_called_equal():
     shown = io.StringIO()
     print_report(EQUAL, shown)
     (row,) = [line for line in shown.getvalue().splitlines() if line.startswith("TFLite float32")]
-    assert row.split()[-2:] == ["1.00000", "exact"]
+    assert row.split()[-2:] == ["1.00000", "equal"]
+
+
+@pytest.mark.parametrize(("ratio", "told"), [(inf, "equal"), (-inf, "no signal"), (-0.04, "0.0 dB"), (-3.25, "-3.2 dB")])
+def test_page_and_log_say_a_ratio_in_the_same_words(ratio, told):
+    assert decibels(ratio) == told
+    assert words.decibels(ratio).replace("\N{NARROW NO-BREAK SPACE}", " ").replace("\N{MINUS SIGN}", "-") == told
 
 
 def test_json_has_no_infinity():
