@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import IO
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from lepton_edge_converters.report import Report, Row, Rung, cells
@@ -26,17 +25,17 @@ def print_report(report: Report, file: IO[str]) -> None:
         print_tried(report.tried, console, wide=console.width >= _WIDE_COLUMNS)
     for gate in report.gates:
         mark = "[green]pass[/]" if gate.passed else "[red]REFUSED[/]"
-        console.print(f"  {mark}  {gate.name}: {gate.detail}")
+        console.print(f"  {mark}  {cells.shown(f'{gate.name}: {gate.detail}')}")
     for change in report.changes:
-        console.print(f"  done  {change}")
+        console.print(f"  done  {cells.shown(change)}")
     gates = {gate.name for gate in report.gates}
     for finding in report.lint:
         if f"samples {finding.code}" in gates:
             continue  # said already: it refused
-        console.print(f"  [yellow]lint[/]  {escape(f'{finding.code}: {finding.text}')}")
+        console.print(f"  [yellow]lint[/]  {cells.shown(f'{finding.code}: {finding.text}')}")
     for warning in report.warnings:
-        console.print(f"  [yellow]note[/]  {warning}")
-    console.print(f"[dim]{_footnote(report)}[/]")
+        console.print(f"  [yellow]note[/]  {cells.shown(warning)}")
+    console.print(f"[dim]{cells.shown(_footnote(report))}[/]")
 
 
 def _heading(report: Report) -> str:
@@ -44,10 +43,10 @@ def _heading(report: Report) -> str:
     macs = f"{report.macs / 1e6:,.1f} M multiply-accumulates" if report.macs is not None else "loops"
     labels = "with labels" if samples.labelled else "without labels"
     return (
-        f"[bold]{report.model}[/]  {report.scheme}, {report.task}, {report.parameters:,} parameters, "
+        f"[bold]{cells.shown(report.model)}[/]  {report.scheme}, {report.task}, {report.parameters:,} parameters, "
         f"{macs}\n"
         f"samples: {samples.calibration} calibrated, {samples.judged} judged, of {samples.total} "
-        f"({labels}; {samples.origin})"
+        f"({labels}; {cells.shown(samples.origin)})"
     )
 
 
@@ -61,7 +60,7 @@ def _versions(report: Report, *, wide: bool) -> Table:
         ("accuracy", lambda row: cells.accuracy(row, wide=wide)),
         ("drop (points)", lambda row: cells.drop(row, wide=wide)),
         ("agreement", cells.agreement),
-        *([(metric.rpartition(":")[2], lambda row: cells.score(row, wide=roomy))] if metric else []),
+        *([(cells.shown(metric.rpartition(":")[2]), lambda row: cells.score(row, wide=roomy))] if metric else []),
         ("cosine", cells.cosine),
         *([("SQNR", cells.sqnr)] if wide else []),
         ("latency", cells.latency),
@@ -84,7 +83,7 @@ def _ladder(rungs: Sequence[Rung]) -> Table:
     for rung in rungs:
         outcome = "[green]passed[/]" if rung.passed else "[red]refused[/]"
         for i, row in enumerate(rung.rows):
-            name = f"{escape(rung.name)}: {outcome}" if i == 0 else ""
+            name = f"{cells.shown(rung.name)}: {outcome}" if i == 0 else ""
             accuracy = cells.accuracy(row, wide=True)
             table.add_row(name, row.title, cells.size(row), accuracy, cells.agreement(row), cells.latency(row))
     return table
