@@ -29,6 +29,7 @@ _PACKAGES = (
     "numpy",
 )
 _NOTICED_MS = 0.005  # below, a call from Python hides it
+_NOTICED_SHARE = 0.1  # of the size; below, "1.0 times" would tell nothing
 
 
 def package_versions() -> dict[str, str]:
@@ -132,4 +133,6 @@ def surprises(row: Row, reference: Artefact, *, meant_to_be_fast: bool) -> Itera
         yield f"{row.title} is no faster than {reference.title} here: {ratio} times its time"
     size = reference.path.stat().st_size
     if row.size_bytes and row.size_bytes > size:
-        yield f"{row.title} is larger than {reference.title}: {row.size_bytes / size:.1f} times its size"
+        more = row.size_bytes - size
+        told = f"by {more:,} bytes" if more < _NOTICED_SHARE * size else f"{row.size_bytes / size:.1f} times its size"
+        yield f"{row.title} is larger than {reference.title}: {told}"
