@@ -12,10 +12,18 @@ from lepton_edge_converters.report.tried import print_tried
 _WIDE_COLUMNS = 106
 
 
+class _Console(Console):
+    """One that leaves it to the caller what a reader means who has read enough; rich would end the process."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise BrokenPipeError, as any other file does."""
+        raise  # noqa: PLE0704 - rich calls it from its handler
+
+
 def print_report(report: Report, file: IO[str]) -> None:
     """Print a report, as wide as the terminal, or 132 columns where there is none."""
     terminal = file.isatty()
-    console = Console(file=file, highlight=False, width=None if terminal else 132, soft_wrap=not terminal)
+    console = _Console(file=file, highlight=False, width=None if terminal else 132, soft_wrap=not terminal)
     console.print(_heading(report))
     # Intervals and SQNR need a wide terminal; they are in the JSON, and the gates repeat what counts.
     console.print(_versions(report, wide=console.width >= _WIDE_COLUMNS))
