@@ -118,6 +118,24 @@ class TestScopes:
     def test_names_that_nobody_knows_stay(self):
         assert list(scopes.paths("model/conv_1/Conv2D", [])) == [("model", "conv_1")]
 
+    @pytest.mark.parametrize(
+        ("operator", "path"),
+        [
+            ("net/norm/batchnorm/mul_1", ("net", "norm")),
+            ("net/norm/batchnorm/add_12", ("net", "norm")),  # TFLite adds a digit to a name that another tensor has
+            ("net/batchnorm/Conv2D", ("net", "batchnorm")),  # a layer may be called so
+            ("StatefulPartitionedCall/StatefulPartitionedCall/net/log_1/Min", ("net", "log_1")),
+            ("PartitionedCall:01", ()),
+        ],
+    )
+    def test_scopes_that_are_no_layers_are_left_out_where_none_is_known(self, operator, path):
+        assert list(scopes.paths(operator, [])) == [path]
+
+    def test_a_title_leaves_the_model_out_and_is_never_empty(self):
+        assert scopes.title("net_1/base_1/stem_1/Relu", ["net", "base", "stem"], "net") == "base/stem"
+        assert scopes.title("net/classes/Softmax", model="net") == "classes"
+        assert scopes.title("classes") == "classes"
+
     def test_what_stands_inside_a_known_layer_is_that_layer(self):
         assert list(scopes.paths("net_1/norm_1/batchnorm/mul_1", ["net", "norm"])) == [("net", "norm")]
 

@@ -11,7 +11,6 @@ import numpy as np
 from lepton_edge_converters.passes.forms import add_to_bias
 from lepton_edge_converters.passes.graph import Graph
 from lepton_edge_converters.passes.layers import layer
-from lepton_edge_converters.passes.naming import title
 from lepton_edge_converters.passes.observe import channel_means, ranges
 from lepton_edge_converters.passes.simulate import stored_tensors, with_twins
 from lepton_edge_converters.samples import StoredSamples
@@ -31,5 +30,5 @@ def correct_bias(graph: Graph, samples: StoredSamples) -> tuple[str, ...]:
             add_to_bias(graph, one, -shift)
             largest[node.name] = float(np.abs(shift).max())
     worst = max(largest, key=lambda name: largest[name])
-    told = f"{largest[worst]:.2g} and less ({title(worst)})"
+    told = f"{largest[worst]:.2g} and less ({graph.title(worst)})"
     return (f"what rounding shifts was taken out of the biases of {len(largest)} layers: {told}",)
