@@ -116,8 +116,8 @@ class Rung:
         name: For people.
         settings: What was changed, as the recipe has it; empty for what was asked for.
         passed: Whether all gates passed.
-        refused: What did not, each gate with what it found.
-        rows: The versions that would have shipped.
+        refused: What did not, each gate with what it found; or why it could not be made.
+        rows: The versions that would have shipped; none if it could not be made.
     """
 
     name: str

@@ -90,6 +90,8 @@ def _ladder(rungs: Sequence[Rung]) -> Table:
         table.add_column(title, justify="right" if title else "left")
     for rung in rungs:
         outcome = "[green]passed[/]" if rung.passed else "[red]refused[/]"
+        if not rung.rows:
+            table.add_row(f"{cells.shown(rung.name)}: [red]not made[/]")
         for i, row in enumerate(rung.rows):
             name = f"{cells.shown(rung.name)}: {outcome}" if i == 0 else ""
             accuracy = cells.accuracy(row, wide=True)
