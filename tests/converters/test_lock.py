@@ -214,6 +214,7 @@ class TestConvert:
         assert (lock.data.total, lock.data.calibration, lock.data.judged) == (120, 84, 36)
         assert lock.said.labels == ("a", "b", "c", "d")
         assert lock.toolchain == read_toolchain()
+        assert bundle.manifest.provenance.versions == lock.toolchain.packages
         assert lock.artefacts.pop("bundle") == hashlib.sha256((folder / "out.lepton").read_bytes()).hexdigest()
         assert lock.artefacts == bundle.manifest.members
 
