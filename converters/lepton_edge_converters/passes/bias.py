@@ -16,9 +16,15 @@ from lepton_edge_converters.passes.simulate import stored_tensors, with_twins
 from lepton_edge_converters.samples import StoredSamples
 
 
-def correct_bias(graph: Graph, samples: StoredSamples) -> tuple[str, ...]:
-    """Correct the biases of all layers, and return what was done, a sentence."""
-    copy, twins = with_twins(graph, ranges(graph, stored_tensors(graph), samples))
+def correct_bias(graph: Graph, samples: StoredSamples, estimator: str = "minmax") -> tuple[str, ...]:
+    """Correct the biases of all layers, and return what was done, a sentence.
+
+    Args:
+        graph: Changed in place.
+        samples: Those that calibrate.
+        estimator: Whose ranges the activations will have: a wide one rounds what a narrow one tells apart.
+    """
+    copy, twins = with_twins(graph, ranges(graph, stored_tensors(graph), samples, estimator))
     if not twins:
         return ()
     means = channel_means(copy, [*twins, *twins.values()], samples)

@@ -27,7 +27,7 @@ def improve(
     samples: StoredSamples,
     out: Path,
     balance: bool,  # noqa: FBT001 - a job takes positions
-    correct: bool,  # noqa: FBT001 - a job takes positions
+    estimator: str,
 ) -> tuple[str, ...]:
     """Write another SavedModel of a traced model, and return what was changed, one sentence each.
 
@@ -37,15 +37,16 @@ def improve(
         samples: Those that calibrate.
         out: Folder to write.
         balance: Whether to equalize channels.
-        correct: Whether to correct biases; the answers then differ as much as rounding would have moved them.
+        estimator: Whose ranges to correct biases for, a row of ``ESTIMATORS``; empty to leave them. The answers then
+            differ as much as rounding would have moved them.
     """
     graph, signature = read_traced(traced, facts)
     fold_constants(graph)
     changes = fold(graph)
     if balance:
         changes += equalize(graph, samples)
-    if correct:
-        changes += correct_bias(graph, samples)
+    if estimator:
+        changes += correct_bias(graph, samples, estimator)
     save_function(graph.function(), signature, out)
     return changes
 
