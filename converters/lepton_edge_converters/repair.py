@@ -131,7 +131,8 @@ class _Ladder:
 
 def _sweep(tracing: Tracing) -> tuple[LayerSensitivity, ...]:
     plan, job = tracing.plan, tracing.job
-    asked = (tracing.shipped, plan.facts, plan.calibration, job.recipe.ranges, _SWEPT_SAMPLES)
+    recipe = job.recipe
+    asked = (tracing.shipped, plan.facts, plan.calibration, recipe.ranges, _SWEPT_SAMPLES, recipe.repair_minutes)
     return job.stage("quantize.sweep:sweep", *asked, gives=Sweep).layers
 
 
