@@ -1,7 +1,7 @@
 """What a conversion did, in numbers, each with how it was measured."""
 
 from dataclasses import dataclass, field, fields, is_dataclass
-from math import inf
+from math import isinf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -121,8 +121,8 @@ class Rung:
         name: For people.
         settings: What was changed, as the recipe has it; empty for what was asked for.
         passed: Whether all gates passed.
-        refused: What did not, each gate with what it found.
-        rows: The versions that would have shipped.
+        refused: What did not, each gate with what it found; or why it could not be made.
+        rows: The versions that would have shipped; none if it could not be made.
     """
 
     name: str
@@ -250,5 +250,7 @@ def plain(value: Any) -> Any:
 
 
 def decibels(ratio: float) -> str:
-    """Return a signal-to-noise ratio for people; outputs that are equal to the bit have none."""
-    return "exact" if ratio == inf else f"{ratio:.1f} dB"
+    """Return a signal-to-noise ratio for people, in the plain characters that a log bears."""
+    if isinf(ratio):
+        return "equal" if ratio > 0 else "no signal"
+    return f"{round(ratio, 1) + 0:.1f} dB"  # what rounds to zero has no sign
