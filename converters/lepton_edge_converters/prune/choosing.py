@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import PruneError
+from lepton_edge_converters.prune.candidate import Candidate, aligned_step
 from lepton_edge_converters.prune.dependencies import Dependencies, Group
-from lepton_edge_converters.prune.group import Group as Candidate
-from lepton_edge_converters.prune.group import aligned_step
 from lepton_edge_converters.prune.importance import Importance
 from lepton_edge_runtime.wire import nearest
 

@@ -62,6 +62,10 @@ class Dependencies:
         """Return the groups that may lose channels."""
         return tuple(group for group in self.groups if not group.frozen and group.width > 1)
 
+    def widths(self) -> dict[str, int]:
+        """Return how many channels there are in each group that may lose some."""
+        return {group.name: group.width for group in self.prunable}
+
     @property
     def unknown(self) -> Mapping[str, str]:
         """Return the layers that no rule knows, and what each is; they keep all that they touch."""

@@ -8,11 +8,12 @@ import numpy as np
 
 from lepton_edge_converters.latency import LatencyTable, Operator, Range
 from lepton_edge_converters.latency.operator import Kind
+from lepton_edge_converters.prune.candidate import Span
 from lepton_edge_converters.prune.channels import Ids
-from lepton_edge_converters.prune.cost import Cost, CostName, Layer, Term, costs_of
+from lepton_edge_converters.prune.cost import Cost, Layer, Term, costs_of
 from lepton_edge_converters.prune.dependencies import Dependencies
 from lepton_edge_converters.prune.flat import Call, Shape
-from lepton_edge_converters.prune.group import Span
+from lepton_edge_converters.shrinking import CostName
 
 _GATES = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}
 _JOINTS: Mapping[str, Kind] = {"Add": "add", "Subtract": "add", "Average": "add", "Multiply": "multiply"}

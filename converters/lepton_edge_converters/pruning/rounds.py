@@ -1,31 +1,29 @@
 """A Keras model without the channels that its answers owe the least to, trained until it answers as before."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lepton_edge_converters.errors import PruneError
-from lepton_edge_converters.latency import Target, measure_table
 from lepton_edge_converters.latency.steps import FALLBACK
-from lepton_edge_converters.prune.budget import Budget
 from lepton_edge_converters.prune.choosing import candidates, least_important
-from lepton_edge_converters.prune.cost import Cost, CostName
+from lepton_edge_converters.prune.cost import Cost
 from lepton_edge_converters.prune.dependencies import Dependencies, find_dependencies
 from lepton_edge_converters.prune.flat import as_functional, flatten
 from lepton_edge_converters.prune.importance import Importance, rate
-from lepton_edge_converters.prune.layers import find_costs, find_layers, find_ranges
+from lepton_edge_converters.prune.layers import find_costs
 from lepton_edge_converters.prune.surgery import check_faithful, rebuild
 from lepton_edge_converters.prune.widths import Solution, solve
+from lepton_edge_converters.pruning.clock import Clock
+from lepton_edge_converters.pruning.findings import Pruned, Width
 from lepton_edge_converters.samples import StoredSamples
-from lepton_edge_converters.shrinking import Pruning
+from lepton_edge_converters.shrinking import Budget, CostName, Pruning
 from lepton_edge_converters.train import Training
 from lepton_edge_converters.training.findings import Recovery
 from lepton_edge_converters.training.normalization import reestimate_batch_norms
 from lepton_edge_converters.training.recovery import recover
-from lepton_edge_converters.trial import time_models
 from lepton_edge_converters.worker import Progress
 
 _TIMES = {"speedup", "latency_ms"}
@@ -37,40 +35,6 @@ _BOUND_OF: Mapping[CostName, tuple[str, float | None]] = {
     "bytes": ("size_kb", 1024.0),
     "milliseconds": ("latency_ms", 1.0),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Width:
-    """What became of a layer that makes channels.
-
-    Attributes:
-        layer: Its name.
-        before, after: How many it makes.
-    """
-
-    layer: str
-    before: int
-    after: int
-
-
-@dataclass(frozen=True, slots=True)
-class Pruned:
-    """What was removed, and what it brought.
-
-    Attributes:
-        widths: Of all layers that make channels, in the order of the graph.
-        before, after: Costs, estimated: ``milliseconds`` where the budget is of time.
-        importance: Share of the importance that was kept, the last round's.
-        unknown: Layers that no rule knows, which kept all that they touch, and what each is.
-        recoveries: How training went, a round each; empty without.
-    """
-
-    widths: tuple[Width, ...]
-    before: dict[CostName, float]
-    after: dict[CostName, float]
-    importance: float
-    unknown: dict[str, str]
-    recoveries: tuple[Recovery, ...]
 
 
 def prune_channels(
@@ -141,10 +105,10 @@ class _Rounds:
         self._samples = samples
         self._pruning = pruning
         self._progress = progress
-        self._clock = _Clock(dependencies, pruning, cache, progress) if {*pruning.bounds} & _TIMES else None
+        self._clock = Clock(dependencies, pruning, cache, progress) if {*pruning.bounds} & _TIMES else None
         self._costs = self._find_costs(None)
         self.before = self._costs_now()
-        self._limits = Budget(**pruning.bounds).limits(self.before)
+        self._limits = pruning.limits(self.before)
         self._importance = 1.0
 
     def next(self, remaining: int) -> Any:
@@ -205,46 +169,13 @@ class _Rounds:
         table = self._clock.table if self._clock else None
         costs = find_costs(self._current, table)
         if self._clock:
-            full, total = _full(self._current), self._clock.original if taken is None else taken
+            full, total = self._current.widths(), self._clock.original if taken is None else taken
             cost = costs["milliseconds"]
             costs["milliseconds"] = (cost.with_total if cost(full) <= total else cost.scaled_to)(total, full)
         return costs
 
     def _costs_now(self) -> dict[CostName, float]:
-        return {name: cost(_full(self._current)) for name, cost in self._costs.items()}
-
-
-class _Clock:
-    """Times on the engine that a model is for: of its operators at other widths, and of whole models.
-
-    Attributes:
-        table: Of the operators.
-        original: Milliseconds of the original.
-    """
-
-    def __init__(
-        self, dependencies: Dependencies, pruning: Pruning, cache: str | Path | None, progress: Progress
-    ) -> None:
-        self._teacher = dependencies.flat.model
-        self._target = Target(engine=pruning.engine)
-        self._progress = progress
-        progress("timing the model in 8 bits", 0, 1)
-        self.original = time_models({"original": self._teacher}, self._target).latency("original").median_ms
-        least = _full(dependencies)
-        for group in dependencies.prunable:
-            least[group.name] = max(1, int(pruning.least_share * group.width))
-        ranges = find_ranges(find_layers(dependencies), least)
-        self.table = measure_table(ranges, target=self._target, cache=cache, progress=progress)
-
-    def time(self, model: Any) -> float:
-        """Return the milliseconds of a model; both in one run, so that a machine that is busier now does not count."""
-        self._progress("timing the model in 8 bits", 0, 1)
-        timings = time_models({"original": self._teacher, "pruned": model}, self._target)
-        return self.original * timings.ratio("pruned", to="original").value
-
-
-def _full(dependencies: Dependencies) -> dict[str, int]:
-    return {group.name: group.width for group in dependencies.prunable}
+        return {name: cost(self._current.widths()) for name, cost in self._costs.items()}
 
 
 def _as_budget(limits: Mapping[CostName, float], now: Mapping[CostName, float]) -> Budget | None:
