@@ -19,6 +19,7 @@ from lepton_edge_converters.metrics.choice import check_metric, choose_metric
 from lepton_edge_converters.recipe import CALIBRATED, Recipe
 from lepton_edge_converters.report import SampleCounts
 from lepton_edge_converters.report.sparse import SparseWeights
+from lepton_edge_converters.said import Said
 from lepton_edge_converters.samples import SampleSet, StoredSamples, SyntheticSamples, store
 from lepton_edge_converters.samples.lint import NO_SAMPLES, Finding
 from lepton_edge_converters.samples.read import Gathered, open_samples, peek_shapes, read_samples
@@ -189,6 +190,30 @@ def prepare(
         metric=metric,
         training=training,
     )
+
+
+def store_all(opened: OpenedModel, data: Any, said: Said, folder: Path, progress: Progress) -> StoredSamples:
+    """Return all samples as the model takes them, in ``folder``.
+
+    Args:
+        opened: The model.
+        data: Samples, whatever the user calls so.
+        said: What the user says of the model.
+        folder: Where they are stored.
+        progress: Called as they are.
+
+    Raises:
+        SamplesError: They do not fit the model.
+    """
+    data = list(data) if hasattr(data, "__next__") else data  # a generator is read once
+    facts = opened.describe(said.preprocess.size if said.preprocess else None, peek_shapes(data))
+    found = open_samples(data, facts.inputs)
+    extremes = found.extremes() if isinstance(found, Gathered) else []
+    completed, _ = cards.complete_preprocess(facts, said.preprocess, extremes)
+    labels = said.labels or facts.labels
+    classes = cards.class_count(facts, labels, said.task)
+    samples = read_samples(found, facts.inputs, completed, labels, classes.count, certain=classes.certain)
+    return store(samples, np.arange(samples.count), completed, folder, "all", progress)
 
 
 def _truths(opened: Any, samples: SampleSet, judging: NDArray[np.int64]) -> NDArray[Any] | None:
