@@ -11,7 +11,7 @@ import msgspec
 
 from lepton_edge.cli.cache import user_cache
 from lepton_edge.cli.columns import columns, sentence
-from lepton_edge.cli.options import Said, model_options
+from lepton_edge.cli.options import Said, budget_options, model_options
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.show import print_json
 
@@ -27,37 +27,47 @@ _UNITS = {"milliseconds": "ms", "parameters": "parameters", "macs": "multiplicat
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Samples that channels are rated by and the model is trained on, as convert takes them; labels are not needed.",
+    help="Samples, as convert takes them, to rate channels by and to train on; labels are not needed.",
 )
 @model_options
-@click.option(
-    "--speedup", type=float, metavar="X", help="At least X times as fast in 8 bits as before, on this machine."
-)
-@click.option("--params", type=float, metavar="SHARE", help="Share of the parameters that may be left, 0 to 1.")
-@click.option("--macs", type=float, metavar="SHARE", help="Share of the multiplications that may be left, 0 to 1.")
-@click.option("--size-kb", type=float, metavar="KB", help="Most that the int8 file may have.")
-@click.option("--latency-ms", type=float, metavar="MS", help="Most that a sample may take in 8 bits, on this machine.")
+@budget_options
 @click.option(
     "--criterion",
     type=click.Choice(["taylor", "activation", "gamma", "l2", "l1"]),
     help="What channels are rated by [default: taylor with samples, l2 without].",
 )
 @click.option(
-    "--rounds", default=1, show_default=True, type=click.IntRange(1, 20), help="Steps to the bound, each trained."
-)
-@click.option("--least-share", default=0.1, show_default=True, help="Of each group's channels, left to it.")
-@click.option(
-    "--keep", multiple=True, metavar="LAYER", help="A layer that keeps all channels that it makes. Repeatable."
-)
-@click.option(
-    "--engine", type=click.Choice(["tflite", "onnx"]), default="tflite", show_default=True, help="Whose times count."
+    "--rounds",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 20),
+    metavar="N",
+    help="In how many steps the bounds are reached, each rated and trained anew.",
 )
 @click.option(
-    "--epochs", default=10, show_default=True, type=click.IntRange(0), help="Of training, each round; 0 for none."
+    "--least-share", default=0.1, show_default=True, metavar="SHARE", help="Of each group's channels, left to it."
 )
-@click.option("--learning-rate", default=1e-3, show_default=True, help="Of that training, at its highest.")
+@click.option("--keep", multiple=True, metavar="LAYER", help="A layer that keeps all its channels. Repeatable.")
 @click.option(
-    "--checkpoint", type=click.Path(path_type=Path), help="Folder for the training's state: cut off, it goes on there."
+    "--engine",
+    type=click.Choice(["tflite", "onnx"]),
+    default="tflite",
+    show_default=True,
+    help="Whose times count.",
+)
+@click.option(
+    "--epochs",
+    default=10,
+    show_default=True,
+    type=click.IntRange(0),
+    metavar="N",
+    help="Of training, each round; 0 for none.",
+)
+@click.option("--learning-rate", default=1e-3, show_default=True, metavar="RATE", help="Of that, at its highest.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the state of the training; a run that was cut off goes on there.",
 )
 @click.option("--show-groups", is_flag=True, help="Print which channels hang together, and prune nothing.")
 @click.option("--custom", multiple=True, metavar="MODULE:NAME", help="As in convert. Repeatable.")
@@ -136,9 +146,8 @@ def _print_groups(groups: "Sequence[GroupRow]", *, as_json: bool) -> None:
         print_json([asdict(group) for group in groups])
         return
     rows = [("channels", "made by", "going along", "read by", "stays, because")]
-    rows += [
-        (str(one.width), _named(one.makers), _named(one.followers), _named(one.takers), one.kept) for one in groups
-    ]
+    for one in groups:
+        rows.append((str(one.width), _named(one.makers), _named(one.followers), _named(one.takers), one.kept))
     click.echo("\n".join(columns(rows)))
     free = sum(group.width for group in groups if not group.kept)
     click.echo(f"\n{free} of {sum(group.width for group in groups)} channels may go")
