@@ -145,16 +145,19 @@ def _print_groups(groups: "Sequence[GroupRow]", *, as_json: bool) -> None:
     if as_json:
         print_json([asdict(group) for group in groups])
         return
-    rows = [("channels", "made by", "going along", "read by", "stays, because")]
-    for one in groups:
-        rows.append((str(one.width), _named(one.makers), _named(one.followers), _named(one.takers), one.kept))
-    click.echo("\n".join(columns(rows)))
+    click.echo("\n".join(columns(list(_group_rows(groups)))))
     free = sum(group.width for group in groups if not group.kept)
     click.echo(f"\n{free} of {sum(group.width for group in groups)} channels may go")
 
 
+def _group_rows(groups: "Sequence[GroupRow]") -> Iterator[tuple[str, ...]]:
+    yield ("made by", "channels", "read by", "stays, because")
+    for one in groups:
+        yield (_named(one.makers), str(one.width), _named(one.takers) or "-", one.kept or "-")
+
+
 def _named(layers: "Sequence[str]") -> str:
-    return ", ".join(layers[:3]) + (f" and {len(layers) - 3} more" if len(layers) > 3 else "")
+    return f"{layers[0]} +{len(layers) - 1}" if len(layers) > 1 else "".join(layers)
 
 
 def _rows(found: "Pruned") -> Iterator[tuple[str, ...]]:

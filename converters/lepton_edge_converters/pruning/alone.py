@@ -9,7 +9,6 @@ from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import OpenedModel, open_for_conversion, opened_here
 from lepton_edge_converters.preparation import require_converter, silent, store_all
 from lepton_edge_converters.pruning.findings import GroupRow, Pruned
-from lepton_edge_converters.pruning.rounds import prune_channels
 from lepton_edge_converters.said import say
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.shrinking import CriterionName, Pruning
@@ -80,6 +79,8 @@ def prune(
         >>> smaller.fit(pictures, classes)                                      # doctest: +SKIP
     """
     require_converter()
+    from lepton_edge_converters.pruning.rounds import prune_channels  # noqa: PLC0415 - imports TensorFlow
+
     pruning = Pruning(
         speedup=speedup, params=params, macs=macs, size_kb=size_kb, latency_ms=latency_ms,
         criterion=criterion or ("l2" if data is None else "taylor"), rounds=rounds, least_share=least_share,
