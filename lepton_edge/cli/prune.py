@@ -16,7 +16,7 @@ from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.show import print_json
 
 if TYPE_CHECKING:
-    from lepton_edge_converters.pruning.findings import GroupRow, Pruned
+    from lepton_edge_converters.report.pruned import GroupRow, Pruned
 
 _UNITS = {"milliseconds": "ms", "parameters": "parameters", "macs": "multiplications", "bytes": "bytes in 8 bits"}
 

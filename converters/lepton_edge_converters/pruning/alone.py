@@ -8,7 +8,7 @@ from typing import Any, Literal
 from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import OpenedModel, open_for_conversion, opened_here
 from lepton_edge_converters.preparation import require_converter, silent, store_all
-from lepton_edge_converters.pruning.findings import GroupRow, Pruned
+from lepton_edge_converters.report.pruned import GroupRow, Pruned
 from lepton_edge_converters.said import say
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.shrinking import CriterionName, Pruning

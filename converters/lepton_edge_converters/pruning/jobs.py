@@ -6,8 +6,8 @@ from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import load_keras3
 from lepton_edge_converters.prune.dependencies import find_dependencies
 from lepton_edge_converters.prune.flat import flatten
-from lepton_edge_converters.pruning.findings import GroupRow, Pruned
 from lepton_edge_converters.pruning.rounds import prune_channels
+from lepton_edge_converters.report.pruned import GroupRow, Pruned
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.shrinking import Pruning
 from lepton_edge_converters.train import Training
