@@ -96,20 +96,21 @@ class TestCosts:
         assert kinds == ["conv2d", "hard_swish", "global_average_pool", "dense", "sigmoid", "scale"]
 
 
+@pytest.fixture(scope="module")
+def rated(model, tmp_path_factory):
+    pictures, targets = keras_models.patterns(128, seed=5)
+    path = tmp_path_factory.mktemp("rated") / "x.npy"
+    np.save(path, pictures.astype(np.float32))
+    dependencies = find_dependencies(flatten(model))
+    both = StoredSamples((path,), (None,)), StoredSamples((path,), (None,), targets)
+
+    def of(criterion, *, labels=False):
+        return rate(dependencies, criterion, both[labels], seed=0, progress=lambda *_: None)
+
+    return dependencies, pictures.astype(np.float32), of
+
+
 class TestImportance:
-    @pytest.fixture(scope="class")
-    def rated(self, model, tmp_path_factory):
-        pictures, targets = keras_models.patterns(128, seed=5)
-        path = tmp_path_factory.mktemp("rated") / "x.npy"
-        np.save(path, pictures.astype(np.float32))
-        dependencies = find_dependencies(flatten(model))
-        both = StoredSamples((path,), (None,)), StoredSamples((path,), (None,), targets)
-
-        def of(criterion, *, labels=False):
-            return rate(dependencies, criterion, both[labels], seed=0, progress=lambda *_: None)
-
-        return dependencies, pictures.astype(np.float32), of
-
     @pytest.mark.parametrize("labels", [False, True], ids=["unlabelled", "labelled"])
     def test_taylor_foretells_which_channels_move_the_answers(self, rated, labels):
         dependencies, pictures, of = rated
