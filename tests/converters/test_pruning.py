@@ -22,7 +22,8 @@ from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.shrinking import Pruning
 from lepton_edge_converters.train import Training
 
-SILENT = {"progress": lambda *_: None}
+# What Keras does when it saves a model, and TensorFlow when it calibrates one.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 FEW_EPOCHS = Training(epochs=4, batch_size=32)
 
 
@@ -167,7 +168,7 @@ class TestPrune:
     def test_the_bound_holds_and_is_nearly_used(self, model, bound, cost, most):
         before, after = costs(model)[cost], costs(le.prune(model, **bound))[cost]
         limit = most if cost == "bytes" else most * before
-        assert 0.7 * limit < after <= limit
+        assert 0.5 * limit < after <= limit  # widths go in steps, and here are two groups
 
     def test_training_brings_back_what_pruning_took(self, model, data):
         untrained = le.prune(model, macs=0.3)
@@ -245,7 +246,8 @@ class TestFile:
         tf_keras = pytest.importorskip("tf_keras")
         path = tmp_path / "old.h5"
         inputs = tf_keras.Input((8, 8, 3))
-        tf_keras.Model(inputs, tf_keras.layers.DepthwiseConv2D(3)(inputs)).save(path)
+        with pytest.warns(UserWarning, match="legacy"):
+            tf_keras.Model(inputs, tf_keras.layers.DepthwiseConv2D(3)(inputs)).save(path)
         with pytest.raises(LoadError, match="a Keras 2 model has no layers that could be changed here"):
             channel_groups(path)
 
