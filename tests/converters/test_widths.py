@@ -11,10 +11,10 @@ import pytest
 from lepton_edge_converters.errors import PruneError
 from lepton_edge_converters.latency import LatencyTable, Operator, Range, Steps, Target
 from lepton_edge_converters.latency.grid import Grid
-from lepton_edge_converters.prune.budget import Budget
+from lepton_edge_converters.prune.candidate import Candidate, Span, aligned_step
 from lepton_edge_converters.prune.cost import Cost, Layer, Term, costs_of
-from lepton_edge_converters.prune.group import Group, Span, aligned_step
 from lepton_edge_converters.prune.widths import solve
+from lepton_edge_converters.shrinking import Budget
 
 BUDGETS = (
     Budget(speedup=1.5),
@@ -32,7 +32,7 @@ def net(seed, count, widest=64, step=8):
     for i in range(count):
         width = int(rng.integers(widest // 4, widest + 1)) // 4 * 4
         importance = rng.gamma(0.7, 1, width) * rng.lognormal(0, 0.8)
-        groups.append(Group(f"group {i}", width, importance, step=step))
+        groups.append(Candidate(f"group {i}", width, importance, step=step))
         made = Span(0, ((f"group {i}", 1),))
         if i > 1 and rng.random() < 0.3:
             before = Span(0, tuple((f"group {j}", 1) for j in sorted(rng.choice(i, 2, replace=False))))
@@ -132,7 +132,10 @@ class TestSolving:
 
     def test_takes_channels_where_they_are_slow_and_unimportant(self):
         names = ("dear", "idle")
-        groups = [Group(names[0], 64, np.full(64, 1.0), step=16), Group(names[1], 64, np.full(64, 0.5), step=16)]
+        groups = [
+            Candidate(names[0], 64, np.full(64, 1.0), step=16),
+            Candidate(names[1], 64, np.full(64, 0.5), step=16),
+        ]
         spans = [Span(0, ((name, 1),)) for name in names]
         terms = tuple(Term(Span(3), span, lambda into, out: out) for span in spans)
         found = solve(groups, {"milliseconds": Cost(terms)}, Budget(speedup=1.6))
@@ -140,7 +143,7 @@ class TestSolving:
 
     def test_crosses_a_step_that_is_twice_its_own(self):
         # Of 24 channels none is slower than of 32: eight fewer save nothing, sixteen fewer do.
-        groups = [Group("only", 64, np.arange(64.0), step=8)]
+        groups = [Candidate("only", 64, np.arange(64.0), step=8)]
         term = Term(Span(3), Span(0, (("only", 1),)), lambda into, out: ceil(out / 16))
         assert solve(groups, {"milliseconds": Cost((term,))}, Budget(speedup=2)).widths == {"only": 32}
 
@@ -192,24 +195,24 @@ class TestSolving:
 
 def with_minimum(group, *, minimum):
     """The group with another minimum, no larger than its width."""
-    return Group(group.name, group.width, group.importance, minimum=min(minimum, group.width), step=group.step)
+    return Candidate(group.name, group.width, group.importance, minimum=min(minimum, group.width), step=group.step)
 
 
 class TestAGroup:
     def test_has_the_widths_of_whole_steps_and_its_own(self):
-        assert Group("one", 60, np.ones(60), step=16).widths() == (16, 32, 48, 60)
-        assert Group("one", 64, np.ones(64), step=16, minimum=33).widths() == (48, 64)
-        assert Group("one", 200, np.ones(200), step=8).widths(least_share=0.25)[0] == 56
-        assert Group("one", 12, np.ones(12), step=16).widths() == (12,)
+        assert Candidate("one", 60, np.ones(60), step=16).widths() == (16, 32, 48, 60)
+        assert Candidate("one", 64, np.ones(64), step=16, minimum=33).widths() == (48, 64)
+        assert Candidate("one", 200, np.ones(200), step=8).widths(least_share=0.25)[0] == 56
+        assert Candidate("one", 12, np.ones(12), step=16).widths() == (12,)
 
     def test_keeps_its_most_important_channels(self):
-        group = Group("one", 4, np.array([1.0, 4.0, 2.0, 3.0]), step=2)
+        group = Candidate("one", 4, np.array([1.0, 4.0, 2.0, 3.0]), step=2)
         assert group.kept(group.widths()).tolist() == [7.0, 10.0]
 
     @pytest.mark.parametrize("importance", [np.ones(3), -np.ones(4), np.full(4, np.nan)])
     def test_refuses_importance_that_is_not_one_number_a_channel(self, importance):
         with pytest.raises(ValueError, match="importance of 'one' is 4 numbers, 0 or more each"):
-            Group("one", 4, importance)
+            Candidate("one", 4, importance)
 
     def test_that_is_narrow_has_a_finer_step(self):
         assert [aligned_step(width, 16) for width in (128, 48, 32, 24, 16, 8)] == [16, 16, 8, 8, 4, 4]

@@ -1,1 +1,1 @@
-"""Fewer channels, chosen by what they cost."""
+"""Channel pruning: which channels of a Keras model belong together, and the model without some of them."""

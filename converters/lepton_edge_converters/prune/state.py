@@ -6,8 +6,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from lepton_edge_converters.prune.candidate import Candidate, Span
 from lepton_edge_converters.prune.cost import Cost, Term
-from lepton_edge_converters.prune.group import Group, Span
 
 Floats = NDArray[np.float64]
 MOVES = (1, -1, -2)
@@ -20,7 +20,7 @@ class Share:
     Attributes:
         kind: Number of the cost.
         cost: Of two widths, each pair asked for once.
-        inputs, outputs: Group and how often it counts.
+        inputs, outputs: Candidate and how often it counts.
         groups: All that it depends on, and how often each counts for inputs and for outputs.
     """
 
@@ -53,7 +53,7 @@ class Net:
         origin: Each cost of the net as it is.
     """
 
-    def __init__(self, groups: Sequence[Group], costs: Sequence[Cost], least_share: float) -> None:
+    def __init__(self, groups: Sequence[Candidate], costs: Sequence[Cost], least_share: float) -> None:
         numbers = {group.name: i for i, group in enumerate(groups)}
         self.choices = [group.widths(least_share) for group in groups]
         self.kept = [group.kept(widths).tolist() for group, widths in zip(groups, self.choices, strict=True)]

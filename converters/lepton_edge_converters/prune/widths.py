@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import PruneError
-from lepton_edge_converters.prune.budget import Budget
-from lepton_edge_converters.prune.cost import COSTS, Cost, CostName
-from lepton_edge_converters.prune.group import LEAST_SHARE, Group
+from lepton_edge_converters.prune.candidate import LEAST_SHARE, Candidate
+from lepton_edge_converters.prune.cost import COSTS, Cost
 from lepton_edge_converters.prune.state import MOVES, Floats, Net, State
+from lepton_edge_converters.shrinking import Budget, CostName
 
 _WIDER, _NARROWER = MOVES.index(1), [kind for kind, step in enumerate(MOVES) if step < 0]
 _FEW = 24  # of the best on either side of an exchange; all pairs of a large net would take minutes
@@ -41,7 +41,7 @@ class Solution:
 
 
 def solve(
-    groups: Sequence[Group],
+    groups: Sequence[Candidate],
     costs: Mapping[CostName, Cost],
     budget: Budget,
     *,
