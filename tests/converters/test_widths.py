@@ -163,7 +163,7 @@ class TestSolving:
             assert found.importance >= 0.9 * best(groups, costs, budget)
 
     def test_ends_where_nothing_that_is_pruned_saves_anything(self):
-        groups = [Group(f"group {i}", 64, np.arange(64.0) + i, step=8) for i in range(4)]
+        groups = [Candidate(f"group {i}", 64, np.arange(64.0) + i, step=8) for i in range(4)]
         spans = [Span(0, ((group.name, 1),)) for group in groups]
         terms = tuple(Term(one, two, lambda into, out: 1.0) for one, two in pairwise(spans))
         with pytest.raises(PruneError, match="the most that can be had is 1×"):
