@@ -1,10 +1,13 @@
 """Axes: which numbers are written beside a chart, and where."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
 _LONG = 1e6  # from here on, or with more decimals than these, a number is written with an exponent
 _DECIMALS_MAX = 5
+_MARKS = (1, 2, 5)  # of each power of ten
+_MARKS_MAX = 7
 _ROUND = 1e-9  # what a sum of steps may miss a round number by
 
 
@@ -45,6 +48,35 @@ def round_axis(low: float, high: float, *, steps: int = 3) -> Axis:
 def tight_axis(low: float, high: float, *, steps: int = 4) -> Axis:
     """Return an axis that ends where the numbers end, with ticks at the round numbers between."""
     return _axis(low, high, *_round_step(high - low, steps))
+
+
+def decade_axis(low: float, high: float) -> Axis:
+    """Return a logarithmic axis from a round number at or below ``low`` to one at or above ``high``, both over 0.
+
+    Its own numbers are powers of ten: what stands at 100 is found by ``at(2)``. Ticks are at 1, 2 and 5 of each power,
+    or at the powers alone where those are many.
+    """
+    begin, end = _mark(log10(low), floor), _mark(log10(high), ceil)
+    end = max(end, begin + 1)
+    marks = [k for k in range(begin, end + 1) if end - begin <= _MARKS_MAX or k % 3 == 0]
+    first, last = _at_mark(begin), _at_mark(end)
+    places = [(_at_mark(k) - first) / (last - first) for k in marks]
+    texts = [_text(10.0 ** (k // 3) * _MARKS[k % 3], max(0, -(k // 3))) for k in marks]
+    return Axis(first, last, tuple(map(Tick, places, texts)))
+
+
+def _mark(power: float, to_whole: Callable[[float], int]) -> int:
+    """Return the number of the 1, 2 or 5 next to a power of ten, counted from 1 on; ``to_whole`` says which way."""
+    decade = floor(power + _ROUND)
+    rest = power - decade
+    within = [log10(one) for one in _MARKS] + [1.0]
+    if to_whole is floor:
+        return 3 * decade + max(i for i, one in enumerate(within) if one <= rest + _ROUND or i == 0)
+    return 3 * decade + min(i for i, one in enumerate(within) if one >= rest - _ROUND)
+
+
+def _at_mark(number: int) -> float:
+    return number // 3 + log10(_MARKS[number % 3])
 
 
 def _axis(low: float, high: float, step: float, digits: int) -> Axis:

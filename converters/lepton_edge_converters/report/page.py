@@ -21,6 +21,7 @@ from lepton_edge_converters.report.tiles import headline_tiles
 from lepton_edge_converters.report.versions import version_table
 from lepton_edge_runtime.text import printable
 
+_ROOM = "lepton_edge_converters.report"
 _WORST_LISTED = 6
 _CHARTS = (accuracy_chart, drop_chart, score_chart, agreement_chart, latency_chart, size_chart)
 
@@ -32,7 +33,7 @@ def render_page(report: Report) -> str:
     escapes.
     """
     layers = report.layers if report.layers is not None and report.layers.layers else None
-    page: str = _template().render(
+    page: str = load_template("page.html").render(
         report=report,
         words=words,
         versions=version_table(report.rows),
@@ -53,11 +54,12 @@ def render_page(report: Report) -> str:
 
 
 @cache
-def _template() -> Any:
+def load_template(name: str, room: str = _ROOM) -> Any:
+    """Return the template of a page, of this room or of another, which may use those of this one."""
     import jinja2  # noqa: PLC0415 - only where a page is written
 
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("lepton_edge_converters.report", "templates"),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(one, "templates") for one in dict.fromkeys((room, _ROOM))]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=lambda value: printable(value) if type(value) is str else value,
@@ -66,7 +68,7 @@ def _template() -> Any:
     )
     environment.filters["data_uri"] = _data_uri
     environment.filters["is_small"] = _is_png
-    return environment.get_template("page.html")
+    return environment.get_template(name)
 
 
 def _data_uri(picture: bytes) -> str:

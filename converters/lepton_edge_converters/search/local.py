@@ -1,0 +1,52 @@
+"""Processes on this machine that make points, and end when whoever started them does."""
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.synchronize import Event
+from threading import Thread
+from types import FrameType
+from typing import NoReturn
+
+_TERMINATED = 143  # as a shell says of SIGTERM
+
+
+@contextmanager
+def local_processes(jobs: int) -> Iterator[Executor]:
+    """Yield an executor of so many fresh processes; an error or Ctrl-C in the block ends what they are doing."""
+    # Fresh ones: a copy of a process that has TensorFlow, and its threads, hangs.
+    context = get_context("spawn")
+    stop = context.Event()
+    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_listen, initargs=(stop,))
+    try:
+        yield executor
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _listen(stop: Event) -> None:
+    """End the running job when told to; runs in the new process.
+
+    Ctrl-C in a terminal comes to all of its processes. Here the one that started this decides, and what is being done
+    ends by way of what clears it away.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end)
+    Thread(target=_wait, args=(stop,), daemon=True).start()
+
+
+def _wait(stop: Event) -> None:
+    stop.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    del frame
+    signal.signal(number, signal.SIG_IGN)  # once is enough
+    raise SystemExit(_TERMINATED)
