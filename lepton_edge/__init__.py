@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lepton_edge_converters.pruning.alone import prune as prune
     from lepton_edge_converters.recipe import Recipe as Recipe
     from lepton_edge_converters.report import Report as Report
+    from lepton_edge_converters.search.run import search as search
     from lepton_edge_converters.sensitivity import sensitivity as sensitivity
     from lepton_edge_converters.train import Training as Training
     from lepton_edge_runtime.adoption import adopt as adopt
@@ -61,6 +62,7 @@ _HOMES = {
     "doctor": "lepton_edge_runtime.diagnosis",
     "inspect": "lepton_edge_runtime.inspection",
     "prune": "lepton_edge_converters.pruning.alone",
+    "search": "lepton_edge_converters.search.run",
     "sensitivity": "lepton_edge_converters.sensitivity",
     "open_model": "lepton_edge_runtime.model",
     "tune": "lepton_edge_runtime.tuning",

@@ -19,6 +19,7 @@ _REFUSALS = ("GATE", "GOLDEN_MISMATCH", "LOCK_MISMATCH")
 COMMANDS: Mapping[str, str] = {
     "convert": "Convert a Keras model into a bundle, proven to be still the same model.",
     "prune": "Remove channels from a Keras model until it is as small or as fast as asked.",
+    "search": "Convert under every budget with every scheme: what accuracy costs in time and size.",
     "sensitivity": "Find the layers of a Keras model that cannot bear 8 bits.",
     "adopt": "Make a bundle of a .tflite or .onnx file of others.",
     "inspect": "Show what a bundle or a model file holds.",

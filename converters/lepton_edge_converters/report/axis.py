@@ -54,11 +54,12 @@ def decade_axis(low: float, high: float) -> Axis:
     """Return a logarithmic axis from a round number at or below ``low`` to one at or above ``high``, both over 0.
 
     Its own numbers are powers of ten: what stands at 100 is found by ``at(2)``. Ticks are at 1, 2 and 5 of each power,
-    or at the powers alone where those are many.
+    or at some of the powers alone where those are many.
     """
     begin, end = _mark(log10(low), floor), _mark(log10(high), ceil)
     end = max(end, begin + 1)
-    marks = [k for k in range(begin, end + 1) if end - begin <= _MARKS_MAX or k % 3 == 0]
+    apart = 1 if end - begin <= _MARKS_MAX else 3 * ceil((end - begin) / 3 / _MARKS_MAX)
+    marks = [k for k in range(begin, end + 1) if k % apart == 0]
     first, last = _at_mark(begin), _at_mark(end)
     places = [(_at_mark(k) - first) / (last - first) for k in marks]
     texts = [_text(10.0 ** (k // 3) * _MARKS[k % 3], max(0, -(k // 3))) for k in marks]

@@ -1,12 +1,13 @@
 """What a search found, in numbers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from math import isfinite
+from dataclasses import dataclass, field
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any, Literal
 
 from lepton_edge_converters.report import Row, SampleCounts, plain
+from lepton_edge_converters.report.layers import UNBOUNDED
 from lepton_edge_converters.report.numbers import Ratio
 from lepton_edge_converters.search.pareto import pareto
 from lepton_edge_runtime.timing import Latency
@@ -28,9 +29,9 @@ class Worth:
     """
 
     name: str
-    value: float
-    low: float
-    high: float
+    value: float = field(metadata=UNBOUNDED)
+    low: float = field(metadata=UNBOUNDED)
+    high: float = field(metadata=UNBOUNDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Point:
         """What was asked for, in few words."""
         if not self.bound:
             return f"full {self.scheme}"
-        return f"{self.value:g}× {self.scheme}" if self.bound == "speedup" else f"{self.value:.0%} {self.scheme}"
+        return f"{self.value:g}× {self.scheme}" if self.bound == "speedup" else f"{100 * self.value:.3g}% {self.scheme}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +174,10 @@ def worth_of(row: Row, *, metric: bool) -> Worth:
     """
     score = row.score if row.score is not None and isfinite(row.score.value) else None
     if score is not None and (metric or (row.accuracy is None and row.agreement is None)):
-        return Worth(score.metric, score.value, score.low, score.high)
+        low, high = (end if isfinite(end) else score.value for end in (score.low, score.high))
+        return Worth(score.metric, score.value, low, high)
     for name, share in (("accuracy", row.accuracy), ("agreement", row.agreement)):
         if share is not None:
             return Worth(name, share.value, share.low, share.high)
-    cosine = row.cosine if row.cosine is not None else float("nan")
+    cosine = row.cosine if row.cosine is not None else nan
     return Worth("cosine", cosine, cosine, cosine)

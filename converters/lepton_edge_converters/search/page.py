@@ -11,6 +11,7 @@ from lepton_edge_converters.search.plots import FrontPlot, front_plot, interval_
 from lepton_edge_runtime.backends import BACKENDS
 
 _ROOM = "lepton_edge_converters.search"
+_FORMATS = {"tflite": "TFLite", "onnx": "ONNX"}
 _BOUNDS = {"speedup": "times as fast in 8 bits", "macs": "of the multiplications", "params": "of the parameters"}
 
 
@@ -20,8 +21,9 @@ class Line:
 
     Attributes:
         label: Of its point.
-        asked: What its budget was.
-        came: What came of that.
+        asked: What its budget was, where the label does not say.
+        left: What pruning left of what the budget is about, where that is no time.
+        speedup: How many times as fast as with all channels.
         worth, interval, latency, size: As they are.
         leads: Which fronts it is on.
         refused: Why the gates would refuse it.
@@ -29,7 +31,8 @@ class Line:
 
     label: str
     asked: str
-    came: str
+    left: str
+    speedup: str
     worth: str
     interval: str
     latency: str
@@ -71,31 +74,21 @@ def asked_in_words(point: Point) -> str:
     return f"{value} {_BOUNDS[point.bound]}"
 
 
-def came_in_words(point: Point, file: PointFile) -> str:
-    """Return what came of a budget: measured, or counted."""
-    if not point.bound:
-        return ""
-    parts = []
-    if point.bound != "speedup" and point.estimated is not None:
-        parts.append(f"{words.percent(1 / point.estimated)} left")
-    if file.speedup is not None:
-        low, high = file.speedup.low, file.speedup.high
-        parts.append(f"{file.speedup.value:.2f} ({low:.2f} to {high:.2f}) × as fast")
-    return ", ".join(parts)
-
-
 def _section(found: Search, engine: str) -> EngineSection:
+    name = f"{_FORMATS[engine]} on {BACKENDS[engine].distribution}"
     plots = [plot for cost in COSTS if (plot := front_plot(found, engine, cost)) is not None]
     files = sorted(found.files(engine), key=lambda one: one[1].latency.median_ms)
-    return EngineSection(BACKENDS[engine].distribution, tuple(plots), tuple(_line(*one) for one in files))
+    return EngineSection(name, tuple(plots), tuple(_line(*one) for one in files))
 
 
 def _line(point: Point, file: PointFile) -> Line:
+    ratio = file.speedup
     fronts = (("latency", file.on_latency_front), ("size", file.on_size_front))
     return Line(
         label=point.label,
-        asked=asked_in_words(point),
-        came=came_in_words(point, file),
+        asked=_BOUNDS[point.bound] if point.bound in ("macs", "params") else "",
+        left=words.percent(1 / point.estimated) if point.estimated and point.bound != "speedup" else "",
+        speedup=f"{ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})" if ratio else "",
         worth=worth_in_words(file.worth),
         interval=interval_in_words(file.worth),
         latency=words.milliseconds(file.latency.median_ms),

@@ -13,6 +13,7 @@ SHARES = ("accuracy", "agreement")
 
 # A label is placed as if the plot were as narrow as it gets, and the letters as wide.
 _NARROW, _HEIGHT, _LETTER, _LINE, _GAP, _DOT = 250, 240, 6.6, 16, 9, 6
+_RAISED = 11  # to the right it stands over the front's line
 _UNITS = {"latency": "ms", "size": "KB"}
 
 
@@ -81,14 +82,15 @@ def front_plot(found: Search, engine: str, cost: Cost) -> FrontPlot | None:
     costs = [_cost(file, cost) for _, file in files]
     x_axis = decade_axis(min(costs), max(costs))
     scale = 100 if found.worth in SHARES else 1
-    y_axis = _y_axis([file.worth for _, file in files], found.original, scale)
+    y_axis = _y_axis([(file.worth, on_front(file, cost)) for _, file in files], found.original, scale)
+    outside = sum(scale * file.worth.value < y_axis.low for _, file in files)
     dots = [_dot(point, file, cost, x_axis, y_axis, scale) for point, file in files]
     labels = [point.label for point, _ in files]
     leading = sorted((one for one in dots if one.leads), key=lambda one: (one.x, one.y))
     placed = _labelled(dots, labels)
     return FrontPlot(
         title=f"{found.worth} against {cost}".capitalize(),
-        caption=_caption(cost),
+        caption=_caption(cost, outside),
         dots=tuple(sorted(placed, key=lambda one: one.leads)),
         line=_stairs(leading),
         original=None if found.original is None else y_axis.at(scale * found.original.value),
@@ -102,33 +104,38 @@ def front_plot(found: Search, engine: str, cost: Cost) -> FrontPlot | None:
 
 def worth_in_words(worth: Worth) -> str:
     """Return how well a file answers, without its interval."""
+    if not isfinite(worth.value):
+        return "none"
     return percent(worth.value) if worth.name in SHARES else number(worth.value, ".4g")
 
 
 def interval_in_words(worth: Worth) -> str:
     """Return the interval; empty where there is none."""
-    if worth.low == worth.high:
+    if worth.low == worth.high or not isfinite(worth.value):
         return ""
     if worth.name in SHARES:
         return f"{number(100 * worth.low, '.1f')} to {percent(worth.high)}"
     return f"{number(worth.low, '.4g')} to {number(worth.high, '.4g')}"
 
 
-def _caption(cost: Cost) -> str:
-    what = (
-        "Median of one call, all files timed in turn" if cost == "latency" else "Of the model file, 1 KB = 1,024 bytes"
+def _caption(cost: Cost, outside: int) -> str:
+    what = "Median of one call" if cost == "latency" else "Of the model file"
+    below = (
+        f" {outside} far below what is shown {'stands' if outside == 1 else 'stand'} at the bottom." if outside else ""
     )
-    return f"{what}; logarithmic. Up and to the left is better."
+    return f"{what}; logarithmic. Up and to the left is better.{below}"
 
 
 def _cost(file: PointFile, cost: Cost) -> float:
     return COSTS[cost](file) / (1024 if cost == "size" else 1)
 
 
-def _y_axis(worths: Sequence[Worth], original: Worth | None, scale: float) -> Axis:
-    shown = [end for one in (*worths, *([original] if original else [])) for end in (one.low, one.value, one.high)]
-    finite = [scale * one for one in shown if isfinite(one)]
-    return round_axis(min(finite), max(finite), steps=5)
+def _y_axis(worths: Sequence[tuple[Worth, bool]], original: Worth | None, scale: float) -> Axis:
+    """Return an axis for all that is on the front, and for the others as far as they leave it half of the height."""
+    leading = [one for one, leads in worths if leads] + ([original] if original else [])
+    low, high = min(one.low for one in leading), max(one.high for one in leading)
+    others = [one.low for one, leads in worths if not leads and one.low >= low - (high - low)]
+    return round_axis(scale * min([low, *others]), scale * high, steps=5)
 
 
 def _dot(point: Point, file: PointFile, cost: Cost, x_axis: Axis, y_axis: Axis, scale: float) -> FrontDot:
@@ -174,13 +181,13 @@ Box = tuple[float, float, float, float]
 
 
 def _places(one: FrontDot, label: str) -> Iterator[tuple[str, Box]]:
-    """Yield where a label may stand: to the right or left of its dot, above or below its interval."""
+    """Yield where a label may stand, the best place first: the front's line goes down and to the right."""
     width, away = _LETTER * len(label), (_GAP + _LETTER * len(label) / 2) / _NARROW
     over = (_LINE / 2 + 4) / _HEIGHT
-    yield "right", _box(one.x + away, one.y, width, _LINE)
-    yield "left", _box(one.x - away, one.y, width, _LINE)
     yield "above", _box(one.x, one.high + over, width, _LINE)
+    yield "left", _box(one.x - away, one.y, width, _LINE)
     yield "below", _box(one.x, one.low - over, width, _LINE)
+    yield "right", _box(one.x + away, one.y + _RAISED / _HEIGHT, width, _LINE)
 
 
 def _box(x: float, y: float, width: float, height: float) -> Box:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import inf, nan
+from math import inf, isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +87,8 @@ def gather_points(
 
 def original_worth(report: PointReport, *, metric: bool) -> Worth | None:
     """Return how well the original answers; ``None`` where it is the measure itself."""
-    row = report.original
-    return worth_of(row, metric=metric) if row.accuracy is not None or row.score is not None else None
+    found = worth_of(report.original, metric=metric)
+    return found if isfinite(found.value) else None
 
 
 def shipped_engines(report: PointReport) -> dict[str, Row]:
