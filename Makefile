@@ -36,7 +36,7 @@ reproduce: $(READY)  ## one model, converted in two clean environments: the same
 v4l2:  ## Debian, as root: what the test of a real V4L2 camera needs
 	tests/v4l2/prepare build/v4l2
 
-docs: $(READY)  ## write docs/cli.md from the commands, docs/report.md and the schema from the types
+docs: $(READY)  ## write docs/cli.md from the commands, the keys of docs/report.md and docs/search.md and the schema from the types
 	$(BIN)/python docs/write_cli.py
 	$(BIN)/python docs/write_report.py
 

@@ -1,4 +1,4 @@
-"""Write the JSON report's schema, and its tables in docs/report.md; ``--print`` prints both instead."""
+"""Write the report's schema, and the tables of docs/report.md and docs/search.md; ``--print`` prints all instead."""
 
 import json
 import sys
@@ -10,10 +10,23 @@ from typing import Any, Literal, get_args, get_origin
 from lepton_edge_converters import report
 from lepton_edge_converters.report.layers import UNBOUNDED
 from lepton_edge_converters.report.schema import json_schema, written_fields
+from lepton_edge_converters.search import found
 
-PAGE = Path(__file__).with_name("report.md")
 SCHEMA = Path(report.__file__).with_name("report.schema.json")
+PAGES: dict[Path, Any] = {
+    Path(__file__).with_name("report.md"): report.Report,
+    Path(__file__).with_name("search.md"): found.Search,
+}
+"""Of each page the type that its tables begin with."""
+
 _BEGIN, _END = "<!-- keys -->\n", "<!-- end -->\n"
+_VERSION = ("`schema`", "1", "Version of this format.")
+_PASSED = ("`passed`", "bool", "Whether all gates passed, and so the bundle was written.")
+_WHOLE: dict[Any, tuple[str, list[tuple[str, str, str]]]] = {
+    report.Report: ("The report", [_VERSION, _PASSED]),
+    found.Search: ("The search", [_VERSION]),
+}
+"""Of what a file holds: its title, and the keys that its type does not have."""
 
 
 def schema() -> str:
@@ -21,14 +34,14 @@ def schema() -> str:
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def page() -> str:
-    """Return the whole page, its tables written anew."""
-    head, _, rest = PAGE.read_text(encoding="utf-8").partition(_BEGIN)
-    return f"{head}{_BEGIN}{_tables()}{_END}{rest.partition(_END)[2]}"
+def page(path: Path) -> str:
+    """Return a whole page, its tables written anew."""
+    head, _, rest = path.read_text(encoding="utf-8").partition(_BEGIN)
+    return f"{head}{_BEGIN}{_tables(PAGES[path])}{_END}{rest.partition(_END)[2]}"
 
 
-def _tables() -> str:
-    kinds: list[Any] = [report.Report]
+def _tables(whole: Any) -> str:
+    kinds: list[Any] = [whole]
     for kind in kinds:  # grows while it is walked: a type, then those that it is made of
         for _, hint, _ in written_fields(kind):
             kinds += [one for one in _inside(hint) if one not in kinds]
@@ -43,12 +56,8 @@ def _inside(hint: Any) -> list[Any]:
 
 def _table(kind: Any) -> str:
     summary = (getdoc(kind) or "").partition("\n\n")[0].replace("\n", " ")
-    title = "The report" if kind is report.Report else f"`{kind.__name__}`"
-    lines = [(f"`{field.name}`", _type(field, hint), said) for field, hint, said in written_fields(kind)]
-    if kind is report.Report:
-        passed = "Whether all gates passed, and so the bundle was written."
-        ours = [("`schema`", str(report.SCHEMA_VERSION), "Version of this format."), ("`passed`", "bool", passed)]
-        lines = [*ours, *lines]
+    title, ours = _WHOLE.get(kind, (f"`{kind.__name__}`", []))
+    lines = [*ours, *((f"`{field.name}`", _type(field, hint), said) for field, hint, said in written_fields(kind))]
     width = 3 if any(said for _, _, said in lines) else 2
     heading = ("key", "type", "")
     table = [heading[:width], ("---",) * width, *(line[:width] for line in lines)]
@@ -73,7 +82,8 @@ def _in_words(hint: Any) -> str:
 
 if __name__ == "__main__":
     if "--print" in sys.argv:
-        sys.stdout.write(page() + schema())
+        sys.stdout.write("".join(map(page, PAGES)) + schema())
     else:
-        PAGE.write_text(page(), encoding="utf-8")
+        for path in PAGES:
+            path.write_text(page(path), encoding="utf-8")
         SCHEMA.write_text(schema(), encoding="utf-8")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
-from multiprocessing.synchronize import Event
+from multiprocessing.connection import Connection
 from threading import Thread
 from types import FrameType
 from typing import NoReturn
@@ -19,30 +19,31 @@ def local_processes(jobs: int) -> Iterator[Executor]:
     """Yield an executor of so many fresh processes; an error or Ctrl-C in the block ends what they are doing."""
     # Fresh ones: a copy of a process that has TensorFlow, and its threads, hangs.
     context = get_context("spawn")
-    stop = context.Event()
-    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_listen, initargs=(stop,))
-    try:
-        yield executor
-    except BaseException:
-        stop.set()
-        raise
-    finally:
-        executor.shutdown(cancel_futures=True)
+    theirs, ours = context.Pipe(duplex=False)
+    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_listen, initargs=(theirs,))
+    with theirs, ours:
+        try:
+            yield executor
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            executor.shutdown(cancel_futures=True)
 
 
-def _listen(stop: Event) -> None:
-    """End the running job when told to; runs in the new process.
+def _listen(starter: Connection) -> None:
+    """End the running job when the process that started this one hangs up, or is gone; runs in the new process.
 
     Ctrl-C in a terminal comes to all of its processes. Here the one that started this decides, and what is being done
     ends by way of what clears it away.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
-    Thread(target=_wait, args=(stop,), daemon=True).start()
+    Thread(target=_wait, args=(starter,), daemon=True).start()
 
 
-def _wait(stop: Event) -> None:
-    stop.wait()
+def _wait(starter: Connection) -> None:
+    starter.poll(None)  # nothing is ever sent
     os.kill(os.getpid(), signal.SIGTERM)
 
 
