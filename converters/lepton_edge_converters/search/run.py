@@ -79,7 +79,7 @@ def search(
         task: ``classify`` or ``raw``, where the model does not tell.
         custom: ``module:Name`` of each class or function of your own that the file is made of.
         trust: Whether Python code inside the file (``Lambda`` layers) may run.
-        signature: Which signature of a SavedModel; one is measured unpruned only.
+        signature: Which signature of a SavedModel, of which nothing can be pruned: its only budget is 1.
         images: Whether the points' pages show samples.
         executor: Who makes the points: any that takes functions of a module, and whose processes see the same paths.
         jobs: How many local processes make them where there is no executor. One by default: a budget of time is met
@@ -109,9 +109,8 @@ def search(
     kept = Path(cache).resolve() if cache is not None else folder / "cache"
     given = model_path(model, folder), data_path(data, folder)
     train = None if train_data is None else data_path(train_data, folder)
-    known = digest(
-        known_by(given[0]), known_by(given[1]), known_by(train), said, tuple(custom), trust, read_toolchain()
-    )
+    files = [known_by(path) for path in (*given, train)]
+    known = digest(files, said, tuple(custom), trust, read_toolchain())
     points = [
         PointJob(
             model=given[0], bundle=folder / f"{one.name}.lepton", data=given[1], train_data=train, recipe=one.recipe,
