@@ -77,11 +77,9 @@ def net_table(found: Found) -> Table:
 
 def seeds_table(several: Sequence[Found]) -> Table:
     """Return the means over seeds, and each seed's number; of the versions that all of them have."""
-    rows: list[tuple[Cell, ...]] = []
-    for version in several[0].there:
-        if all(version in one.there for one in several):
-            rows.append((VERSIONS[version].title, *_means(several, version)))
-    return Table(f"{several[0].net}, {len(several)} seeds: mean (each)", _MEANS, tuple(rows))
+    shared = [version for version in several[0].there if all(version in one.there for one in several)]
+    rows = tuple((VERSIONS[version].title, *_means(several, version)) for version in shared)
+    return Table(f"{several[0].net}, {len(several)} seeds: mean (each)", _MEANS, rows)
 
 
 def verdict(several: Sequence[Found]) -> tuple[bool, str]:
