@@ -10,6 +10,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import msgspec
+
 from lepton_edge_converters.attempt import Attempt, try_out, try_schemes
 from lepton_edge_converters.details.detail import detailed
 from lepton_edge_converters.errors import GateRefusedError
@@ -180,7 +182,9 @@ def convert(
         plan = prepare(opened, data, said.labels, said.preprocess, said.task, job, train_data)
         source, samples = describe_sources(model, plan)
         hold_to(output, lock, {"source": source, "data": samples})
-        opened, plan = sparsify(*prune_first(opened, plan, job), job)
+        # What was measured and chosen when the lock was written is not chosen anew: a busier machine chooses otherwise.
+        asked = replace(job, recipe=lock.chosen) if lock and lock.chosen else job
+        opened, plan = sparsify(*prune_first(opened, plan, asked), job)
         tried = _try(opened, plan, job, output, lock.chosen if lock else None)
         plan, job = tried.plan, tried.job
         report = detailed(tried.report, plan, tried.judgements, tried.compared, job, images=images)
@@ -189,8 +193,7 @@ def convert(
         if not report.passed:
             raise GateRefusedError(write_refused(report))
         try:
-            searched = recipe.fastest or report.rungs
-            chosen = lock.chosen if lock else job.recipe if searched else None
+            chosen = lock.chosen if lock else _chosen(job.recipe, plan, searched=bool(recipe.fastest or report.rungs))
             bundle = pack(source, samples, plan, tried.judgements, job)
             made = Lock(
                 source=source,
@@ -212,6 +215,13 @@ def convert(
         except OSError as problem:
             raise OutputError(f"cannot write {output} and its report: {problem.strerror or problem}") from problem
         return report
+
+
+def _chosen(recipe: Recipe, plan: Plan, *, searched: bool) -> Recipe | None:
+    """Return what was carried out, where it was searched for or measured; ``None`` where the recipe says it all."""
+    if recipe.prune is not None and plan.pruned is not None:
+        return msgspec.structs.replace(recipe, prune=msgspec.structs.replace(recipe.prune, widths=plan.pruned.chosen))
+    return recipe if searched else None
 
 
 def _try(opened: OpenedModel, plan: Plan, job: Job, output: Path, chosen: Recipe | None) -> Attempt:
