@@ -143,6 +143,31 @@ class TestCarry:
         ):
             trainer.call("lepton_edge_converters.sparsity.training:train_sparse", *given, tmp_path / "w.npz")
 
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            (
+                {"keep": ("classes", "conv2d")},
+                "no layer has weights that could be made sparse; conv2d: it is to be kept; ",
+            ),
+            (
+                {"zeros": "3:7"},
+                "conv2d: its 3 input channels are no multiple of 7; depthwise_conv2d: depthwise kernels",
+            ),
+        ],
+    )
+    def test_a_model_with_nothing_to_make_sparse_is_refused(self, keras_file, worker, tmp_path, settings, message):
+        job = "lepton_edge_converters.sparsity.carry:write_carried"
+        worker.call(job, keras_file("sequential"), LoadOptions(), tmp_path / "c")
+        given = tmp_path / "c", Sparsity(**{"zeros": 0.5} | settings), StoredSamples((), ()), (), None, (), 0
+        with Worker() as trainer, pytest.raises(LoadError, match=message):
+            trainer.call("lepton_edge_converters.sparsity.training:train_sparse", *given, tmp_path / "w.npz")
+
+    def test_a_model_that_masks_steps_is_refused(self, carried, tmp_path):
+        given = carried[2] / "Masking", Sparsity(zeros=0.5), StoredSamples((), ()), (), None, (), 0
+        with Worker() as trainer, pytest.raises(LoadError, match="the layer 'masking' masks steps of a sequence"):
+            trainer.call("lepton_edge_converters.sparsity.training:train_sparse", *given, tmp_path / "w.npz")
+
 
 @pytest.fixture(scope="module")
 def worker():
