@@ -36,12 +36,13 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "preprocess": Benchmark("preprocess", "frame to tensor, beside the tutorial's code"),
     "frame": Benchmark("frame", "frame to class, beside the bare engine and the tutorial's code"),
     "onnx_routes": Benchmark("onnx_routes", "our int8 ONNX beside ONNX Runtime's own"),
+    "latency_table": Benchmark("latency_table", "times predicted from operators measured alone, beside whole nets"),
     "schemes": Benchmark("schemes", "every scheme: accuracy, size and latency, beside float32"),
     "sparsity": Benchmark("sparsity", "weights made zero or equal: accuracy, and size when packed"),
     "footprint": Benchmark("footprint", "import, memory and load, beside the bare packages"),
 }
 
-_NAMES = "\n".join(f"{name:12} {one.answers}" for name, one in BENCHMARKS.items())
+_NAMES = "\n".join(f"{name:13} {one.answers}" for name, one in BENCHMARKS.items())
 
 
 @click.command(help=f"Measure side by side: ratios, not times, hold on another machine.\n\n\b\n{_NAMES}")

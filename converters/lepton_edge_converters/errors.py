@@ -5,8 +5,10 @@ LeptonError
 ├── LoadError                   LOAD                  a model that cannot be loaded or converted
 ├── SamplesError                SAMPLES               pictures or arrays that do not fit the model
 ├── MetricError                 METRIC                a metric that there is not, is for other outputs, or fails
+├── TrainingError               TRAINING              a model that cannot be trained as asked, or whose training failed
 ├── ConversionError             CONVERSION            a converter library refused the model
 │   └── WorkerCrashedError      WORKER_CRASHED        ... or killed its process
+├── PruneError                  PRUNE                 a model that cannot be pruned, or not as far as asked
 ├── LockError                   LOCK                  a lock that is not there, or cannot be read
 │   └── LockMismatchError       LOCK_MISMATCH         ... or holds for other things than there are now
 └── GateRefusedError            GATE                  the converted model is not good enough to ship
@@ -45,6 +47,12 @@ class MetricError(LeptonError):
     code = "METRIC"
 
 
+class TrainingError(LeptonError):
+    """A model that cannot be trained again as asked, or whose training failed."""
+
+    code = "TRAINING"
+
+
 class ConversionError(LeptonError):
     """A converter library refused the model."""
 
@@ -55,6 +63,12 @@ class WorkerCrashedError(ConversionError):
     """A converter library killed the process it ran in."""
 
     code = "WORKER_CRASHED"
+
+
+class PruneError(LeptonError):
+    """A model whose channels cannot be removed, or not as many as were asked for."""
+
+    code = "PRUNE"
 
 
 class LockError(LeptonError):

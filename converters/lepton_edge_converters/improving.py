@@ -1,6 +1,7 @@
 """The traced model made easier to quantize, where the recipe asks for it."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from lepton_edge_converters.tracing import Tracing
 
@@ -17,7 +18,24 @@ def improve(tracing: Tracing) -> Tracing:
         plan, correct = replace(plan, warnings=(*plan.warnings, note)), False
     if plan.calibration is None or not (equalize or correct):
         return replace(tracing, plan=plan)
-    improved = job.folder / "improved"
-    asked = tracing.shipped, plan.calibration, improved, equalize, correct
-    changes = job.stage("passes.improve:improve", *asked, gives=tuple[str, ...], makes=improved)
+    estimator = _estimator(tracing) if correct else ""
+    improved, changes = _improved(tracing, "improved", estimator)
     return replace(tracing, shipped=improved, plan=replace(plan, changes=changes))
+
+
+def _estimator(tracing: Tracing) -> str:
+    """Return whose ranges the activations will have; the best ones are known once the other passes are done."""
+    job = tracing.job
+    if job.recipe.ranges != "best":
+        return job.recipe.ranges
+    uncorrected, _ = _improved(tracing, "uncorrected", "")
+    asked = uncorrected, tracing.plan.calibration
+    return job.stage("quantize.export:find_best_ranges", *asked, gives=str)
+
+
+def _improved(tracing: Tracing, name: str, estimator: str) -> tuple[Path, tuple[str, ...]]:
+    """Return the model improved, in the job's folder, and what was changed."""
+    plan, job = tracing.plan, tracing.job
+    improved = job.folder / name
+    asked = tracing.traced, plan.facts, plan.calibration, improved, job.recipe.equalize, estimator
+    return improved, job.stage("passes.improve:improve", *asked, gives=tuple[str, ...], makes=improved)

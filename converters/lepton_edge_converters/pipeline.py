@@ -10,14 +10,16 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from lepton_edge_converters.attempt import try_out, try_schemes
+from lepton_edge_converters.attempt import Attempt, try_out, try_schemes
 from lepton_edge_converters.details.detail import detailed
 from lepton_edge_converters.errors import GateRefusedError
+from lepton_edge_converters.improving import improve
 from lepton_edge_converters.load.loaded import LoadOptions
-from lepton_edge_converters.load.opened import open_for_conversion
+from lepton_edge_converters.load.opened import OpenedModel, open_for_conversion
 from lepton_edge_converters.lock import Lock, hash_artefacts, hold_to, read_lock, write_lock
 from lepton_edge_converters.packing import describe_sources, pack
-from lepton_edge_converters.preparation import Job, prepare, require_converter, silent
+from lepton_edge_converters.preparation import Job, Plan, prepare, require_converter, silent
+from lepton_edge_converters.pruning.stage import prune_first
 from lepton_edge_converters.recipe import Format, Io, Ranges, Recipe, load_recipe
 from lepton_edge_converters.repair import climb
 from lepton_edge_converters.report import Report
@@ -41,6 +43,7 @@ def convert(
     output: str | Path,
     *,
     data: Any = None,
+    train_data: Any = None,
     labels: str | Path | Sequence[str] | None = None,
     recipe: str | Path | Recipe | None = None,
     preprocess: Preprocess | None = None,
@@ -84,6 +87,8 @@ def convert(
         data: What calibrates and judges: a folder of pictures (class subfolders are labels), a ``.csv``
             with ``path`` and ``label`` or ``class_index``, ``.npz``, ``.npy``, arrays, or an iterable of
             arrays. ``int8`` needs some; without any the other schemes are judged on synthetic samples.
+        train_data: What a recipe that prunes or makes weights sparse trains with, in the same forms; by default the
+            samples of ``data`` that do not judge.
         labels: Names of the classes in the model's order, or a text file with one a line.
         recipe: ``float32``, ``float16``, ``dynamic``, ``weights``, ``int8``, ``int16x8``, a ``.toml`` file, or a
             ``Recipe``.
@@ -172,17 +177,11 @@ def convert(
         job.progress("loading the model", 0, 1)
         options = LoadOptions(tuple(custom), trust, said.signature)
         opened = open_for_conversion(model, worker, options, custom_objects or {}, kept)
-        plan = prepare(opened, data, said.labels, said.preprocess, said.task, job)
+        plan = prepare(opened, data, said.labels, said.preprocess, said.task, job, train_data)
         source, samples = describe_sources(model, plan)
         hold_to(output, lock, {"source": source, "data": samples})
-        opened, plan = sparsify(opened, plan, job)
-        if recipe.fastest:
-            tried = try_schemes(opened, plan, job, output)
-        else:
-            tracing = trace(opened, plan, job)
-            tried = try_out(tracing, output)
-            if recipe.repair and not tried.report.passed:
-                tried = climb(tracing, tried)
+        opened, plan = sparsify(*prune_first(opened, plan, job), job)
+        tried = _try(opened, plan, job, output, lock.chosen if lock else None)
         plan, job = tried.plan, tried.job
         report = detailed(tried.report, plan, tried.judgements, tried.compared, job, images=images)
         report = weighed(report, plan, [*(one.artefact for one in tried.judgements), *tried.compared], job)
@@ -190,12 +189,15 @@ def convert(
         if not report.passed:
             raise GateRefusedError(write_refused(report))
         try:
+            searched = recipe.fastest or report.rungs
+            chosen = lock.chosen if lock else job.recipe if searched else None
             bundle = pack(source, samples, plan, tried.judgements, job)
             made = Lock(
                 source=source,
                 data=samples,
                 said=said,
                 recipe=recipe,
+                chosen=chosen,
                 toolchain=toolchain,
                 artefacts=hash_artefacts(bundle),
             )
@@ -210,6 +212,28 @@ def convert(
         except OSError as problem:
             raise OutputError(f"cannot write {output} and its report: {problem.strerror or problem}") from problem
         return report
+
+
+def _try(opened: OpenedModel, plan: Plan, job: Job, output: Path, chosen: Recipe | None) -> Attempt:
+    """Return the attempt that is to ship, or to be refused.
+
+    Args:
+        opened: The model.
+        plan: What is known of it.
+        job: With the recipe that was asked for.
+        output: The bundle.
+        chosen: By what a search for the fastest or a repair ended with before; it is not done again, since a busier
+            machine, or one that is out of time sooner, would choose otherwise.
+    """
+    if chosen is not None:
+        note = "as the lock says, this was chosen when it was written, and not searched for again"
+        noted = replace(plan, warnings=(*plan.warnings, note))
+        return try_out(improve(trace(opened, noted, replace(job, recipe=chosen))), output)
+    if job.recipe.fastest:
+        return try_schemes(opened, plan, job, output)
+    tracing = improve(trace(opened, plan, job))
+    tried = try_out(tracing, output)
+    return climb(tracing, tried) if job.recipe.repair and not tried.report.passed else tried
 
 
 def _place(output: Path, bundle: Path, report: Report, lock: Lock) -> None:

@@ -8,16 +8,20 @@ from typing import Any
 import msgspec
 
 from lepton_edge_converters.attempt import Attempt, try_out
+from lepton_edge_converters.errors import ConversionError
 from lepton_edge_converters.improving import improve
 from lepton_edge_converters.quantize.findings import Sweep
 from lepton_edge_converters.report import LayerSensitivity, Rung
 from lepton_edge_converters.tracing import Tracing
+from lepton_edge_runtime.errors import BackendError, LeptonError
 
 _SWEPT_SAMPLES = 64
 _FLOAT_SHARE_MAX = 0.5  # of the layers: with more of them in float, the file is no int8 model any more
 _ADVICE = "what is left is training for 8 bits, or asking for less"
 
 _Settings = Mapping[str, Any]
+_Changed = Tracing | LeptonError
+"""A traced model to try, or why there is none."""
 
 
 def climb(tracing: Tracing, refused: Attempt) -> Attempt:
@@ -32,19 +36,33 @@ def climb(tracing: Tracing, refused: Attempt) -> Attempt:
     """
     rungs = [_rung("as asked", {}, refused)]
     ladder = _Ladder(tracing)
+    steps = ladder.rungs()
     note = _stubborn(refused)
     minutes = refused.job.recipe.repair_minutes
     deadline = monotonic() + 60 * minutes
-    steps = iter(()) if note else ladder.rungs()
-    for name, settings in steps:
+    while not note:
+        # Asked before the next rung is: some take passes or a sweep before there is anything to try.
         if monotonic() > deadline:
             note = f"the repair stopped after {minutes:g} minutes (--repair-minutes)"
-            break
-        attempt = try_out(ladder.tracing(settings, len(rungs)), refused.report.output)
-        rungs.append(_rung(name, settings, attempt))
-        if attempt.report.passed:
-            return _told(attempt, rungs, ladder)
-    return _told(refused, rungs, ladder, note or f"no rung of the repair passed; {_ADVICE}")
+        elif (step := next(steps, None)) is None:
+            note = f"no rung of the repair passed; {_ADVICE}"
+        else:
+            name, settings, changed = step
+            outcome = _tried(changed, refused)
+            rungs.append(_rung(name, settings, outcome))
+            if isinstance(outcome, Attempt) and outcome.report.passed:
+                return _told(outcome, rungs, ladder)
+    return _told(refused, rungs, ladder, note)
+
+
+def _tried(changed: _Changed, refused: Attempt) -> Attempt | LeptonError:
+    """Return what comes of a changed model; a rung that cannot be made is a finding, and the next one is tried."""
+    if isinstance(changed, LeptonError):
+        return changed
+    try:
+        return try_out(changed, refused.report.output, compared=refused.compared)
+    except (ConversionError, BackendError) as failed:
+        return failed
 
 
 def _stubborn(refused: Attempt) -> str:
@@ -56,48 +74,54 @@ def _stubborn(refused: Attempt) -> str:
 
 
 class _Ladder:
-    """The rungs above a recipe, each with all that it changes.
+    """The rungs above a recipe; what several of them are made of is made once.
 
     Attributes:
         sensitivity: What 8 bits do in each layer alone, once a rung has asked.
     """
 
     def __init__(self, tracing: Tracing) -> None:
-        self._start = tracing
+        self._asked = tracing
+        self._begun = 0
         self.sensitivity: tuple[LayerSensitivity, ...] = ()
 
-    def rungs(self) -> Iterator[tuple[str, _Settings]]:
-        """Yield what each is called, and its settings."""
-        recipe = self._start.job.recipe
+    def rungs(self) -> Iterator[tuple[str, _Settings, _Changed]]:
+        """Yield what each is called, all that it changes, and the traced model to try it on; or why there is none."""
+        tracing, recipe = self._asked, self._asked.job.recipe
         settings: _Settings = {}
         if recipe.ranges != "best":
             settings = {"ranges": "best"}
-            yield "better ranges", settings
+            tracing = self._changed(tracing, settings)
+            yield "better ranges", settings, tracing
         if not (recipe.equalize and recipe.correct_bias):
-            settings = {**settings, "equalize": True, "correct_bias": True}
-            yield "equalization and bias correction", settings
-        for layers in self._in_float(settings):
-            yield (
-                f"{len(layers)} {'layer' if len(layers) == 1 else 'layers'} in float",
-                {
-                    **settings,
-                    "float_layers": layers,
-                },
-            )
+            name, more = "equalization and bias correction", {**settings, "equalize": True, "correct_bias": True}
+            try:
+                tracing, settings = improve(self._changed(tracing, more)), more
+                yield name, settings, tracing
+            except ConversionError as failed:
+                yield name, more, failed
+        try:
+            self.sensitivity = _sweep(tracing)
+        except ConversionError as failed:
+            yield "layers in float", settings, failed
+            return
+        for layers in self._in_float():
+            name = f"{len(layers)} {'layer' if len(layers) == 1 else 'layers'} in float"
+            spared = {"float_layers": layers}
+            yield name, {**settings, **spared}, self._changed(tracing, spared)
 
-    def tracing(self, settings: _Settings, number: int) -> Tracing:
-        """Return the traced model with these settings, to be tried in a folder of its own."""
-        job = self._start.job
-        folder = job.folder / f"rung_{number}"
+    def _changed(self, tracing: Tracing, settings: _Settings) -> Tracing:
+        """Return a traced model with these settings more, to be tried in a folder of its own."""
+        self._begun += 1
+        folder = self._asked.job.folder / f"rung_{self._begun}"
         folder.mkdir()
-        recipe = msgspec.structs.replace(job.recipe, **settings)
-        return replace(self._start, job=replace(job, folder=folder, recipe=recipe))
+        recipe = msgspec.structs.replace(tracing.job.recipe, **settings)
+        return replace(tracing, job=replace(tracing.job, folder=folder, recipe=recipe))
 
-    def _in_float(self, settings: _Settings) -> Iterator[tuple[str, ...]]:
+    def _in_float(self) -> Iterator[tuple[str, ...]]:
         """Yield the layers to leave in float: those that stand out, then the worst, twice as many each time."""
-        self.sensitivity = _sweep(improve(self.tracing(settings, 0)))
         worst = [one.layer for one in sorted(self.sensitivity, key=lambda one: one.sqnr_db)]
-        asked = self._start.job.recipe.float_layers
+        asked = self._asked.job.recipe.float_layers
         most = int(len(worst) * _FLOAT_SHARE_MAX)
         count = min(sum(one.flagged for one in self.sensitivity) or 1, most)
         while count:
@@ -107,15 +131,19 @@ class _Ladder:
 
 def _sweep(tracing: Tracing) -> tuple[LayerSensitivity, ...]:
     plan, job = tracing.plan, tracing.job
-    asked = (tracing.shipped, plan.facts, plan.calibration, job.recipe.ranges, _SWEPT_SAMPLES)
+    recipe = job.recipe
+    asked = (tracing.shipped, plan.facts, plan.calibration, recipe.ranges, _SWEPT_SAMPLES, recipe.repair_minutes)
     return job.stage("quantize.sweep:sweep", *asked, gives=Sweep).layers
 
 
-def _rung(name: str, settings: _Settings, attempt: Attempt) -> Rung:
-    report = attempt.report
+def _rung(name: str, settings: _Settings, outcome: Attempt | LeptonError) -> Rung:
+    listed = ", ".join(f"{key} = {_shown(value)}" for key, value in settings.items())
+    if isinstance(outcome, LeptonError):
+        return Rung(name, listed, passed=False, refused=(f"it could not be made: {outcome}",), rows=())
+    report = outcome.report
     return Rung(
         name,
-        ", ".join(f"{key} = {_shown(value)}" for key, value in settings.items()),
+        listed,
         report.passed,
         tuple(f"{gate.name}: {gate.detail}" for gate in report.gates if not gate.passed),
         tuple(row for row in report.rows if row.shipped),

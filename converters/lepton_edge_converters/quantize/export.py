@@ -54,6 +54,11 @@ def export_int8(
     return Int8Export(route, _operators_in_float(content, named, spared))
 
 
+def find_best_ranges(traced: Path, calibration: StoredSamples) -> str:
+    """Return the estimator whose int8 file answers the samples that calibrate most like the float one."""
+    return choose_ranges(calibrate(traced, calibration), calibration, "best", ()).estimator
+
+
 def _spared(calibrated: Path, facts: ModelFacts, float_layers: tuple[str, ...]) -> tuple[Layer, ...]:
     return named_layers(read_layers(calibrated.read_bytes(), facts), float_layers) if float_layers else ()
 

@@ -1,13 +1,14 @@
 """What a conversion did, in numbers, each with how it was measured."""
 
 from dataclasses import dataclass, field, fields, is_dataclass
-from math import inf
+from math import isinf
 from pathlib import Path
 from typing import Any, Literal
 
 from lepton_edge_converters.report.disagreement import PAGE_ONLY, Disagreements
 from lepton_edge_converters.report.layers import UNBOUNDED, LayerErrors
 from lepton_edge_converters.report.numbers import Drop, Loss, Ratio, Score, Share
+from lepton_edge_converters.report.pruned import Pruned
 from lepton_edge_converters.report.sparse import SparseWeights
 from lepton_edge_converters.samples.lint import Finding
 from lepton_edge_converters.stages.cache import StageCounts
@@ -121,8 +122,8 @@ class Rung:
         name: For people.
         settings: What was changed, as the recipe has it; empty for what was asked for.
         passed: Whether all gates passed.
-        refused: What did not, each gate with what it found.
-        rows: The versions that would have shipped.
+        refused: What did not, each gate with what it found; or why it could not be made.
+        rows: The versions that would have shipped; none if it could not be made.
     """
 
     name: str
@@ -161,7 +162,7 @@ class Report:
         scheme: How numbers are stored.
         task: What the outputs are decoded as.
         preprocess: How pictures are prepared, one line an input that takes them.
-        parameters: Of the original model.
+        parameters: Of the model that was exported: of a pruned one, those that are left.
         macs: Multiply-accumulates of one run, counted from the operators of the TFLite file; ``None`` where it has
             loops, whose steps cannot be counted.
         size_bytes: Of the bundle; 0 if it was refused.
@@ -181,6 +182,7 @@ class Report:
         sensitivity: What 8 bits do in each layer alone, where the ladder measured it.
         tried: Every scheme, where the fastest was asked for, the quickest first.
         sparse: What became of the weights, where they were made sparse.
+        pruned: What became of the channels, where some were removed.
     """
 
     model: str
@@ -207,6 +209,7 @@ class Report:
     stages: StageCounts | None = None
     tried: tuple[Tried, ...] = ()
     sparse: SparseWeights | None = None
+    pruned: Pruned | None = None
 
     @property
     def passed(self) -> bool:
@@ -250,5 +253,7 @@ def plain(value: Any) -> Any:
 
 
 def decibels(ratio: float) -> str:
-    """Return a signal-to-noise ratio for people; outputs that are equal to the bit have none."""
-    return "exact" if ratio == inf else f"{ratio:.1f} dB"
+    """Return a signal-to-noise ratio for people, in the plain characters that a log bears."""
+    if isinf(ratio):
+        return "equal" if ratio > 0 else "no signal"
+    return f"{round(ratio, 1) + 0:.1f} dB"  # what rounds to zero has no sign

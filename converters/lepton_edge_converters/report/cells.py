@@ -1,6 +1,14 @@
 """A version's numbers as a terminal's tables have them: empty where there is none, intervals where there is room."""
 
+from rich.markup import escape
+
 from lepton_edge_converters.report import Row, decibels
+from lepton_edge_runtime.text import printable
+
+
+def shown(text: str) -> str:
+    """Return a text that may hold names from files of others: neither steers the terminal, nor is markup of ours."""
+    return escape(printable(text))
 
 
 def size(row: Row) -> str:
