@@ -11,6 +11,7 @@ from lepton_edge.cli.interrupts import ending_cleanly
 from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.show import print_json, say
+from lepton_edge.cli.sparse import sparse_options
 from lepton_edge.cli.told import Server, junit_path
 from lepton_edge_runtime.errors import LeptonError, OutputError
 
@@ -23,16 +24,6 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     if not set(formats) <= {"tflite", "onnx"} or len(set(formats)) != len(formats):
         raise click.BadParameter(f"{value!r} is no list of formats; write tflite, onnx, or tflite,onnx")
     return formats
-
-
-def _zeros(context: click.Context, parameter: click.Parameter, value: str | None) -> float | str | None:
-    del context, parameter
-    if value is None or ":" in value:
-        return value  # the recipe says what is wrong with a pattern
-    try:
-        return float(value)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is neither a share, such as 0.8, nor a pattern, such as 2:4") from None
 
 
 @click.command(name="convert")
@@ -135,19 +126,7 @@ def _zeros(context: click.Context, parameter: click.Parameter, value: str | None
     default=None,
     help="Try every scheme and ship the fastest here that passes the recipe's gates; the smallest, where several are.",
 )
-@click.option(
-    "--sparsity",
-    callback=_zeros,
-    metavar="SHARE|N:M",
-    help="Make this share of each layer's weights zero, 0.8 say, or leave N of each M, 2:4 say: a smaller download, no "
-    "faster model. The samples that do not judge train it; see docs/sparsity.md.",
-)
-@click.option(
-    "--clusters",
-    type=click.IntRange(3, 256),
-    metavar="NUMBER",
-    help="Let the weights of a layer have this many different values, 16 say, likewise.",
-)
+@sparse_options
 @click.option(
     "--custom",
     multiple=True,
@@ -196,7 +175,7 @@ def command(
     repair_minutes: float | None,
     metric: str | None,
     min_metric: float | None,
-    sparsity: float | str | None,
+    zeros: float | str | None,
     clusters: int | None,
     custom: tuple[str, ...],
     signature: str,
@@ -261,7 +240,7 @@ def command(
                 equalize=equalize,
                 correct_bias=correct_bias,
                 fastest=fastest,
-                zeros=sparsity,
+                zeros=zeros,
                 clusters=clusters,
                 custom=custom,
                 trust=trust,
