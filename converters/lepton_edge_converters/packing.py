@@ -61,8 +61,9 @@ def describe_sources(model: Any, plan: Plan) -> tuple[Source, Data]:
     name = Path(model).name if isinstance(model, str | Path) else plan.facts.name
     counts = plan.counts
     fingerprint = "" if counts.origin == SyntheticSamples.origin else plan.judged.fingerprint()
-    if plan.calibration is not None:
-        fingerprint = cards.joined_hash(plan.calibration.fingerprint(), fingerprint)
+    for more in (plan.calibration, plan.training):
+        if more is not None:
+            fingerprint = cards.joined_hash(more.fingerprint(), fingerprint)
     data = Data(sha256=fingerprint, total=counts.total, calibration=counts.calibration, judged=counts.judged)
     return Source(name=printable(name), sha256=plan.facts.sha256), data
 

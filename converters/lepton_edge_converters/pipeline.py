@@ -1,6 +1,6 @@
 """convert(): the whole story, top to bottom.
 
-load → samples → export → judge → gates → bundle. Each stage is a plain function on values; what can kill
+load → samples → sparsify → export → judge → gates → bundle. Each stage is a plain function on values; what can kill
 a process runs in the worker; nothing is written before every gate has passed.
 """
 
@@ -19,11 +19,13 @@ from lepton_edge_converters.load.opened import OpenedModel, open_for_conversion
 from lepton_edge_converters.lock import Lock, hash_artefacts, hold_to, read_lock, write_lock
 from lepton_edge_converters.packing import describe_sources, pack
 from lepton_edge_converters.preparation import Job, Plan, prepare, require_converter, silent
+from lepton_edge_converters.pruning.stage import prune_first
 from lepton_edge_converters.recipe import Format, Io, Ranges, Recipe, load_recipe
 from lepton_edge_converters.repair import climb
 from lepton_edge_converters.report import Report
 from lepton_edge_converters.report.files import write_refused, write_reports
 from lepton_edge_converters.said import say
+from lepton_edge_converters.sparsifying import sparsify, weighed
 from lepton_edge_converters.stages.cache import StageCache
 from lepton_edge_converters.toolchain import read_toolchain, surroundings
 from lepton_edge_converters.tracing import trace
@@ -41,6 +43,7 @@ def convert(
     output: str | Path,
     *,
     data: Any = None,
+    train_data: Any = None,
     labels: str | Path | Sequence[str] | None = None,
     recipe: str | Path | Recipe | None = None,
     preprocess: Preprocess | None = None,
@@ -61,6 +64,8 @@ def convert(
     repair_minutes: float | None = None,
     strict: bool | None = None,
     fastest: bool | None = None,
+    zeros: float | str | None = None,
+    clusters: int | None = None,
     custom: Sequence[str] = (),
     custom_objects: Mapping[str, Any] | None = None,
     trust: bool = False,
@@ -82,6 +87,8 @@ def convert(
         data: What calibrates and judges: a folder of pictures (class subfolders are labels), a ``.csv``
             with ``path`` and ``label`` or ``class_index``, ``.npz``, ``.npy``, arrays, or an iterable of
             arrays. ``int8`` needs some; without any the other schemes are judged on synthetic samples.
+        train_data: What a recipe that prunes or makes weights sparse trains with, in the same forms; by default the
+            samples of ``data`` that do not judge.
         labels: Names of the classes in the model's order, or a text file with one a line.
         recipe: ``float32``, ``float16``, ``dynamic``, ``weights``, ``int8``, ``int16x8``, a ``.toml`` file, or a
             ``Recipe``.
@@ -106,6 +113,9 @@ def convert(
         repair_minutes: No further step of that is begun after this long.
         strict: Refuse for anything odd about the samples, and for bounds that they cannot prove.
         fastest: Try every scheme and ship the fastest that passes the recipe's gates, instead of the recipe's word.
+        zeros: Make this share of each layer's weights zero before all else, such as 0.8, or leave 2 of each 4,
+            ``"2:4"``: a smaller download, and no faster model. The samples that do not judge train it.
+        clusters: How many different values the weights of a layer may have, likewise.
         custom: ``module:Name`` of each class or function of your own that the file is made of.
         custom_objects: The same as objects, by name; the file is then loaded in this process.
         trust: Whether Python code inside the file (``Lambda`` layers) may run.
@@ -154,6 +164,8 @@ def convert(
         repair_minutes=repair_minutes,
         strict=strict,
         fastest=fastest,
+        zeros=zeros,
+        clusters=clusters,
     )
     said = say(labels, task, signature, preprocess)
     said = said.over(lock.said) if lock else said
@@ -165,12 +177,14 @@ def convert(
         job.progress("loading the model", 0, 1)
         options = LoadOptions(tuple(custom), trust, said.signature)
         opened = open_for_conversion(model, worker, options, custom_objects or {}, kept)
-        plan = prepare(opened, data, said.labels, said.preprocess, said.task, job)
+        plan = prepare(opened, data, said.labels, said.preprocess, said.task, job, train_data)
         source, samples = describe_sources(model, plan)
         hold_to(output, lock, {"source": source, "data": samples})
+        opened, plan = sparsify(*prune_first(opened, plan, job), job)
         tried = _try(opened, plan, job, output, lock.chosen if lock else None)
         plan, job = tried.plan, tried.job
         report = detailed(tried.report, plan, tried.judgements, tried.compared, job, images=images)
+        report = weighed(report, plan, [*(one.artefact for one in tried.judgements), *tried.compared], job)
         report = replace(report, seconds=monotonic() - begin, stages=kept.counts if kept else None)
         if not report.passed:
             raise GateRefusedError(write_refused(report))

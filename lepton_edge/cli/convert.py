@@ -25,6 +25,16 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     return formats
 
 
+def _zeros(context: click.Context, parameter: click.Parameter, value: str | None) -> float | str | None:
+    del context, parameter
+    if value is None or ":" in value:
+        return value  # the recipe says what is wrong with a pattern
+    try:
+        return float(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is neither a share, such as 0.8, nor a pattern, such as 2:4") from None
+
+
 @click.command(name="convert")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option(
@@ -126,6 +136,19 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     help="Try every scheme and ship the fastest here that passes the recipe's gates; the smallest, where several are.",
 )
 @click.option(
+    "--sparsity",
+    callback=_zeros,
+    metavar="SHARE|N:M",
+    help="Make this share of each layer's weights zero, 0.8 say, or leave N of each M, 2:4 say: a smaller download, no "
+    "faster model. The samples that do not judge train it; see docs/sparsity.md.",
+)
+@click.option(
+    "--clusters",
+    type=click.IntRange(3, 256),
+    metavar="NUMBER",
+    help="Let the weights of a layer have this many different values, 16 say, likewise.",
+)
+@click.option(
     "--custom",
     multiple=True,
     metavar="MODULE:NAME",
@@ -173,6 +196,8 @@ def command(
     repair_minutes: float | None,
     metric: str | None,
     min_metric: float | None,
+    sparsity: float | str | None,
+    clusters: int | None,
     custom: tuple[str, ...],
     signature: str,
     junit: Path | None,
@@ -236,6 +261,8 @@ def command(
                 equalize=equalize,
                 correct_bias=correct_bias,
                 fastest=fastest,
+                zeros=sparsity,
+                clusters=clusters,
                 custom=custom,
                 trust=trust,
                 signature=signature,

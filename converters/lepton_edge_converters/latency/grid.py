@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lepton_edge_converters.latency.operator import MIXING, Operator
 from lepton_edge_converters.latency.steps import Steps
 
-_SHARES = (1 / 8, 1 / 4, 1 / 2, 3 / 4)
+_SHARES = (1 / 4, 1 / 2, 3 / 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,7 @@ class Grid:
     def milliseconds(self, channels_in: int, channels_out: int) -> float:
         """Return the time at two widths; below the least measured, that of the least."""
         rows, columns = self._inputs, self._outputs
-        at_inputs = [
-            float(np.interp(columns.place(channels_out), columns.points, row)) for row in self._times
-        ]
+        at_inputs = [float(np.interp(columns.place(channels_out), columns.points, row)) for row in self._times]
         return float(np.interp(rows.place(channels_in), rows.points, at_inputs))
 
     def _at(self, channels_in: int, channels_out: int) -> Operator:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, cast
 import msgspec
 
 from lepton_edge_converters.latency.operator import Operator
-from lepton_edge_runtime.backends import open_backend
+from lepton_edge_runtime.backends import Backend, open_backend
 from lepton_edge_runtime.timing import Progress, time_interleaved
 
 _RUNS = 24
@@ -46,7 +46,7 @@ def time_operators(
     """
     write = _writer(target)
     times: dict[Operator, float] = {}
-    for chunk in _chunks(sorted(set(operators), key=repr)):
+    for chunk in _chunks(sorted(set(operators), key=repr), 1 if target.quantized else 4):
         if progress:
             progress("timing operators", len(times), len(operators))
         times |= _timed(chunk, target, write)
@@ -55,27 +55,36 @@ def time_operators(
 
 def _timed(chunk: list[Operator], target: Target, write: Callable[..., bytes]) -> dict[Operator, float]:
     """Return the milliseconds of operators whose files are all in memory at once."""
-    plan: list[Operator | None] = [*chunk, None]
-    counts = {operator: _copies(operator) for operator in plan}
+    counts = {operator: _copies(operator) for operator in chunk}
     most = max(counts.values())
-    files = {f"{i} {n}": (plan[i], n) for i in range(len(plan)) for n in {1, counts[plan[i]], most if i == len(chunk) else 1}}
-    backends = {
-        name: open_backend(
-            target.engine, write(operator, copies=n, quantized=target.quantized), threads=target.threads
-        )
-        for name, (operator, n) in files.items()
+    # Without an operator, a file holds what reads the copies' outputs, which is not to be counted either.
+    plan: list[tuple[Operator | None, int]] = [(None, 1), (None, most)]
+    plan += [one for operator, copies in counts.items() for one in ((operator, 1), (operator, copies))]
+    minima = _minima(plan, target, write)
+    reading = max(0.0, minima[None, most] - minima[None, 1]) / (most - 1)
+    return {
+        operator: max(0.0, (minima[operator, copies] - minima[operator, 1]) / (copies - 1) - reading)
+        for operator, copies in counts.items()
     }
+
+
+def _minima(
+    plan: list[tuple[Operator | None, int]], target: Target, write: Callable[..., bytes]
+) -> dict[tuple[Operator | None, int], float]:
+    """Return the least milliseconds of files, each an operator and how many copies of it."""
+    files = {
+        str(place): write(operator, copies=n, quantized=target.quantized) for place, (operator, n) in enumerate(plan)
+    }
+    backends: dict[str, Backend] = {}
     try:
+        for name, content in files.items():
+            backends[name] = open_backend(target.engine, content, threads=target.threads)
         calls = {name: backend.run for name, backend in backends.items()}
-        taken = time_interleaved(calls, seconds=_SECONDS_A_FILE * len(files), runs_max=_RUNS, warm=True)
+        taken = time_interleaved(calls, seconds=_SECONDS_A_FILE * len(calls), runs_max=_RUNS, warm=True)
     finally:
         for backend in backends.values():
             backend.close()
-    minimum = {files[name]: latency.minimum_ms for name, latency in taken.items()}
-    spare = max(0.0, minimum[None, most] - minimum[None, 1]) / (most - 1)
-    return {
-        one: max(0.0, (minimum[one, counts[one]] - minimum[one, 1]) / (counts[one] - 1) - spare) for one in chunk
-    }
+    return {plan[int(name)]: latency.minimum_ms for name, latency in taken.items()}
 
 
 def _writer(target: Target) -> Callable[..., bytes]:
@@ -84,21 +93,23 @@ def _writer(target: Target) -> Callable[..., bytes]:
     return cast("Callable[..., bytes]", getattr(module, f"{target.engine}_file"))
 
 
-def _copies(operator: Operator | None) -> int:
+def _copies(operator: Operator) -> int:
     """Return how many copies tell an operator's time: of a short one more, since a clock's ticks count there."""
-    macs = operator.macs if operator else 0
-    return 6 if macs < _SMALL_MACS else 4 if macs < _MIDDLE_MACS else 2
+    if operator.macs < _SMALL_MACS:
+        return 6
+    return 4 if operator.macs < _MIDDLE_MACS else 2
 
 
-def _chunks(operators: Sequence[Operator]) -> Iterator[list[Operator]]:
+def _chunks(operators: Sequence[Operator], weight_bytes: int) -> Iterator[list[Operator]]:
+    """Yield the operators by as many as may be in memory at once, one at least."""
     chunk: list[Operator] = []
     size_bytes = 0
     for operator in operators:
-        weights = operator.weights * (_copies(operator) + 1)
-        if chunk and (size_bytes + weights > _BYTES_MAX or 2 * len(chunk) >= _FILES_MAX):
+        added = weight_bytes * operator.weights * (_copies(operator) + 1)
+        if chunk and (size_bytes + added > _BYTES_MAX or 2 * len(chunk) >= _FILES_MAX):
             yield chunk
             chunk, size_bytes = [], 0
         chunk.append(operator)
-        size_bytes += weights
+        size_bytes += added
     if chunk:
         yield chunk

@@ -4,9 +4,11 @@ ONNX Runtime computes shapes before the first run and then drops what is read fo
 copy's output is read by a Slice of its first place; files with as many of them and no operator are timed beside.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from lepton_edge_converters.latency.operator import Operator
 
@@ -30,9 +32,9 @@ class _Writer:
     def __init__(self, *, quantized: bool) -> None:
         self._quantized = quantized
         self._stored = TensorProto.UINT8 if quantized else TensorProto.FLOAT
-        self._nodes: list[object] = []
-        self._constants: list[object] = []
-        self._inputs: list[object] = []
+        self._nodes: list[NodeProto] = []
+        self._constants: list[TensorProto] = []
+        self._inputs: list[ValueInfoProto] = []
         self._rng = np.random.default_rng(0)
         self._made = 0
 
@@ -60,7 +62,7 @@ class _Writer:
         ends = [helper.make_tensor_value_info(name, self._stored, None) for name in outputs]
         graph = helper.make_graph(self._nodes, "operator", self._inputs, ends, self._constants)
         opset = [helper.make_opsetid("", _OPSET)]
-        return helper.make_model(graph, opset_imports=opset, ir_version=_IR).SerializeToString()
+        return bytes(helper.make_model(graph, opset_imports=opset, ir_version=_IR).SerializeToString())
 
     def _conv2d(self, operator: Operator, real: str) -> str:
         shape = (operator.channels_out, operator.channels_in // operator.groups, *operator.kernel)
@@ -140,7 +142,7 @@ class _Writer:
         scaling = [self._constant(np.array(scale, np.float32)), self._constant(np.array(128, np.uint8))]
         return self._node("QuantizeLinear", [real, *scaling])
 
-    def _node(self, kind: str, inputs: list[str], **attributes: object) -> str:
+    def _node(self, kind: str, inputs: list[str], **attributes: Any) -> str:
         made = self._name()
         self._nodes.append(helper.make_node(kind, inputs, [made], **attributes))
         return made
@@ -155,7 +157,7 @@ class _Writer:
         return f"t{self._made}"
 
 
-def _window(operator: Operator) -> dict[str, object]:
+def _window(operator: Operator) -> dict[str, Any]:
     """Return strides, and the padding as numbers: what is odd goes to the end, as in TensorFlow."""
     before, after = [], []
     outs = operator.size_out

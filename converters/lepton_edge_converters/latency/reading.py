@@ -70,7 +70,7 @@ def _described(kind: Kind, operator: Any, tensors: Any) -> Operator:
 
 def _sizes(tensor: Any) -> tuple[int, int, int]:
     """Return height, width and channels; of fewer axes, the places before the channels are the width."""
-    shape = [int(size) for size in np.atleast_1d(tensor.shape)] if tensor.shape is not None else [1]
+    shape = [int(size) for size in tensor.shape] if tensor.shape is not None and len(tensor.shape) else [1]
     if len(shape) == 4:
         return shape[1], shape[2], shape[3]
     return 1, int(np.prod(shape[:-1])), shape[-1]

@@ -1,4 +1,4 @@
-"""Alignment steps: the number of channels in which an engine computes here; one more, and it computes a whole step more.
+"""Alignment steps: how many channels an engine computes at once here; one more, and it computes a whole step more.
 
 A width is *worth its time* if every wider one takes longer. Engines that work in tiles fill the last one whether its
 channels are there or not, so that only full tiles are worth theirs.
@@ -18,7 +18,8 @@ FALLBACK = 8
 _CANDIDATES = (2, 4, 6, 8, 12, 16, 24, 32)
 _WIDTHS = range(17, 81)
 _LONGER = 1.04  # by less, two times are the same one and noise
-_SURE = 0.6
+_SURE, _CLEAR = 0.6, 0.9
+_TRIES = 3
 
 
 class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -45,24 +46,29 @@ class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 def find_steps(
     target: Target, timed: Callable[[Sequence[Operator], Target], Mapping[Operator, float]] = time_operators
 ) -> Steps:
-    """Return the steps of an engine, by timing typical layers at each of 64 widths."""
+    """Return the steps of an engine, by timing typical layers at each of 64 widths; again, where noise hides them."""
     notes: list[str] = []
     found: dict[str, int] = {}
     for axis, layers in _typical().items():
-        scans = []
-        for layer in layers:
-            operators = {width: layer(width) for width in _WIDTHS}
-            times = timed(list(operators.values()), target)
-            scans.append({width: times[operator] for width, operator in operators.items()})
-        step = step_of(scans)
-        if step is None:
+        operators = [{width: layer(width) for width in _WIDTHS} for layer in layers]
+        times: dict[Operator, float] = {}
+        step, score = FALLBACK, 0.0
+        for _ in range(_TRIES):
+            for scan in operators:
+                for operator, milliseconds in timed(list(scan.values()), target).items():
+                    times[operator] = min(milliseconds, times.get(operator, milliseconds))
+            step, score = likeliest_step([{width: times[one] for width, one in scan.items()} for scan in operators])
+            if score >= _CLEAR:
+                break
+        if score < _SURE:
+            step = FALLBACK
             notes.append(f"no step could be told from the times of {axis} channels, so {FALLBACK} is taken")
-        found[axis] = step or FALLBACK
+        found[axis] = step
     return Steps(**found, notes=tuple(notes))
 
 
-def step_of(scans: Sequence[Mapping[int, float]]) -> int | None:
-    """Return the step that times at consecutive widths show, ``None`` if they show none.
+def likeliest_step(scans: Sequence[Mapping[int, float]]) -> tuple[int, float]:
+    """Return the step that times at consecutive widths fit best, and how well: 1 is wholly, 0 not at all.
 
     Args:
         scans: Milliseconds by width, of one layer each.
@@ -73,7 +79,7 @@ def step_of(scans: Sequence[Mapping[int, float]]) -> int | None:
         for step in _CANDIDATES
     }
     best = max(scores, key=scores.__getitem__)
-    return best if scores[best] >= _SURE else None
+    return best, scores[best]
 
 
 def _worth_their_time(scan: Mapping[int, float]) -> set[int]:

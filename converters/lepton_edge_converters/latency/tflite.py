@@ -15,21 +15,21 @@ from lepton_edge_converters.exporters.flatbuffer import pack
 from lepton_edge_converters.latency.operator import Operator
 
 _BUILTIN = schema.BuiltinOperator
-_CODES = {
-    "conv2d": (_BUILTIN.CONV_2D, 3),
-    "depthwise_conv2d": (_BUILTIN.DEPTHWISE_CONV_2D, 3),
-    "conv2d_transpose": (_BUILTIN.TRANSPOSE_CONV, 3),
-    "dense": (_BUILTIN.FULLY_CONNECTED, 12),
-    "add": (_BUILTIN.ADD, 2),
-    "multiply": (_BUILTIN.MUL, 2),
-    "scale": (_BUILTIN.MUL, 2),
-    "average_pool": (_BUILTIN.AVERAGE_POOL_2D, 2),
-    "max_pool": (_BUILTIN.MAX_POOL_2D, 2),
-    "global_average_pool": (_BUILTIN.MEAN, 2),
-    "hard_swish": (_BUILTIN.HARD_SWISH, 1),
-    "sigmoid": (_BUILTIN.LOGISTIC, 2),
+_FORMS = {
+    "conv2d": (_BUILTIN.CONV_2D, 3, "Conv2DOptions"),
+    "depthwise_conv2d": (_BUILTIN.DEPTHWISE_CONV_2D, 3, "DepthwiseConv2DOptions"),
+    "conv2d_transpose": (_BUILTIN.TRANSPOSE_CONV, 3, "TransposeConvOptions"),
+    "dense": (_BUILTIN.FULLY_CONNECTED, 12, "FullyConnectedOptions"),
+    "add": (_BUILTIN.ADD, 2, "AddOptions"),
+    "multiply": (_BUILTIN.MUL, 2, "MulOptions"),
+    "scale": (_BUILTIN.MUL, 2, "MulOptions"),
+    "average_pool": (_BUILTIN.AVERAGE_POOL_2D, 2, "Pool2DOptions"),
+    "max_pool": (_BUILTIN.MAX_POOL_2D, 2, "Pool2DOptions"),
+    "global_average_pool": (_BUILTIN.MEAN, 2, "ReducerOptions"),
+    "hard_swish": (_BUILTIN.HARD_SWISH, 1, "HardSwishOptions"),
+    "sigmoid": (_BUILTIN.LOGISTIC, 2, ""),
 }
-"""Operators of the schema, in the version that has 8 bits."""
+"""Number and version, the first with 8 bits for each channel, of the schema's operators; the table of their options."""
 
 _SCALE_IN, _SCALE_WEIGHT, _SCALE_OUT = 1 / 64, 1 / 128, 1 / 16
 _SIGMOID_QUANT = (1 / 256, -128)  # what the specification prescribes
@@ -73,7 +73,8 @@ class _Writer:
         if operator.kind in ("max_pool", "average_pool"):
             quant = (_SCALE_IN, 0)  # their input's: they pass numbers on
         made = self.activation((1, *operator.size_out, operator.channels_out), quant)
-        self._operator(*_CODES[operator.kind], inputs, made, *_options(operator))
+        code, version, name = _FORMS[operator.kind]
+        self._operator(code, version, inputs, made, *_options(operator, name))
         return made
 
     def shape_of(self, tensor: int) -> int:
@@ -85,23 +86,29 @@ class _Writer:
         return made
 
     def _inputs(self, operator: Operator, source: int) -> list[int]:
-        widths = operator.channels_out
-        if operator.kind == "depthwise_conv2d":
-            return [source, *self._weights((1, *operator.kernel, widths), axis=3)]
-        if operator.kind == "dense":
-            return [source, *self._weights((widths, operator.channels_in))]
-        if operator.kind in ("conv2d", "conv2d_transpose"):
-            weights, bias = self._weights((widths, *operator.kernel, operator.channels_in // operator.groups))
-            if operator.kind == "conv2d":
-                return [source, weights, bias]
-            return [self._numbers((1, *operator.size_out, widths)), weights, source, bias]
-        if operator.kind == "scale":
-            factors = self.activation((1, 1, 1, widths))
-            self.graph.inputs = [*self.graph.inputs, factors]
-            return [source, factors]
-        if operator.kind == "global_average_pool":
-            return [source, self._numbers((1, 2))]
-        return [source, source] if operator.kind in ("add", "multiply") else [source]
+        """Return what an operator reads, in the schema's order; what is constant is added."""
+        widths, kernel = operator.channels_out, operator.kernel
+        match operator.kind:
+            case "depthwise_conv2d":
+                inputs = [source, *self._weights((1, *kernel, widths), axis=3)]
+            case "dense":
+                inputs = [source, *self._weights((widths, operator.channels_in))]
+            case "conv2d":
+                inputs = [source, *self._weights((widths, *kernel, operator.channels_in // operator.groups))]
+            case "conv2d_transpose":
+                weights, bias = self._weights((widths, *kernel, operator.channels_in))
+                inputs = [self._numbers((1, *operator.size_out, widths)), weights, source, bias]
+            case "scale":
+                factors = self.activation((1, 1, 1, widths))
+                self.graph.inputs = [*self.graph.inputs, factors]
+                inputs = [source, factors]
+            case "global_average_pool":
+                inputs = [source, self._numbers((1, 2))]
+            case "add" | "multiply":
+                inputs = [source, source]
+            case _:
+                inputs = [source]
+        return inputs
 
     def _weights(self, shape: tuple[int, ...], axis: int = 0) -> tuple[int, int]:
         channels = (shape[axis],)
@@ -153,24 +160,10 @@ def _quantization(scales: NDArray[np.float32], zero_point: int, axis: int = 0) -
     return quantization
 
 
-def _options(operator: Operator) -> tuple[int, Any]:
-    """Return the operator's table of options, and the number by which the schema knows it."""
-    names = {
-        "conv2d": "Conv2DOptions",
-        "depthwise_conv2d": "DepthwiseConv2DOptions",
-        "conv2d_transpose": "TransposeConvOptions",
-        "dense": "FullyConnectedOptions",
-        "add": "AddOptions",
-        "multiply": "MulOptions",
-        "scale": "MulOptions",
-        "average_pool": "Pool2DOptions",
-        "max_pool": "Pool2DOptions",
-        "global_average_pool": "ReducerOptions",
-        "hard_swish": "HardSwishOptions",
-    }
-    if operator.kind not in names:
+def _options(operator: Operator, name: str) -> tuple[int, Any]:
+    """Return the number by which the schema knows a table of options, and the table filled in; 0 without one."""
+    if not name:
         return 0, None
-    name = names[operator.kind]
     options = getattr(schema, f"{name}T")()
     same = operator.padding == "same"
     settings = {

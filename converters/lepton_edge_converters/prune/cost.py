@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import get_args
 
 from lepton_edge_converters.latency import LatencyTable, Operator
-from lepton_edge_converters.prune.group import Span
+from lepton_edge_converters.prune.candidate import Span
+from lepton_edge_converters.shrinking import CostName
 
-CostName = Literal["milliseconds", "parameters", "macs", "bytes"]
 COSTS: tuple[CostName, ...] = get_args(CostName)
 
 

@@ -62,6 +62,10 @@ class Dependencies:
         """Return the groups that may lose channels."""
         return tuple(group for group in self.groups if not group.frozen and group.width > 1)
 
+    def widths(self) -> dict[str, int]:
+        """Return how many channels there are in each group that may lose some."""
+        return {group.name: group.width for group in self.prunable}
+
     @property
     def unknown(self) -> Mapping[str, str]:
         """Return the layers that no rule knows, and what each is; they keep all that they touch."""
@@ -117,14 +121,20 @@ def _grouped(flat: Flat, notes: Notes, leaders: Ids) -> tuple[Group, ...]:
     alike: dict[tuple[tuple[tuple[int, int], ...], str], list[int]] = {}
     for leader in sorted(touched):
         alike.setdefault((tuple(touched[leader]), frozen.get(leader, "")), []).append(leader)
-    groups = []
+    groups: list[Group] = []
     for (places, why), members in alike.items():
         layers = {
             role: tuple(dict.fromkeys(slots[place].layer for place, _ in places if slots[place].role == role))
             for role in ("makes", "follows", "takes")
         }
-        makers = layers["makes"]
-        if makers:  # channels of the model's inputs are made by no layer
-            name = makers[0] if len(makers) == 1 else f"{makers[0]} +{len(makers) - 1}"
-            groups.append(Group(name, np.array(members, np.int64), makers, layers["follows"], layers["takes"], why))
+        if layers["makes"]:  # channels of the model's inputs are made by no layer
+            name = _name(layers["makes"], {group.name for group in groups})
+            leaders_of = np.array(members, np.int64)
+            groups.append(Group(name, leaders_of, layers["makes"], layers["follows"], layers["takes"], why))
     return tuple(sorted(groups, key=lambda group: order[group.makers[0]]))
+
+
+def _name(makers: tuple[str, ...], taken: set[str]) -> str:
+    """Return the first maker's name, with how many more there are, and which of several groups it is."""
+    name = makers[0] if len(makers) == 1 else f"{makers[0]} +{len(makers) - 1}"
+    return next(one for n in range(1, len(taken) + 2) if (one := name if n == 1 else f"{name} ({n})") not in taken)

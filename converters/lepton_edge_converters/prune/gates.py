@@ -15,6 +15,7 @@ from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.worker import Progress
 
 _BATCH = 16
+_SAMPLES_MAX = 1024  # more move no channel to another place
 _LOG_FLOOR = 1e-7  # below it a probability's logarithm is its rounding
 
 
@@ -153,7 +154,7 @@ def _is_probability(dependencies: Dependencies, place: int) -> bool:
 def _batches(samples: StoredSamples | None, progress: Progress) -> Iterator[tuple[list[Any], NDArray[np.int64] | None]]:
     import tensorflow as tf  # noqa: PLC0415 - seconds, and only where models are pruned
 
-    count = len(samples) if samples else 0
+    count = min(len(samples), _SAMPLES_MAX) if samples else 0
     for start in range(0, count, _BATCH):
         stop = min(start + _BATCH, count)
         targets = None if samples.targets is None else samples.targets[start:stop]  # type: ignore[union-attr]  # there is a batch

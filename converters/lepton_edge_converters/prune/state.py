@@ -6,8 +6,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from lepton_edge_converters.prune.candidate import Candidate, Span
 from lepton_edge_converters.prune.cost import Cost, Term
-from lepton_edge_converters.prune.group import Group, Span
 
 Floats = NDArray[np.float64]
 MOVES = (1, -1, -2)
@@ -20,7 +20,7 @@ class Share:
     Attributes:
         kind: Number of the cost.
         cost: Of two widths, each pair asked for once.
-        inputs, outputs: Group and how often it counts.
+        inputs, outputs: Candidate and how often it counts.
         groups: All that it depends on, and how often each counts for inputs and for outputs.
     """
 
@@ -53,15 +53,15 @@ class Net:
         origin: Each cost of the net as it is.
     """
 
-    def __init__(self, groups: Sequence[Group], costs: Sequence[Cost], least_share: float) -> None:
+    def __init__(self, groups: Sequence[Candidate], costs: Sequence[Cost], least_share: float) -> None:
         numbers = {group.name: i for i, group in enumerate(groups)}
         self.choices = [group.widths(least_share) for group in groups]
         self.kept = [group.kept(widths).tolist() for group, widths in zip(groups, self.choices, strict=True)]
         self.shares = [Share(kind, term, numbers) for kind, cost in enumerate(costs) for term in cost.terms]
         self.touched: list[list[int]] = [[] for _ in groups]
-        for place, share in enumerate(self.shares):
+        for number, share in enumerate(self.shares):
             for group, _, _ in share.groups:
-                self.touched[group].append(place)
+                self.touched[group].append(number)
         full = {group.name: group.width for group in groups}
         self.origin: Floats = np.array([cost(full) for cost in costs], np.float64)
 
@@ -93,8 +93,8 @@ class State:
         ]
         for group in range(len(places)):
             self._note_gains(group)
-        for share in range(len(net.shares)):
-            self._note_changes(share)
+        for number in range(len(net.shares)):
+            self._note_changes(number)
 
     def move(self, group: int, kind: int) -> None:
         """Carry out a move, and look at the layers that it touches anew."""
@@ -103,8 +103,8 @@ class State:
         self.places[group] += MOVES[kind]
         self._widths[group] = self._net.choices[group][self.places[group]]
         self._note_gains(group)
-        for share in self._net.touched[group]:
-            self._note_changes(share)
+        for number in self._net.touched[group]:
+            self._note_changes(number)
 
     def together(self, one: tuple[int, int], other: tuple[int, int]) -> Floats:
         """Return the cost that two moves of different groups, each a group and a kind, add together."""
@@ -112,8 +112,8 @@ class State:
         for group, kind in (one, other):
             after[group] = self._net.choices[group][self.places[group] + MOVES[kind]]
         added = np.zeros_like(self.costs)
-        for place in {*self._net.touched[one[0]], *self._net.touched[other[0]]}:
-            share = self._net.shares[place]
+        for number in sorted({*self._net.touched[one[0]], *self._net.touched[other[0]]}):
+            share = self._net.shares[number]
             added[share.kind] += share.cost(*share.widths(after)) - share.cost(*share.widths(before))
         return added
 
@@ -123,9 +123,9 @@ class State:
             there = 0 <= place + step < len(kept)
             self.gains[group, kind] = kept[place + step] - kept[place] if there else -np.inf
 
-    def _note_changes(self, place: int) -> None:
+    def _note_changes(self, number: int) -> None:
         """Bring up to date what one share adds to the moves of the groups that it depends on."""
-        share, parts = self._net.shares[place], self._parts[place]
+        share, parts = self._net.shares[number], self._parts[number]
         inputs, outputs = share.widths(self._widths)
         now = share.cost(inputs, outputs)
         for group, into, out in share.groups:

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import PruneError
-from lepton_edge_converters.prune.budget import Budget
-from lepton_edge_converters.prune.cost import COSTS, Cost, CostName
-from lepton_edge_converters.prune.group import LEAST_SHARE, Group
+from lepton_edge_converters.prune.candidate import LEAST_SHARE, Candidate
+from lepton_edge_converters.prune.cost import COSTS, Cost
 from lepton_edge_converters.prune.state import MOVES, Floats, Net, State
+from lepton_edge_converters.shrinking import Budget, CostName
 
 _WIDER, _NARROWER = MOVES.index(1), [kind for kind, step in enumerate(MOVES) if step < 0]
 _FEW = 24
@@ -41,7 +41,7 @@ class Solution:
 
 
 def solve(
-    groups: Sequence[Group],
+    groups: Sequence[Candidate],
     costs: Mapping[CostName, Cost],
     budget: Budget,
     *,
@@ -56,8 +56,10 @@ def solve(
         least_share: Of its channels, left to every group, 0 to 1.
 
     Raises:
-        PruneError: The budget cannot be had, even with every group at its least width.
+        PruneError: The budget cannot be had, even with every group at its least width, or there is no group.
     """
+    if not groups:
+        raise PruneError("no group of channels can be pruned here")
     full = {group.name: group.width for group in groups}
     before: dict[CostName, float] = {name: costs[name](full) for name in COSTS if name in costs}
     limits = budget.limits(before)
@@ -102,7 +104,7 @@ class _Best:
             return
         importance = state.importance
         gains = state.gains[:, _WIDER]
-        fits = (state.costs + state.changes[:, _WIDER] <= self._limits).all(axis=1)
+        fits: NDArray[np.bool_] = np.all(state.costs + state.changes[:, _WIDER] <= self._limits, axis=1)
         wider = int(np.argmax(np.where(fits, gains, -np.inf)))
         gain = float(gains[wider]) if fits[wider] and gains[wider] > 0 else 0.0
         if importance + gain > self.importance:

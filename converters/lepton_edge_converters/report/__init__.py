@@ -8,6 +8,8 @@ from typing import Any, Literal
 from lepton_edge_converters.report.disagreement import PAGE_ONLY, Disagreements
 from lepton_edge_converters.report.layers import UNBOUNDED, LayerErrors
 from lepton_edge_converters.report.numbers import Drop, Loss, Ratio, Score, Share
+from lepton_edge_converters.report.pruned import Pruned
+from lepton_edge_converters.report.sparse import SparseWeights
 from lepton_edge_converters.samples.lint import Finding
 from lepton_edge_converters.stages.cache import StageCounts
 from lepton_edge_runtime.timing import Latency
@@ -35,6 +37,8 @@ class Row:
         route: How it was made.
         score: What the metric says, where one was asked for or goes with the task.
         loss: How much less than of the original.
+        zeros: Share of the file's weights that are zero, 0 to 1, where they were made sparse.
+        download_bytes: Of the file, deflated as gzip and zip do it, likewise.
     """
 
     title: str
@@ -50,6 +54,8 @@ class Row:
     route: str = ""
     score: Score | None = None
     loss: Loss | None = None
+    zeros: float | None = None
+    download_bytes: int | None = None
 
 
 Outcome = Literal["ships", "passed", "refused", "not judged", "not made"]
@@ -156,7 +162,7 @@ class Report:
         scheme: How numbers are stored.
         task: What the outputs are decoded as.
         preprocess: How pictures are prepared, one line an input that takes them.
-        parameters: Of the original model.
+        parameters: Of the model that was exported: of a pruned one, those that are left.
         macs: Multiply-accumulates of one run, counted from the operators of the TFLite file; ``None`` where it has
             loops, whose steps cannot be counted.
         size_bytes: Of the bundle; 0 if it was refused.
@@ -175,6 +181,8 @@ class Report:
         rungs: Of the repair ladder, as they were tried; empty where nothing had to be repaired, or nobody asked.
         sensitivity: What 8 bits do in each layer alone, where the ladder measured it.
         tried: Every scheme, where the fastest was asked for, the quickest first.
+        sparse: What became of the weights, where they were made sparse.
+        pruned: What became of the channels, where some were removed.
     """
 
     model: str
@@ -200,6 +208,8 @@ class Report:
     sensitivity: tuple[LayerSensitivity, ...] = ()
     stages: StageCounts | None = None
     tried: tuple[Tried, ...] = ()
+    sparse: SparseWeights | None = None
+    pruned: Pruned | None = None
 
     @property
     def passed(self) -> bool:

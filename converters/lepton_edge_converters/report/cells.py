@@ -16,6 +16,16 @@ def size(row: Row) -> str:
     return f"{row.size_bytes / 1024:,.0f} KB" if row.size_bytes is not None else ""
 
 
+def download(row: Row) -> str:
+    """Return the size of the file once it is packed."""
+    return f"{row.download_bytes / 1024:,.0f} KB" if row.download_bytes is not None else ""
+
+
+def zeros(row: Row) -> str:
+    """Return the share of weights that are zero."""
+    return f"{row.zeros:.1%}" if row.zeros is not None else ""
+
+
 def accuracy(row: Row, *, wide: bool = False) -> str:
     """Return the accuracy, with its interval if wide."""
     share = row.accuracy

@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lepton_edge_converters.report import Report, Row, Rung, cells
+from lepton_edge_converters.report.remarks import pruned_remark, sparse_remark
+from lepton_edge_converters.report.sparse import SparseLayer
 from lepton_edge_converters.report.tried import print_tried
 
 _WIDE_COLUMNS = 106
@@ -43,6 +45,11 @@ def print_report(report: Report, file: IO[str]) -> None:
         console.print(f"  [yellow]lint[/]  {cells.shown(f'{finding.code}: {finding.text}')}")
     for warning in report.warnings:
         console.print(f"  [yellow]note[/]  {cells.shown(warning)}")
+    if report.sparse is not None:
+        console.print(_sparse(report.sparse.layers))
+        console.print(f"  [yellow]note[/]  {cells.shown(sparse_remark(report))}")
+    if report.pruned is not None:
+        console.print(f"  done  {cells.shown(pruned_remark(report.pruned))}")
     console.print(f"[dim]{cells.shown(_footnote(report))}[/]")
 
 
@@ -65,6 +72,11 @@ def _versions(report: Report, *, wide: bool) -> Table:
     roomy = wide and not report.samples.labelled  # without accuracy, there is room for one more interval
     columns: list[tuple[str, Callable[[Row], str]]] = [
         ("size", cells.size),
+        *(
+            [("packed", cells.download), ("zeros", cells.zeros)]
+            if any(row.download_bytes for row in report.rows)
+            else []
+        ),
         ("accuracy", lambda row: cells.accuracy(row, wide=wide)),
         ("drop (points)", lambda row: cells.drop(row, wide=wide)),
         ("agreement", cells.agreement),
@@ -96,6 +108,20 @@ def _ladder(rungs: Sequence[Rung]) -> Table:
             name = f"{cells.shown(rung.name)}: {outcome}" if i == 0 else ""
             accuracy = cells.accuracy(row, wide=True)
             table.add_row(name, row.title, cells.size(row), accuracy, cells.agreement(row), cells.latency(row))
+    return table
+
+
+def _sparse(layers: Sequence[SparseLayer]) -> Table:
+    """Return a row for each layer that has a kernel."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("weights of")
+    for title in ("", "zero", "different"):
+        table.add_column(title, justify="right")
+    table.add_column("left alone")
+    for one in layers:
+        table.add_row(
+            cells.shown(one.layer), f"{one.weights:,}", f"{one.zeros:.1%}", f"{one.values:,}", cells.shown(one.left)
+        )
     return table
 
 

@@ -7,6 +7,8 @@ from lepton_edge_converters.report import Row, words
 
 _COLUMNS: Mapping[str, Callable[[Row], str]] = {
     "size": lambda row: words.kilobytes(row.size_bytes) if row.size_bytes is not None else "",
+    "packed": lambda row: words.kilobytes(row.download_bytes) if row.download_bytes is not None else "",
+    "zeros": lambda row: words.percent(row.zeros) if row.zeros is not None else "",
     "accuracy": lambda row: words.percent(row.accuracy.value) if row.accuracy else "",
     "points lost": lambda row: words.number(row.drop.points, "+.2f") if row.drop else "",
     "agreement": lambda row: words.percent(row.agreement.value) if row.agreement else "",

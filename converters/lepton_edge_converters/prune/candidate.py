@@ -15,7 +15,7 @@ _CHOICES_MIN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Candidate:
     """Channels of one or several tensors that are kept or dropped together.
 
     Attributes:

@@ -1,11 +1,15 @@
-"""What a pruned net may cost, as a user says it."""
+"""How far channels are pruned, and how: the ``[prune]`` table of a recipe."""
 
 from collections.abc import Mapping
 from math import ceil, floor, isfinite, log10
+from typing import Literal
 
 import msgspec
 
-from lepton_edge_converters.prune.cost import CostName
+CostName = Literal["milliseconds", "parameters", "macs", "bytes"]
+CriterionName = Literal["taylor", "activation", "gamma", "l2", "l1"]
+BOUNDS = ("speedup", "params", "macs", "size_kb", "latency_ms")
+"""Names of the bounds that a budget may have."""
 
 
 class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -25,11 +29,16 @@ class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     size_kb: float | None = None
     latency_ms: float | None = None
 
+    @property
+    def bounds(self) -> dict[str, float]:
+        """Return the bounds that are set, by name."""
+        return {name: value for name in BOUNDS if (value := getattr(self, name)) is not None}
+
     def __post_init__(self) -> None:
         """Refuse a budget without a bound, and bounds that are slips of units."""
-        given = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
+        given = self.bounds
         if not given:
-            raise ValueError(f"a budget has one of {', '.join(self.__struct_fields__)} at least")
+            raise ValueError(f"a budget has one of {', '.join(BOUNDS)} at least")
         for name, value in given.items():
             if not isfinite(value) or value <= 0:
                 raise ValueError(f"{name} is a number over 0, not {value:g}")
@@ -75,8 +84,45 @@ class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         if self.size_kb is not None and self.size_kb * 1024 < least["bytes"]:
             told.append(f"size_kb {self.size_kb:g}, and the least that can be had is {_up(least['bytes'] / 1024)} KB")
         if self.latency_ms is not None and self.latency_ms < least["milliseconds"]:
-            told.append(f"latency_ms {self.latency_ms:g}, and the least that can be had is {_up(least['milliseconds'])} ms")
+            told.append(
+                f"latency_ms {self.latency_ms:g}, and the least that can be had is {_up(least['milliseconds'])} ms"
+            )
         return told
+
+
+class Pruning(Budget, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How far channels are pruned, which is a budget's part, and how.
+
+    Attributes:
+        criterion: What channels are rated by.
+        rounds: In how many steps the budget is reached; each ends with a training.
+        least_share: Of each group's channels, left to it, 0 to 1.
+        keep: Names of layers that keep all channels that they make.
+        engine: Whose times count.
+
+    Example:
+        >>> Pruning(speedup=2).criterion
+        'taylor'
+    """
+
+    criterion: CriterionName = "taylor"
+    rounds: int = 1
+    least_share: float = 0.1
+    keep: tuple[str, ...] = ()
+    engine: Literal["tflite", "onnx"] = "tflite"
+
+    @property
+    def budget(self) -> Budget:
+        """Return the bounds alone."""
+        return Budget(**self.bounds)
+
+    def __post_init__(self) -> None:
+        """Refuse what no model could be brought to."""
+        Budget.__post_init__(self)
+        if not 1 <= self.rounds <= 20:
+            raise ValueError(f"rounds is 1 to 20, not {self.rounds}")
+        if not 0 < self.least_share <= 1:
+            raise ValueError(f"least_share is a share, over 0 and at most 1, not {self.least_share:g}")
 
 
 def _down(value: float) -> str:
