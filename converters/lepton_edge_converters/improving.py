@@ -18,17 +18,18 @@ def improve(tracing: Tracing) -> Tracing:
         plan, correct = replace(plan, warnings=(*plan.warnings, note)), False
     if plan.calibration is None or not (equalize or correct):
         return replace(tracing, plan=plan)
-    estimator = _estimator(tracing) if correct else ""
-    improved, changes = _improved(tracing, "improved", estimator)
-    return replace(tracing, shipped=improved, plan=replace(plan, changes=changes))
+    changed, changes = _improved(tracing, "improved", "")
+    improved = changed
+    if correct:
+        improved, changes = _improved(tracing, "corrected", _estimator(tracing, changed))
+    return replace(tracing, shipped=improved, plan=replace(plan, changes=changes, changed=changed))
 
 
-def _estimator(tracing: Tracing) -> str:
+def _estimator(tracing: Tracing, uncorrected: Path) -> str:
     """Return whose ranges the activations will have; the best ones are known once the other passes are done."""
     job = tracing.job
     if job.recipe.ranges != "best":
         return job.recipe.ranges
-    uncorrected, _ = _improved(tracing, "uncorrected", "")
     asked = uncorrected, tracing.plan.calibration
     return job.stage("quantize.export:find_best_ranges", *asked, gives=str)
 

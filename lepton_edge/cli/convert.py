@@ -10,10 +10,10 @@ from lepton_edge.cli.cache import cache_folder, no_stage_cache_option, stage_cac
 from lepton_edge.cli.interrupts import ending_cleanly
 from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.progress import progress_bar
-from lepton_edge.cli.show import print_json, say
 from lepton_edge.cli.sparse import sparse_options
 from lepton_edge.cli.told import Server, junit_path
-from lepton_edge_runtime.errors import LeptonError, OutputError
+from lepton_edge.cli.verdict import print_refusal, print_verdict
+from lepton_edge_runtime.errors import LeptonError
 
 
 def _formats(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -254,39 +254,16 @@ def command(
             )
         except GateRefusedError as refused:
             progress.clear()
-            _tell_refusal(refused.report, server, as_json=as_json)
+            print_refusal(refused.report, server, as_json=as_json)
             raise
         except LeptonError as error:
             progress.clear()
             server.tell_error(model, error)
             raise
     server.tell(report)
-    _print(report, as_json=as_json)
+    print_verdict(report, as_json=as_json)
     if not as_json:
         reused = f", {report.stages}" if report.stages and report.stages.reused else ""
         wrote = f"wrote {report.output} ({report.size_bytes / 1024:,.0f} KB) and {report.file('html').name}"
         click.echo(f"{wrote} in {report.seconds:.0f} s{reused}", err=True)
     return 0
-
-
-def _tell_refusal(report: Any, server: Server, *, as_json: bool) -> None:
-    """Tell what came of a refused model; that something cannot be written makes no other exit status of it."""
-    try:
-        server.tell(report)
-    except OutputError as unwritten:
-        say(f"lepton-edge: {unwritten}", err=True)
-    if report.file("html").is_file():
-        say(f"wrote {report.file('html')}", err=True)
-    try:
-        _print(report, as_json=as_json)
-    except BrokenPipeError:
-        sys.stdout = None  # as for any other reader who has enough
-
-
-def _print(report: Any, *, as_json: bool) -> None:
-    if as_json:
-        print_json(report.to_dict())
-        return
-    from lepton_edge_converters.report.table import print_report  # noqa: PLC0415 - needs rich
-
-    print_report(report, sys.stdout)

@@ -20,6 +20,7 @@ RECIPE = Recipe(scheme="int8", formats=("tflite",))
 
 FLOAT = {"exporters.tflite:export_tflite", "exporters.embed:embed_card_in_file"}
 EXPORT = {"quantize.export:export_int8", "exporters.embed:embed_card_in_file", "details.layers:compare_layers"}
+IMPROVE = {"passes.improve:improve", "exporters.tflite:export_tflite"}  # a float file changed alike, to compare with
 ONNX = {"exporters.onnx:export_onnx", "exporters.embed:embed_card_in_file"}
 ANSWERS = {"artefacts:answer_samples"}
 LAST = {"artefacts:time_artefacts", "artefacts:prove_bundle"}
@@ -41,8 +42,8 @@ CHANGED = {
     "batch": ("dynamic", {"load.opened:trace_file", "artefacts:answer_batch"} | FLOAT | EXPORT | ANSWERS | LAST),
     "ranges": ("percentile", EXPORT | ANSWERS | LAST),
     "float_layers": (("classes",), EXPORT | ANSWERS | LAST),
-    "equalize": (True, {"passes.improve:improve"} | EXPORT | ANSWERS | LAST),
-    "correct_bias": (True, {"passes.improve:improve"} | EXPORT | ANSWERS | LAST),
+    "equalize": (True, IMPROVE | EXPORT | ANSWERS | LAST),
+    "correct_bias": (True, IMPROVE | EXPORT | ANSWERS | LAST),
     "repair": (True, {"artefacts:prove_bundle"}),  # nothing had to be repaired
     "repair_minutes": (5.0, {"artefacts:prove_bundle"}),
     "strict": (True, {"artefacts:prove_bundle"}),  # nothing is odd about these samples
