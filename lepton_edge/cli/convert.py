@@ -8,7 +8,7 @@ import click
 
 from lepton_edge.cli.cache import cache_folder, no_stage_cache_option, stage_cache_option
 from lepton_edge.cli.interrupts import ending_cleanly
-from lepton_edge.cli.options import Said, model_options
+from lepton_edge.cli.options import Said, model_options, prune_options
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.sparse import sparse_options
 from lepton_edge.cli.told import Server, junit_path
@@ -126,6 +126,7 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     default=None,
     help="Try every scheme and ship the fastest here that passes the recipe's gates; the smallest, where several are.",
 )
+@prune_options
 @sparse_options
 @click.option(
     "--custom",
@@ -175,6 +176,8 @@ def command(
     repair_minutes: float | None,
     metric: str | None,
     min_metric: float | None,
+    shrink: dict[str, Any],
+    train_data: Path | None,
     zeros: float | str | None,
     clusters: int | None,
     custom: tuple[str, ...],
@@ -209,6 +212,7 @@ def command(
     """
     from lepton_edge_converters.errors import GateRefusedError  # noqa: PLC0415 - only for this command
     from lepton_edge_converters.pipeline import convert  # noqa: PLC0415 - only for this command
+    from lepton_edge_converters.recipe import load_recipe  # noqa: PLC0415 - only for this command
 
     if custom or metric or (recipe or "").endswith(".toml"):  # all that may name a user's own module
         sys.path.append(str(Path.cwd()))  # last, so that nothing there hides an installed package
@@ -220,8 +224,9 @@ def command(
                 model,
                 output,
                 data=data,
+                train_data=train_data,
                 labels=said.labels,
-                recipe=recipe,
+                recipe=load_recipe(recipe or "int8", **shrink) if shrink else recipe,
                 preprocess=said.preprocess,
                 task=said.task,
                 io=io,

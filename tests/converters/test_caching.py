@@ -12,7 +12,9 @@ from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import open_for_conversion
 from lepton_edge_converters.recipe import Gates, Recipe, Sparsity
+from lepton_edge_converters.shrinking import Pruning
 from lepton_edge_converters.stages.cache import StageCache
+from lepton_edge_converters.train import Training
 from lepton_edge_converters.worker import Worker
 from lepton_edge_runtime.machine import Processor
 
@@ -48,6 +50,12 @@ CHANGED = {
     "repair_minutes": (5.0, {"artefacts:prove_bundle"}),
     "strict": (True, {"artefacts:prove_bundle"}),  # nothing is odd about these samples
     "metric": ("closeness", {"artefacts:prove_bundle"}),
+    "prune": (
+        Pruning(macs=0.7, criterion="l2"),
+        {"load.opened:describe_file", "pruning.jobs:prune_file", "load.opened:trace_file"}
+        | FLOAT | EXPORT | ANSWERS | LAST,
+    ),
+    "training": (Training(epochs=3), {"artefacts:prove_bundle"}),  # nothing is trained
     "sparsity": (
         Sparsity(zeros=0.5, epochs=1),
         REFERENCE | SPARSE | {"load.opened:trace_file"} | FLOAT | EXPORT | ANSWERS | LAST,
