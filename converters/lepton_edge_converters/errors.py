@@ -5,6 +5,7 @@ LeptonError
 ├── LoadError                   LOAD                  a model that cannot be loaded or converted
 ├── SamplesError                SAMPLES               pictures or arrays that do not fit the model
 ├── MetricError                 METRIC                a metric that there is not, is for other outputs, or fails
+├── TrainingError               TRAINING              a model that cannot be trained as asked, or whose training failed
 ├── ConversionError             CONVERSION            a converter library refused the model
 │   └── WorkerCrashedError      WORKER_CRASHED        ... or killed its process
 ├── LockError                   LOCK                  a lock that is not there, or cannot be read
@@ -43,6 +44,12 @@ class MetricError(LeptonError):
     """A metric that there is not, that is for other outputs than the model's, or a user's own that fails."""
 
     code = "METRIC"
+
+
+class TrainingError(LeptonError):
+    """A model that cannot be trained again as asked, or whose training failed."""
+
+    code = "TRAINING"
 
 
 class ConversionError(LeptonError):

@@ -41,7 +41,7 @@ class Keras3Model:
     def call(self, tensors: list[Any]) -> list[Any]:
         """Return the model's outputs, flat, for one tensor an input, in the model's order."""
         with self._in_float32():
-            return list(keras.tree.flatten(self.model(_packed(self.model, tensors), training=False)))
+            return list(keras.tree.flatten(self.model(packed(self.model, tensors), training=False)))
 
     def describe(
         self, *, sha256: str, picture_size: tuple[int, int] | None, sample_shapes: list[tuple[int, ...]]
@@ -128,10 +128,10 @@ def _input_name(i: int, among: list[Any]) -> str:
 def _output_facts(model: Any, inputs: tuple[EndFacts, ...]) -> list[EndFacts]:
     """Return the outputs of one symbolic call with batch 1."""
     symbolic = [keras.KerasTensor((1, *end.shape), dtype=end.dtype) for end in inputs]
-    answer = model.compute_output_spec(_packed(model, symbolic), training=False)
+    answer = model.compute_output_spec(packed(model, symbolic), training=False)
     outputs = keras.tree.flatten(answer)
     names = unique(_output_names(model, answer, len(outputs)))
-    last = _last_operations(model, len(outputs))
+    last = last_operations(model, len(outputs))
     return [
         EndFacts(name, keras.backend.standardize_dtype(o.dtype), tuple(o.shape[1:]), activation_of(operation))
         for name, o, operation in zip(names, outputs, last, strict=True)
@@ -149,7 +149,7 @@ def _output_names(model: Any, answer: Any, count: int) -> list[str]:
     return ["output"] if count == 1 else [f"output_{i}" for i in range(count)]
 
 
-def _last_operations(model: Any, count: int) -> list[Any]:
+def last_operations(model: Any, count: int) -> list[Any]:
     """Return the layer that makes each output, as far as the model shows it."""
     if isinstance(model, keras.Sequential):
         return [model.layers[-1]] if model.layers else [None]
@@ -157,10 +157,10 @@ def _last_operations(model: Any, count: int) -> list[Any]:
     if not outputs or len(outputs) != count:
         return [None] * count
     made_by = [getattr(getattr(output, "_keras_history", None), "operation", None) for output in outputs]
-    return [_last_operations(one, 1)[0] if isinstance(one, keras.Model) else one for one in made_by]
+    return [last_operations(one, 1)[0] if isinstance(one, keras.Model) else one for one in made_by]
 
 
-def _packed(model: Any, tensors: list[Any]) -> Any:
+def packed(model: Any, tensors: list[Any]) -> Any:
     """Return the tensors in the structure (single, list, dict) in which the model takes them."""
     structure = getattr(model, "_inputs_struct", None)
     if len(tensors) == 1 and not isinstance(structure, dict):
