@@ -22,6 +22,7 @@ _EXACT = frozenset(
         *("SPACE_TO_DEPTH", "SPLIT", "SPLIT_V", "SQUEEZE", "STRIDED_SLICE", "TRANSPOSE", "UNPACK"),
     }
 )
+_ACTIVATIONS = {"SOFTMAX": keras.activations.softmax, "LOGISTIC": keras.activations.sigmoid}
 
 
 class Levels(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
@@ -68,6 +69,8 @@ class Operator(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
         self, step: Step, shape: tuple[int, ...], given: Sequence[Any], axes: Mapping[int, int | None], name: str
     ) -> None:
         super().__init__(name=name, dtype="float32")
+        # By this, whoever trains the model knows what its outputs are.
+        self.activation = _ACTIVATIONS.get(step.kind, keras.activations.linear)
         self._step, self._shape, self._axes = step, shape, dict(axes)
         self._given = tuple(given)
         # Keras finds a layer's variables among its attributes, in lists too.
@@ -94,12 +97,15 @@ class Twin:
 
     Attributes:
         model: Functional; takes and gives any number of samples, in the program's order.
+        learner: The same, but that outputs of softmax and sigmoid are not rounded: whoever takes logarithms of them
+            would meet that of 0.
         program: What it computes.
         variables: Constants that can be trained.
         levels: The ranges of groups; empty where nothing is rounded.
     """
 
     model: Any
+    learner: Any
     program: Program
     variables: Mapping[int, Any]
     levels: Mapping[int, Levels]
@@ -141,15 +147,16 @@ def build_twin(program: Program, *, rounds: bool) -> Twin:
         for group, limits in program.ranges.items()
     }
     builder = _Builder(program, variables, levels if rounds else {})
-    return Twin(builder.model(), program, variables, levels if rounds else {})
+    return Twin(*builder.models(), program, variables, levels if rounds else {})
 
 
 class _Builder:
     def __init__(self, program: Program, variables: Mapping[int, Any], levels: Mapping[int, Levels]) -> None:
         self._program, self._variables, self._levels = program, variables, levels
         self._made: dict[int, Any] = {}
+        self._bare: dict[int, Any] = {}
 
-    def model(self) -> Any:
+    def models(self) -> tuple[Any, Any]:
         program = self._program
         symbols = []
         for k, i in enumerate(program.inputs):
@@ -158,7 +165,9 @@ class _Builder:
             self._made[i] = self._rounded(i, symbol)
         for number, step in enumerate(program.steps):
             self._add(number, step)
-        return keras.Model(symbols, [self._made[i] for i in program.outputs], name="twin")
+        outputs = [self._made[i] for i in program.outputs]
+        bare = [self._bare.get(i, self._made[i]) for i in program.outputs]
+        return keras.Model(symbols, outputs, name="twin"), keras.Model(symbols, bare, name="learner")
 
     def _add(self, number: int, step: Step) -> None:
         program = self._program
@@ -180,6 +189,8 @@ class _Builder:
         outputs = made if isinstance(made, list | tuple) else [made]
         for i, one in zip(step.outputs, outputs, strict=True):
             self._made[i] = one if step.kind in _EXACT else self._rounded(i, one)
+            if step.kind in _ACTIVATIONS:
+                self._bare[i] = one
 
     def _given(self, i: int) -> Any:
         if i in self._variables:

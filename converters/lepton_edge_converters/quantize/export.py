@@ -50,7 +50,7 @@ def export_int8(
     content = quantize(choice.content, io=io, in_float=in_float)
     named = rename_ends(content, [end.name for end in facts.inputs], [end.name for end in facts.outputs])
     out.write_bytes(named)
-    route = f"by TensorFlow's converter, {choice}" if ranges != "minmax" else "by TensorFlow's converter"
+    route = f"by TensorFlow's converter, {choice}" if choice.estimator != "minmax" else "by TensorFlow's converter"
     return Int8Export(route, _operators_in_float(content, named, spared))
 
 

@@ -1,0 +1,158 @@
+"""A traced model in, one that was trained for 8 bits out; runs in the worker."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from lepton_edge_converters.errors import ConversionError
+from lepton_edge_converters.load.frozen import freeze
+from lepton_edge_converters.load.rewrites import rewritten
+from lepton_edge_converters.load.trace import save_function
+from lepton_edge_converters.qat.findings import Trained
+from lepton_edge_converters.qat.program import Program, read_program, with_numbers
+from lepton_edge_converters.qat.rounding import quant_of
+from lepton_edge_converters.qat.twin import Twin, build_twin
+from lepton_edge_converters.quantize.choice import choose_ranges
+from lepton_edge_converters.quantize.engine import calibrate, keep_trained, quantize
+from lepton_edge_converters.quantize.running import answers, feed
+from lepton_edge_converters.recipe import Ranges
+from lepton_edge_converters.samples import StoredSamples
+from lepton_edge_converters.train import Training
+from lepton_edge_converters.training.findings import Recovery
+from lepton_edge_converters.training.recovery import recover
+
+_FIXED_SHARE = 4  # one of so many epochs, the last ones, leaves the ranges alone
+_FLOAT_SHARE = 1e-3  # of the largest answer: what two ways to add floats up may differ by
+_COMPARED = 8  # samples
+
+
+def train(traced: Path, samples: StoredSamples, ranges: Ranges, training: Training, out: Path) -> Trained:
+    """Write another SavedModel of a traced model, its numbers trained for 8 bits, and return how it went.
+
+    The teacher is the traced model itself, in float: no label is looked at. The SavedModel has the trained numbers in
+    float, and brings the calibrated file along that ``quantize.export`` then takes.
+
+    Args:
+        traced: The SavedModel that ``load.trace`` wrote, or that passes did.
+        samples: Those that calibrate, and are learned from.
+        ranges: How the ranges of activations are estimated to begin with.
+        training: How long, and how fast.
+        out: Folder to write.
+
+    Raises:
+        ConversionError: The model has an operator that cannot be trained here.
+        TrainingError: Training failed.
+    """
+    calibrated = calibrate(traced, samples)
+    program = read_program(choose_ranges(calibrated, samples, ranges, ()).content)
+    teacher, student = build_twin(program, rounds=False), build_twin(program, rounds=True)
+    _refuse_unlike(teacher, samples)
+    runs = _learn(student, teacher, samples, training)
+    content = with_numbers(program, student.constants(), student.ranges())
+    for i, values in student.constants().items():
+        teacher.variables[i].assign(values)
+    _save(teacher, out)
+    keep_trained(out, content)
+    return _found(student, content, runs, samples)
+
+
+def _learn(student: Twin, teacher: Twin, samples: StoredSamples, training: Training) -> list[Recovery]:
+    """Train weights and ranges, then weights alone, and return how either went."""
+    fixed = max(1, training.epochs // _FIXED_SHARE)
+    unlabelled, classes = replace(samples, targets=None), samples.targets is not None
+    runs = []
+    for epochs, rate in ((training.epochs - fixed, 1.0), (fixed, 0.1)):
+        if epochs:
+            settings = replace_settings(training, epochs=epochs, learning_rate=training.learning_rate * rate)
+            runs.append(recover(student.learner, unlabelled, settings, teacher=teacher.learner, classes=classes))
+        student.freeze_ranges()
+    return runs
+
+
+def replace_settings(training: Training, *, epochs: int, learning_rate: float) -> Training:
+    """Return a training of this length and speed."""
+    import msgspec  # noqa: PLC0415
+
+    return msgspec.structs.replace(training, epochs=epochs, learning_rate=learning_rate)
+
+
+def _refuse_unlike(teacher: Twin, samples: StoredSamples) -> None:
+    """Refuse a twin that does not answer several samples as the file answers one by one."""
+    shown = feed(samples, _COMPARED)
+    together = [np.concatenate([one[f"input_{k}"] for one in shown]) for k in range(len(shown[0]))]
+    for ours, theirs in zip(_answers(teacher.model, together), answers(teacher.program.content, shown), strict=True):
+        if ours.shape != theirs.shape or np.abs(ours - theirs).max() > _FLOAT_SHARE * np.abs(theirs).max():
+            raise ConversionError("the model answers several samples at once otherwise than one by one")
+
+
+def _answers(model: Any, tensors: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    outputs = model(tensors, training=False)
+    return [np.asarray(one) for one in (outputs if isinstance(outputs, list | tuple) else [outputs])]
+
+
+def _save(twin: Twin, folder: Path) -> None:
+    """Write a twin as ``load.trace`` writes a model."""
+    program = twin.program
+    batch = None if program.free else 1
+    signature = [
+        tf.TensorSpec((batch, *program.shapes[i][1:]), program.dtypes[i], name=f"input_{k}")
+        for k, i in enumerate(program.inputs)
+    ]
+
+    def flat_call(*tensors: Any) -> list[Any]:
+        outputs = twin.model(list(tensors), training=False)
+        return [tf.identity(one) for one in (outputs if isinstance(outputs, list | tuple) else [outputs])]
+
+    concrete = tf.function(flat_call, input_signature=signature).get_concrete_function()
+    save_function(rewritten(freeze(concrete)), signature, folder)
+
+
+def _found(student: Twin, content: bytes, runs: list[Recovery], samples: StoredSamples) -> Trained:
+    program = student.program
+    return Trained(
+        epochs=sum(one.epochs for one in runs),
+        samples=runs[0].learned,
+        weights=sum(program.constants[i].size for i in student.variables),
+        ranges=len(program.learned),
+        loss_before=runs[0].before.held_out_loss,
+        loss_after=runs[-1].after.held_out_loss,
+        in_float=program.in_float,
+        one_step=_within_one_step(student, content, samples),
+        strayed=_strayed(student, content),
+    )
+
+
+def _within_one_step(student: Twin, content: bytes, samples: StoredSamples) -> float:
+    """Return the share of the int8 file's answers that are the twin's, but for one step."""
+    shown = feed(samples)
+    together = [np.concatenate([one[f"input_{k}"] for one in shown]) for k in range(len(shown[0]))]
+    ranges, groups = student.ranges(), student.program.groups
+    near = []
+    for i, ours, theirs in zip(
+        student.program.outputs, _answers(student.model, together), answers(quantize(content), shown), strict=True
+    ):
+        if i in groups:
+            steps = np.abs(ours - theirs) / quant_of(ranges[groups[i]]).scale
+            near.append((steps < 1.5).reshape(-1))  # noqa: PLR2004 - steps are whole but for rounding in float
+    return float(np.concatenate(near).mean()) if near else 1.0
+
+
+def _strayed(student: Twin, content: bytes) -> tuple[str, ...]:
+    """Return the tensors whose scale is not that of the twin."""
+    after, wanted = read_program(content), student.ranges()
+    return tuple(
+        after.names[i]
+        for i, group in student.program.groups.items()
+        if not _alike(after, after.groups.get(i), wanted[group])
+    )
+
+
+def _alike(after: Program, group: int | None, limits: tuple[float, float]) -> bool:
+    if group is None:
+        return False
+    ours, theirs = quant_of(limits), quant_of(after.ranges[group])
+    return ours.zero_point == theirs.zero_point and abs(ours.scale / theirs.scale - 1) < 1e-5  # noqa: PLR2004 - float32
