@@ -6,6 +6,7 @@ from pathlib import Path
 from lepton_edge_converters.artefacts import Artefact
 from lepton_edge_converters.fastest import find_fastest
 from lepton_edge_converters.gates.judge import Judgement
+from lepton_edge_converters.improving import improve
 from lepton_edge_converters.load.opened import OpenedModel
 from lepton_edge_converters.making import judge_files, make, time_files
 from lepton_edge_converters.preparation import Job, Plan
@@ -33,9 +34,15 @@ class Attempt:
     report: Report
 
 
-def try_out(tracing: Tracing, output: Path) -> Attempt:
-    """Return what comes of a traced model as its job's recipe says; nothing is written but in the job's folder."""
-    made = make(tracing)
+def try_out(tracing: Tracing, output: Path, *, compared: list[Artefact] | None = None) -> Attempt:
+    """Return what comes of a traced model as its job's recipe says; nothing is written but in the job's folder.
+
+    Args:
+        tracing: With the job; passes have been over it, if the recipe asks for them.
+        output: The bundle that it is for.
+        compared: Float files to compare with, if an earlier attempt has made them.
+    """
+    made = make(tracing, compared=compared)
     plan, job = made.plan, made.job
     judgements = judge_files(made.artefacts, plan, job)
     plain = judge_files(made.throughout, plan, job)
@@ -51,7 +58,7 @@ def try_schemes(opened: OpenedModel, plan: Plan, job: Job, output: Path) -> Atte
     """
     found = find_fastest(
         job,
-        lambda one: make(trace(opened, plan, one), compares=False),
+        lambda one: make(improve(trace(opened, plan, one)), compared=[]),
         lambda made: judge_files(made.artefacts, made.plan, made.job),
         lambda artefacts: time_files(artefacts, plan, job),
     )

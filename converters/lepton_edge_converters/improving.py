@@ -18,6 +18,6 @@ def improve(tracing: Tracing) -> Tracing:
     if plan.calibration is None or not (equalize or correct):
         return replace(tracing, plan=plan)
     improved = job.folder / "improved"
-    asked = tracing.shipped, plan.calibration, improved, equalize, correct
+    asked = tracing.traced, plan.calibration, improved, equalize, correct
     changes = job.stage("passes.improve:improve", *asked, gives=tuple[str, ...], makes=improved)
     return replace(tracing, shipped=improved, plan=replace(plan, changes=changes))

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from lepton_edge_converters import cards
 from lepton_edge_converters.artefacts import Artefact, Batched
 from lepton_edge_converters.gates.judge import BATCH, Judgement, judge
-from lepton_edge_converters.improving import improve
 from lepton_edge_converters.preparation import Job, Plan
 from lepton_edge_converters.quantize.findings import Int8Export
 from lepton_edge_converters.recipe import Scheme
@@ -53,19 +52,18 @@ class Made:
         return sum(artefact.path.stat().st_size for artefact in self.artefacts)
 
 
-def make(tracing: Tracing, *, compares: bool = True) -> Made:
+def make(tracing: Tracing, *, compared: list[Artefact] | None = None) -> Made:
     """Return the files that the job's recipe makes of a traced model.
 
     Args:
         tracing: With the job.
-        compares: Whether float files are made beside them.
+        compared: Float files to compare with, where there are some already; they are the same for every recipe.
     """
-    tracing = improve(tracing)
     job, scheme = tracing.job, tracing.job.recipe.scheme
     shipped = [one for one in _export_both(tracing, scheme, job) if one.backend in job.recipe.formats]
-    compared = []
-    if compares and scheme != "float32":
-        compared = [replace(one, shipped=False) for one in _export_both(tracing, "float32", job)]
+    if compared is None:
+        floats = _export_both(tracing, "float32", job) if scheme != "float32" else []
+        compared = [replace(one, shipped=False) for one in floats]
     return Made(tracing.plan, job, shipped, compared, _throughout(tracing))
 
 

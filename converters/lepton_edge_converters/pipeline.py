@@ -13,6 +13,7 @@ from typing import Any
 from lepton_edge_converters.attempt import try_out, try_schemes
 from lepton_edge_converters.details.detail import detailed
 from lepton_edge_converters.errors import GateRefusedError
+from lepton_edge_converters.improving import improve
 from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import open_for_conversion
 from lepton_edge_converters.lock import Lock, hash_artefacts, hold_to, read_lock, write_lock
@@ -170,7 +171,7 @@ def convert(
         if recipe.fastest:
             tried = try_schemes(opened, plan, job, output)
         else:
-            tracing = trace(opened, plan, job)
+            tracing = improve(trace(opened, plan, job))
             tried = try_out(tracing, output)
             if recipe.repair and not tried.report.passed:
                 tried = climb(tracing, tried)

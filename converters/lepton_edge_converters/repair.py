@@ -32,19 +32,23 @@ def climb(tracing: Tracing, refused: Attempt) -> Attempt:
     """
     rungs = [_rung("as asked", {}, refused)]
     ladder = _Ladder(tracing)
+    steps = ladder.rungs()
     note = _stubborn(refused)
     minutes = refused.job.recipe.repair_minutes
     deadline = monotonic() + 60 * minutes
-    steps = iter(()) if note else ladder.rungs()
-    for name, settings in steps:
+    while not note:
+        # Asked before the next rung is: some take passes or a sweep before there is anything to try.
         if monotonic() > deadline:
             note = f"the repair stopped after {minutes:g} minutes (--repair-minutes)"
-            break
-        attempt = try_out(ladder.tracing(settings, len(rungs)), refused.report.output)
-        rungs.append(_rung(name, settings, attempt))
-        if attempt.report.passed:
-            return _told(attempt, rungs, ladder)
-    return _told(refused, rungs, ladder, note or f"no rung of the repair passed; {_ADVICE}")
+        elif (step := next(steps, None)) is None:
+            note = f"no rung of the repair passed; {_ADVICE}"
+        else:
+            name, settings, changed = step
+            attempt = try_out(changed, refused.report.output, compared=refused.compared)
+            rungs.append(_rung(name, settings, attempt))
+            if attempt.report.passed:
+                return _told(attempt, rungs, ladder)
+    return _told(refused, rungs, ladder, note)
 
 
 def _stubborn(refused: Attempt) -> str:
@@ -56,48 +60,47 @@ def _stubborn(refused: Attempt) -> str:
 
 
 class _Ladder:
-    """The rungs above a recipe, each with all that it changes.
+    """The rungs above a recipe; what several of them are made of is made once.
 
     Attributes:
         sensitivity: What 8 bits do in each layer alone, once a rung has asked.
     """
 
     def __init__(self, tracing: Tracing) -> None:
-        self._start = tracing
+        self._asked = tracing
+        self._begun = 0
         self.sensitivity: tuple[LayerSensitivity, ...] = ()
 
-    def rungs(self) -> Iterator[tuple[str, _Settings]]:
-        """Yield what each is called, and its settings."""
-        recipe = self._start.job.recipe
+    def rungs(self) -> Iterator[tuple[str, _Settings, Tracing]]:
+        """Yield what each is called, all that it changes, and the traced model to try it on."""
+        tracing, recipe = self._asked, self._asked.job.recipe
         settings: _Settings = {}
         if recipe.ranges != "best":
             settings = {"ranges": "best"}
-            yield "better ranges", settings
+            tracing = self._changed(tracing, settings)
+            yield "better ranges", settings, tracing
         if not (recipe.equalize and recipe.correct_bias):
             settings = {**settings, "equalize": True, "correct_bias": True}
-            yield "equalization and bias correction", settings
-        for layers in self._in_float(settings):
-            yield (
-                f"{len(layers)} {'layer' if len(layers) == 1 else 'layers'} in float",
-                {
-                    **settings,
-                    "float_layers": layers,
-                },
-            )
+            tracing = improve(self._changed(tracing, settings))
+            yield "equalization and bias correction", settings, tracing
+        for layers in self._in_float(tracing):
+            name = f"{len(layers)} {'layer' if len(layers) == 1 else 'layers'} in float"
+            spared = {"float_layers": layers}
+            yield name, {**settings, **spared}, self._changed(tracing, spared)
 
-    def tracing(self, settings: _Settings, number: int) -> Tracing:
-        """Return the traced model with these settings, to be tried in a folder of its own."""
-        job = self._start.job
-        folder = job.folder / f"rung_{number}"
+    def _changed(self, tracing: Tracing, settings: _Settings) -> Tracing:
+        """Return a traced model with these settings more, to be tried in a folder of its own."""
+        self._begun += 1
+        folder = self._asked.job.folder / f"rung_{self._begun}"
         folder.mkdir()
-        recipe = msgspec.structs.replace(job.recipe, **settings)
-        return replace(self._start, job=replace(job, folder=folder, recipe=recipe))
+        recipe = msgspec.structs.replace(tracing.job.recipe, **settings)
+        return replace(tracing, job=replace(tracing.job, folder=folder, recipe=recipe))
 
-    def _in_float(self, settings: _Settings) -> Iterator[tuple[str, ...]]:
+    def _in_float(self, tracing: Tracing) -> Iterator[tuple[str, ...]]:
         """Yield the layers to leave in float: those that stand out, then the worst, twice as many each time."""
-        self.sensitivity = _sweep(improve(self.tracing(settings, 0)))
+        self.sensitivity = _sweep(tracing)
         worst = [one.layer for one in sorted(self.sensitivity, key=lambda one: one.sqnr_db)]
-        asked = self._start.job.recipe.float_layers
+        asked = self._asked.job.recipe.float_layers
         most = int(len(worst) * _FLOAT_SHARE_MAX)
         count = min(sum(one.flagged for one in self.sensitivity) or 1, most)
         while count:

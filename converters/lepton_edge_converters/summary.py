@@ -46,7 +46,7 @@ def summarize(
     job: Job,
 ) -> Report:
     """Return everything measured, and what each gate found, as a report."""
-    tflite = next(job.folder.glob("float32.tflite"))
+    float_files = (one.path for one in compared if one.backend == "tflite")
     beside = {one.backend: one for one in compared}
     rows = [describe(one.artefact, timings, one, beside=compared) for one in judgements]
     remarks = [
@@ -63,7 +63,7 @@ def summarize(
         task=plan.draft.task,
         preprocess=tuple(one.describe() for one in plan.preprocess if one is not None),
         parameters=plan.facts.parameters,
-        macs=_macs(tflite),
+        macs=_macs(next(float_files, job.folder / "float32.tflite")),
         size_bytes=0,
         samples=plan.counts,
         rows=(

@@ -20,12 +20,14 @@ class Tracing:
     """A traced model, and what became of the job on the way.
 
     Attributes:
-        shipped: The SavedModel that the shipped files are made of.
+        traced: The SavedModel as it was traced for the shipped files: its loops are written out if need be.
+        shipped: The one that they are made of: the same, or with what passes did to it.
         compared: The one that float files are made of, for comparison: its loops are loops.
         job: With the scheme that can be carried out.
         plan: With a sentence more where that is another than was asked for.
     """
 
+    traced: Path
     shipped: Path
     compared: Path
     job: Job
@@ -49,20 +51,20 @@ def trace(opened: OpenedModel, plan: Plan, job: Job) -> Tracing:
             "the model has loops (LSTM, GRU), which TFLite runs for batches of 1 only; convert it for those (--batch 1)"
         )
     if not loops or job.recipe.scheme not in CALIBRATED:
-        return Tracing(rolled, rolled, job, plan)
+        return Tracing(rolled, rolled, rolled, job, plan)
     steps = _steps(plan.facts)
     if steps <= _UNROLLED_STEPS_MAX:
         unrolled = job.folder / "unrolled"
         if not opened.trace(plan.facts, unrolled, unroll=True):
             note = f"the model's loops are written out, {steps} steps each: a loop has no 8-bit form in TFLite"
-            return Tracing(unrolled, rolled, job, _noted(plan, note))
+            return Tracing(unrolled, unrolled, rolled, job, _noted(plan, note))
     note = (
         f"{job.recipe.scheme} was asked for, and the model has loops, which have no 8-bit form in TFLite"
         f"{f' and are too long to be written out ({steps} steps)' if steps > _UNROLLED_STEPS_MAX else ''}: "
         "weights are stored in 8 bits, and computed with in float (scheme 'dynamic')"
     )
     recipe = msgspec.structs.replace(job.recipe, scheme="dynamic", io="float32", ranges="minmax", float_layers=())
-    return Tracing(rolled, rolled, replace(job, recipe=recipe), _noted(plan, note))
+    return Tracing(rolled, rolled, rolled, replace(job, recipe=recipe), _noted(plan, note))
 
 
 def _steps(facts: ModelFacts) -> int:
