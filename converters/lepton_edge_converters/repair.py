@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from lepton_edge_converters.attempt import Attempt, try_out
+from lepton_edge_converters.errors import ConversionError, SamplesError, TrainingError
 from lepton_edge_converters.improving import improve
 from lepton_edge_converters.quantize.findings import Sweep
 from lepton_edge_converters.report import LayerSensitivity, Rung
@@ -15,7 +16,7 @@ from lepton_edge_converters.tracing import Tracing
 
 _SWEPT_SAMPLES = 64
 _FLOAT_SHARE_MAX = 0.5  # of the layers: with more of them in float, the file is no int8 model any more
-_ADVICE = "what is left is training for 8 bits, or asking for less"
+_ADVICE = "what is left is another model, or asking for less"
 
 _Settings = Mapping[str, Any]
 
@@ -23,8 +24,9 @@ _Settings = Mapping[str, Any]
 def climb(tracing: Tracing, refused: Attempt) -> Attempt:
     """Return the first attempt that passes all gates; if none does, the one that was asked for.
 
-    The rungs: better ranges; equalization and bias correction; the layers that 8 bits hurt most in float. Each keeps
-    what those below it changed, and one that would change nothing is passed over. The report has them all.
+    The rungs: better ranges; equalization and bias correction; the layers that 8 bits hurt most in float; training for
+    8 bits, with none of them in float. Each keeps what else those below it changed, and one that would change nothing
+    is passed over. The report has them all.
 
     Args:
         tracing: What the refused attempt was made of.
@@ -41,7 +43,7 @@ def climb(tracing: Tracing, refused: Attempt) -> Attempt:
         if monotonic() > deadline:
             note = f"the repair stopped after {minutes:g} minutes (--repair-minutes)"
         elif (step := next(steps, None)) is None:
-            note = f"no rung of the repair passed; {_ADVICE}"
+            note = f"no rung of the repair passed; {ladder.note or _ADVICE}"
         else:
             name, settings, changed = step
             attempt = try_out(changed, refused.report.output, compared=refused.compared)
@@ -64,12 +66,14 @@ class _Ladder:
 
     Attributes:
         sensitivity: What 8 bits do in each layer alone, once a rung has asked.
+        note: Why the model could not be trained; empty if it was, or was not to be yet.
     """
 
     def __init__(self, tracing: Tracing) -> None:
         self._asked = tracing
         self._begun = 0
         self.sensitivity: tuple[LayerSensitivity, ...] = ()
+        self.note = ""
 
     def rungs(self) -> Iterator[tuple[str, _Settings, Tracing]]:
         """Yield what each is called, all that it changes, and the traced model to try it on."""
@@ -87,6 +91,14 @@ class _Ladder:
             name = f"{len(layers)} {'layer' if len(layers) == 1 else 'layers'} in float"
             spared = {"float_layers": layers}
             yield name, {**settings, **spared}, self._changed(tracing, spared)
+        if not recipe.qat:
+            settings = {**settings, "qat": True}
+            try:
+                trained = improve(self._changed(tracing, settings))
+            except (ConversionError, TrainingError, SamplesError) as refused:
+                self.note = f"the model cannot be trained for 8 bits: {refused}"
+            else:
+                yield "quantization-aware training", settings, trained
 
     def _changed(self, tracing: Tracing, settings: _Settings) -> Tracing:
         """Return a traced model with these settings more, to be tried in a folder of its own."""

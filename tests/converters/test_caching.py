@@ -37,6 +37,7 @@ CHANGED = {
     "float_layers": (("classes",), EXPORT | ANSWERS | LAST),
     "equalize": (True, {"passes.improve:improve"} | EXPORT | ANSWERS | LAST),
     "correct_bias": (True, {"passes.improve:improve"} | EXPORT | ANSWERS | LAST),
+    "qat": (True, {"qat.train:train"} | EXPORT | ANSWERS | LAST),
     "repair": (True, {"artefacts:prove_bundle"}),  # nothing had to be repaired
     "repair_minutes": (5.0, {"artefacts:prove_bundle"}),
     "strict": (True, {"artefacts:prove_bundle"}),  # nothing is odd about these samples

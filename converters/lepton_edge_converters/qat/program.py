@@ -1,6 +1,6 @@
 """A calibrated TFLite file as the steps of a program, with what the quantizer will store in 8 bits."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +17,8 @@ from lepton_edge_converters.quantize.layers import MOVERS, output_number
 from lepton_edge_converters.quantize.ranges import Range, with_ranges
 from lepton_edge_runtime.tensors import Quant
 
-_KINDS = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
-_DTYPES = {
+_KINDS: Mapping[int, str] = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+_DTYPES: Mapping[int, np.dtype[Any]] = {
     schema.TensorType.FLOAT32: np.dtype(np.float32),
     schema.TensorType.INT32: np.dtype(np.int32),
     schema.TensorType.INT64: np.dtype(np.int64),
@@ -105,8 +105,12 @@ class Program:
         )
 
 
-def read_program(calibrated: bytes) -> Program:
+def read_program(calibrated: bytes, in_float: Collection[str] = ()) -> Program:
     """Return what a calibrated file computes, and what the quantizer makes of it.
+
+    Args:
+        calibrated: From ``quantize.engine.calibrate``.
+        in_float: Names of operators that stay in float: those of their first outputs.
 
     Raises:
         ConversionError: The quantizer changes the file's operators, so that nothing tells which tensor is which.
@@ -117,7 +121,7 @@ def read_program(calibrated: bytes) -> Program:
     inputs, outputs = _ends(model)
     constants = {i: values for i, one in enumerate(graph.tensors) if (values := _values(model, one)) is not None}
     steps = _needed(_steps(model), outputs)
-    quants, stored = _quantized(content, _steps(model))
+    quants, stored = _quantized(content, _steps(model), in_float)
     activations = {i: quant for i, quant in quants.items() if i not in constants}
     groups = _grouped(steps, activations)
     known = {groups[i] for step in steps if step.kind in _KNOWN_ENDS for i in step.outputs if i in groups}
@@ -145,11 +149,12 @@ def _with_own_weights(model: Any) -> Any:
     owners: dict[int, int] = {}
     for operator in graph.operators:
         kernel, bias = WEIGHTED.get(_kind(model, operator), (0, len(operator.inputs)))
-        if bias < len(operator.inputs) and (shared := int(operator.inputs[bias])) >= 0:
-            if owners.setdefault(shared, int(operator.inputs[kernel])) != operator.inputs[kernel]:
-                graph.tensors.append(copy(graph.tensors[shared]))
-                graph.tensors[-1].name += f"/{len(graph.tensors)}".encode()
-                operator.inputs = np.array([*operator.inputs[:bias], len(graph.tensors) - 1], np.int32)
+        if bias >= len(operator.inputs) or (shared := int(operator.inputs[bias])) < 0:
+            continue
+        if owners.setdefault(shared, int(operator.inputs[kernel])) != operator.inputs[kernel]:
+            graph.tensors.append(copy(graph.tensors[shared]))
+            graph.tensors[-1].name += f"/{len(graph.tensors)}".encode()
+            operator.inputs = np.array([*operator.inputs[:bias], len(graph.tensors) - 1], np.int32)
     taken: set[int] = set()
     for tensor in graph.tensors:
         data = model.buffers[tensor.buffer].data
@@ -201,9 +206,11 @@ def _values(model: Any, tensor: Any) -> NDArray[Any] | None:
     return np.frombuffer(np.asarray(data, np.uint8).tobytes(), _DTYPES[tensor.type]).reshape(_shape(tensor))
 
 
-def _quantized(content: bytes, steps: list[Step]) -> tuple[dict[int, Quant], dict[int, int | None]]:
+def _quantized(
+    content: bytes, steps: list[Step], in_float: Collection[str]
+) -> tuple[dict[int, Quant], dict[int, int | None]]:
     """Return the scaling that each tensor gets, and the axis of the scales of each that has several."""
-    after = unpack(quantize(content, io="int8"))
+    after = unpack(quantize(content, io="int8", in_float=in_float))
     tensors = after.subgraphs[0].tensors
     made = [step for step in _steps(after) if step.kind not in _BETWEEN]
     before = [step for step in steps if step.kind not in _BETWEEN]
@@ -247,9 +254,7 @@ def _ranges(groups: Mapping[int, int], activations: Mapping[int, Quant]) -> dict
     return ranges
 
 
-def with_numbers(
-    program: Program, constants: Mapping[int, NDArray[np.float32]], ranges: Mapping[int, Range]
-) -> bytes:
+def with_numbers(program: Program, constants: Mapping[int, NDArray[np.float32]], ranges: Mapping[int, Range]) -> bytes:
     """Return the program's file with other values of constants, and other ranges of groups."""
     model = unpack(program.content)
     for i, values in constants.items():
@@ -274,4 +279,3 @@ def weights(program: Program) -> Iterator[int]:
             behind |= set(step.outputs)
         yield from sorted(trained - seen)
         seen |= trained
-

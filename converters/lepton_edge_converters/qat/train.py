@@ -4,11 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import ConversionError
+from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.load.frozen import freeze
 from lepton_edge_converters.load.rewrites import rewritten
 from lepton_edge_converters.load.trace import save_function
@@ -18,6 +20,7 @@ from lepton_edge_converters.qat.rounding import quant_of
 from lepton_edge_converters.qat.twin import Twin, build_twin
 from lepton_edge_converters.quantize.choice import choose_ranges
 from lepton_edge_converters.quantize.engine import calibrate, keep_trained, quantize
+from lepton_edge_converters.quantize.export import spared_layers
 from lepton_edge_converters.quantize.running import answers, feed
 from lepton_edge_converters.recipe import Ranges
 from lepton_edge_converters.samples import StoredSamples
@@ -26,11 +29,21 @@ from lepton_edge_converters.training.findings import Recovery
 from lepton_edge_converters.training.recovery import recover
 
 _FIXED_SHARE = 4  # one of so many epochs, the last ones, leaves the ranges alone
+_LAST_RATE = 0.1  # of the rate before: those are for the weights to settle
+_RATES = np.array([1, 0.1, 0.01])  # of the rate asked for, tried until one makes the model better
 _FLOAT_SHARE = 1e-3  # of the largest answer: what two ways to add floats up may differ by
 _COMPARED = 8  # samples
 
 
-def train(traced: Path, samples: StoredSamples, ranges: Ranges, training: Training, out: Path) -> Trained:
+def train(
+    traced: Path,
+    facts: ModelFacts,
+    samples: StoredSamples,
+    ranges: Ranges,
+    float_layers: tuple[str, ...],
+    training: Training,
+    out: Path,
+) -> Trained:
     """Write another SavedModel of a traced model, its numbers trained for 8 bits, and return how it went.
 
     The teacher is the traced model itself, in float: no label is looked at. The SavedModel has the trained numbers in
@@ -38,8 +51,10 @@ def train(traced: Path, samples: StoredSamples, ranges: Ranges, training: Traini
 
     Args:
         traced: The SavedModel that ``load.trace`` wrote, or that passes did.
+        facts: Of the model.
         samples: Those that calibrate, and are learned from.
         ranges: How the ranges of activations are estimated to begin with.
+        float_layers: Names of layers that will stay in float.
         training: How long, and how fast.
         out: Folder to write.
 
@@ -48,7 +63,8 @@ def train(traced: Path, samples: StoredSamples, ranges: Ranges, training: Traini
         TrainingError: Training failed.
     """
     calibrated = calibrate(traced, samples)
-    program = read_program(choose_ranges(calibrated, samples, ranges, ()).content)
+    in_float = [layer.operator for layer in spared_layers(calibrated.read_bytes(), facts, float_layers)]
+    program = read_program(choose_ranges(calibrated, samples, ranges, in_float).content, in_float)
     teacher, student = build_twin(program, rounds=False), build_twin(program, rounds=True)
     _refuse_unlike(teacher, samples)
     runs = _learn(student, teacher, samples, training)
@@ -57,27 +73,25 @@ def train(traced: Path, samples: StoredSamples, ranges: Ranges, training: Traini
         teacher.variables[i].assign(values)
     _save(teacher, out)
     keep_trained(out, content)
-    return _found(student, content, runs, samples)
+    return _found(student, content, in_float, runs, samples)
 
 
 def _learn(student: Twin, teacher: Twin, samples: StoredSamples, training: Training) -> list[Recovery]:
     """Train weights and ranges, then weights alone, and return how either went."""
-    fixed = max(1, training.epochs // _FIXED_SHARE)
     unlabelled, classes = replace(samples, targets=None), samples.targets is not None
+
+    def run(epochs: int, rate: float) -> Recovery:
+        settings = msgspec.structs.replace(training, epochs=epochs, learning_rate=rate)
+        return recover(student.learner, unlabelled, settings, teacher=teacher.learner, classes=classes)
+
+    last = max(1, training.epochs // _FIXED_SHARE)
     runs = []
-    for epochs, rate in ((training.epochs - fixed, 1.0), (fixed, 0.1)):
-        if epochs:
-            settings = replace_settings(training, epochs=epochs, learning_rate=training.learning_rate * rate)
-            runs.append(recover(student.learner, unlabelled, settings, teacher=teacher.learner, classes=classes))
-        student.freeze_ranges()
-    return runs
-
-
-def replace_settings(training: Training, *, epochs: int, learning_rate: float) -> Training:
-    """Return a training of this length and speed."""
-    import msgspec  # noqa: PLC0415
-
-    return msgspec.structs.replace(training, epochs=epochs, learning_rate=learning_rate)
+    for rate in training.learning_rate * _RATES:
+        runs.append(run(max(1, training.epochs - last), float(rate)))
+        if runs[-1].best_epoch:
+            break
+    student.freeze_ranges()
+    return [*runs, run(last, float(rate) * _LAST_RATE)]
 
 
 def _refuse_unlike(teacher: Twin, samples: StoredSamples) -> None:
@@ -111,7 +125,7 @@ def _save(twin: Twin, folder: Path) -> None:
     save_function(rewritten(freeze(concrete)), signature, folder)
 
 
-def _found(student: Twin, content: bytes, runs: list[Recovery], samples: StoredSamples) -> Trained:
+def _found(student: Twin, content: bytes, in_float: list[str], runs: list[Recovery], samples: StoredSamples) -> Trained:
     program = student.program
     return Trained(
         epochs=sum(one.epochs for one in runs),
@@ -121,29 +135,29 @@ def _found(student: Twin, content: bytes, runs: list[Recovery], samples: StoredS
         loss_before=runs[0].before.held_out_loss,
         loss_after=runs[-1].after.held_out_loss,
         in_float=program.in_float,
-        one_step=_within_one_step(student, content, samples),
-        strayed=_strayed(student, content),
+        one_step=_within_one_step(student, quantize(content, in_float=in_float), samples),
+        strayed=_strayed(student, read_program(content, in_float)),
     )
 
 
-def _within_one_step(student: Twin, content: bytes, samples: StoredSamples) -> float:
+def _within_one_step(student: Twin, quantized: bytes, samples: StoredSamples) -> float:
     """Return the share of the int8 file's answers that are the twin's, but for one step."""
     shown = feed(samples)
     together = [np.concatenate([one[f"input_{k}"] for one in shown]) for k in range(len(shown[0]))]
     ranges, groups = student.ranges(), student.program.groups
     near = []
     for i, ours, theirs in zip(
-        student.program.outputs, _answers(student.model, together), answers(quantize(content), shown), strict=True
+        student.program.outputs, _answers(student.model, together), answers(quantized, shown), strict=True
     ):
         if i in groups:
             steps = np.abs(ours - theirs) / quant_of(ranges[groups[i]]).scale
-            near.append((steps < 1.5).reshape(-1))  # noqa: PLR2004 - steps are whole but for rounding in float
+            near.append((steps < 1.5).reshape(-1))
     return float(np.concatenate(near).mean()) if near else 1.0
 
 
-def _strayed(student: Twin, content: bytes) -> tuple[str, ...]:
+def _strayed(student: Twin, after: Program) -> tuple[str, ...]:
     """Return the tensors whose scale is not that of the twin."""
-    after, wanted = read_program(content), student.ranges()
+    wanted = student.ranges()
     return tuple(
         after.names[i]
         for i, group in student.program.groups.items()
@@ -155,4 +169,4 @@ def _alike(after: Program, group: int | None, limits: tuple[float, float]) -> bo
     if group is None:
         return False
     ours, theirs = quant_of(limits), quant_of(after.ranges[group])
-    return ours.zero_point == theirs.zero_point and abs(ours.scale / theirs.scale - 1) < 1e-5  # noqa: PLR2004 - float32
+    return ours.zero_point == theirs.zero_point and abs(ours.scale / theirs.scale - 1) < 1e-5

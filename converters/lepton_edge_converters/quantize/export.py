@@ -44,7 +44,7 @@ def export_int8(
     if calibration is None:
         raise ConversionError("int8 needs samples to calibrate with")
     calibrated = calibrate(traced, calibration)
-    spared = _spared(calibrated, facts, float_layers)
+    spared = spared_layers(calibrated.read_bytes(), facts, float_layers)
     in_float = [layer.operator for layer in spared]
     choice = choose_ranges(calibrated, calibration, ranges, in_float)
     content = quantize(choice.content, io=io, in_float=in_float)
@@ -54,8 +54,13 @@ def export_int8(
     return Int8Export(route, _operators_in_float(content, named, spared))
 
 
-def _spared(calibrated: Path, facts: ModelFacts, float_layers: tuple[str, ...]) -> tuple[Layer, ...]:
-    return named_layers(read_layers(calibrated.read_bytes(), facts), float_layers) if float_layers else ()
+def spared_layers(calibrated: bytes, facts: ModelFacts, float_layers: tuple[str, ...]) -> tuple[Layer, ...]:
+    """Return the layers of a calibrated file that stay in float.
+
+    Raises:
+        RecipeError: A name is no layer's.
+    """
+    return named_layers(read_layers(calibrated, facts), float_layers) if float_layers else ()
 
 
 def _operators_in_float(content: bytes, named: bytes, spared: tuple[Layer, ...]) -> tuple[str, ...]:
