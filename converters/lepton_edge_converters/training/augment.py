@@ -23,4 +23,5 @@ def _moved(count: int, side: int, rng: np.random.Generator) -> NDArray[np.int64]
     """Return, for each picture, which row or column stands at each place after a random move."""
     most = side // _SHARE
     offsets = rng.integers(-most, most, count, endpoint=True)
-    return np.clip(np.arange(side) + offsets[:, None], 0, side - 1)
+    places: NDArray[np.int64] = np.clip(np.arange(side) + offsets[:, None], 0, side - 1)
+    return places

@@ -70,7 +70,7 @@ def write(path: Path, made_of: Mapping[str, str], state: State) -> None:
     arrays = {f"{name}_{i}": _storable(array) for name, group in groups.items() for i, array in enumerate(group)}
     try:
         with replacing(path) as file:
-            np.savez(file, header=np.frombuffer(header, np.uint8), **arrays)
+            np.savez(file, header=np.frombuffer(header, np.uint8), **arrays)  # type: ignore[arg-type]  # all are arrays
     except OSError as problem:
         raise TrainingError(f"cannot write the checkpoint {path}: {problem.strerror or problem}") from problem
 

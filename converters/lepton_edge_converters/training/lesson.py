@@ -98,10 +98,9 @@ def _targets(model: Any, samples: StoredSamples, kinds: tuple[Kind, ...]) -> NDA
     if samples.targets is None or len(kinds) > 1 or kinds[0] == "values" or len(model.outputs[0].shape) != 2:
         return None
     classes = 2 if kinds[0] == "sigmoid" else model.outputs[0].shape[-1]
-    if samples.targets.min() < 0 or samples.targets.max() >= classes:
-        raise SamplesError(
-            f"the labels are classes {samples.targets.min()} to {samples.targets.max()}; the model knows 0 to {classes - 1}"
-        )
+    low, high = samples.targets.min(), samples.targets.max()
+    if low < 0 or high >= classes:
+        raise SamplesError(f"the labels are classes {low} to {high}; the model knows 0 to {classes - 1}")
     return samples.targets
 
 

@@ -22,21 +22,27 @@ from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.training.batches import Feed
 from lepton_edge_converters.worker import Progress, report_progress
 
-_UNCHANGED = 1e-5  # of a deviation: float32 cannot tell much less
+_UNCHANGED = 1e-4  # of a deviation, which is a hundredth of a step of 8 bits or less
 
 
 def reestimate_batch_norms(
-    model: Any, samples: StoredSamples, *, batch_size: int = 64, progress: Progress = report_progress
+    model: Any,
+    samples: StoredSamples,
+    *,
+    batch_size: int = 64,
+    limit: int | None = None,
+    progress: Progress = report_progress,
 ) -> int:
     """Set the moving statistics of a model's batch normalizations to those of the samples; all else stays as it is.
 
     Frozen ones (``trainable=False``) stay too. The variance is that of the samples, not of a population that they are
-    drawn from, as Keras has it.
+    drawn from, as Keras has it. It takes a pass over the samples for each layer on the longest path, and one more.
 
     Args:
         model: Keras 3, called on samples as ``recover`` calls it.
         samples: As ``convert`` stores them.
         batch_size: How many are run at once; it does not change the result, but for rounding.
+        limit: How many to run at most, from the whole of the samples; all by default.
         progress: Called with what is being done, how much is done, and how much there is.
 
     Returns:
@@ -44,15 +50,16 @@ def reestimate_batch_norms(
     """
     layers = [one for one in model._flatten_layers() if _is_estimated(one)]  # noqa: SLF001 - the only way into nested models
     feed, seen = Feed(samples, batch_size), _compiled(model, layers)
+    rows = np.unique(np.linspace(0, len(samples) - 1, min(limit or len(samples), len(samples))).astype(np.int64))
     # One pass a layer if all lie on one path, and one that finds nothing changed.
-    passes = len(layers) + 1 if layers else 0
-    for turn in range(passes):
-        sums = {layer: _Sums() for layer in layers}
-        for batch in feed.in_order(np.arange(len(samples))):
-            for layer, tensors in zip(layers, seen(batch.tensors), strict=True):
-                for one in tensors:
-                    sums[layer].add(*one)
-            progress(f"batch normalization, pass {turn + 1}", int(batch.rows[-1]) + 1, len(samples))
+    for turn in range(len(layers) + 1 if layers else 0):
+        sums, done = {layer: _Sums() for layer in layers}, 0
+        for batch in feed.in_order(rows):
+            for layer, found in zip(layers, seen(batch.tensors), strict=True):
+                for moments in found:
+                    sums[layer].add(*moments)
+            done += len(batch.rows)
+            progress(f"batch normalization, pass {turn + 1}", done, len(rows))
         if max(_replace(layer, one) for layer, one in sums.items()) <= _UNCHANGED:
             break
     return len(layers)
@@ -65,14 +72,13 @@ def _is_estimated(layer: Any) -> bool:
 def _compiled(model: Any, layers: Sequence[Any]) -> Any:
     """Return a function of one tensor an input: count, mean and variance of what each layer is given at each call."""
 
-    @tf.function(reduce_retracing=True)
     def seen(tensors: list[Any]) -> list[list[tuple[Any, Any, Any]]]:
         given: dict[Any, list[Any]] = {layer: [] for layer in layers}
         with _watched(given):
             model(packed(model, list(tensors)), training=False)
         return [[_moments(tensor, layer.axis) for tensor in given[layer]] for layer in layers]
 
-    return seen
+    return tf.function(seen, reduce_retracing=True)
 
 
 @contextmanager
@@ -88,7 +94,7 @@ def _watched(given: dict[Any, list[Any]]) -> Iterator[None]:
 
 
 def _noting(call: Callable[..., Any], tensors: list[Any]) -> Callable[..., Any]:
-    @wraps(call)  # Keras looks at a call's arguments
+    @wraps(call)  # Keras looks at what arguments a call has
     def noted(inputs: Any, *args: Any, **kwargs: Any) -> Any:
         tensors.append(inputs)
         return call(inputs, *args, **kwargs)
@@ -127,7 +133,7 @@ def _replace(layer: Any, sums: _Sums) -> float:
     moments = sums.moments()
     if moments is None:  # a nested model has it, and this one does not call it
         return 0.0
-    before = [np.asarray(keras.ops.convert_to_numpy(one)) for one in (layer.moving_mean, layer.moving_variance)]
+    before = [one.numpy() for one in (layer.moving_mean, layer.moving_variance)]
     layer.moving_mean.assign(moments[0])
     layer.moving_variance.assign(moments[1])
     spread = moments[1] + layer.epsilon

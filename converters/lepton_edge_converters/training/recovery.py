@@ -1,28 +1,18 @@
-"""A model trained again: epochs, the best of them kept, and a run that goes on where another one ended."""
+"""recover(): a model trained until it answers as before."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic
 from typing import Any
-
-import numpy as np
 
 from lepton_edge_converters.errors import TrainingError
 from lepton_edge_converters.samples import StoredSamples
-from lepton_edge_converters.stages.digest import digest
 from lepton_edge_converters.train import Training
-from lepton_edge_converters.training import checkpoint as files
-from lepton_edge_converters.training.augment import flip_and_shift
-from lepton_edge_converters.training.batches import Batch, Feed
-from lepton_edge_converters.training.checkpoint import Arrays, State
+from lepton_edge_converters.training.course import Course
 from lepton_edge_converters.training.determinism import deterministic
-from lepton_edge_converters.training.findings import Epoch, Reason, Recovery, best
-from lepton_edge_converters.training.lesson import Lesson, answering, make_lesson
-from lepton_edge_converters.training.score import to_epoch
-from lepton_edge_converters.training.student import Student
+from lepton_edge_converters.training.findings import Recovery
+from lepton_edge_converters.training.lesson import make_lesson
 from lepton_edge_converters.worker import Progress, report_progress
 
 _CHECKPOINT = "training.npz"
@@ -65,149 +55,27 @@ def recover(
             training, or cannot be read or written.
         SamplesError: There are too few samples, or labels that the model has no class for.
     """
-    _refuse_unusable(model, training, samples)
+    _refuse_open(model, "model")
+    if teacher is not None:
+        _refuse_open(teacher, "teacher")
+    if training.augment != "none" and not any(samples.preprocess):
+        raise TrainingError(f"augment {training.augment!r} moves pictures, and these samples are ready-made numbers")
     with deterministic(), _folder(checkpoint) as folder:
         lesson = make_lesson(model, samples, training, teacher, classes=classes, folder=folder, progress=progress)
-        course = _Course(model, samples, training, lesson, progress)
-        if training.augment != "none" and teacher is not None:
-            course.teach = answering(teacher)
+        asked_anew = None if training.augment == "none" else teacher
+        course = Course(model, samples, training, lesson, asked_anew, progress)
         if checkpoint is not None:
-            known = course.known_by(samples, classes=classes)
-            course.keep(checkpoint / _CHECKPOINT, known)
+            course.keep(checkpoint / _CHECKPOINT, course.known_by(samples))
         return course.run()
 
 
-class _Course:
-    """One training, from the model as it is to the best that it became."""
-
-    def __init__(
-        self, model: Any, samples: StoredSamples, training: Training, lesson: Lesson, progress: Progress
-    ) -> None:
-        self._rows = lesson.rows
-        self._feed = Feed(samples, min(training.batch_size, len(self._rows.calibration)))
-        self._batches = -(-len(self._rows.calibration) // self._feed.batch_size)
-        self._training = training
-        self._lesson = lesson
-        self._progress = progress
-        self._student = Student(model, lesson.goal, training, training.epochs * self._batches)
-        self.teach: Callable[[Any], Any] | None = None
-        self._best: Arrays = self._student.weights
-        self._history = [self._judged(None, "judging the model before training")]
-        self._spent = 0.0
-        self._write: Callable[[State], None] | None = None
-        if not isfinite(self._history[0].held_out_loss):
-            raise TrainingError(
-                f"the model's answers to held-out samples have a loss of {self._history[0].held_out_loss}: it is broken, "
-                "or the samples hold numbers that it cannot take"
-            )
-
-    def known_by(self, samples: StoredSamples, *, classes: bool | None) -> dict[str, str]:
-        """Return what tells this training from others; how the model answers stands for its architecture."""
-        taught = self._lesson.taught
-        # Whoever gives a training more time goes on with it.
-        settings = {name: getattr(self._training, name) for name in self._training.__struct_fields__}
-        settings.pop("max_minutes")
-        return {
-            "model": digest(self._best, self._history[0].held_out_loss),
-            "samples": samples.fingerprint(),
-            "settings": digest(settings, classes),
-            "teacher": taught.sha256 if taught else "",
-        }
-
-    def keep(self, path: Path, made_of: dict[str, str]) -> None:
-        """Go on from the state at ``path``, if there is one, and store it there after each epoch."""
-        self._write = lambda state: files.write(path, made_of, state)
-        found = files.read(path, made_of)
-        if found is not None:
-            self._history, self._spent, self._best = found.history, found.seconds, found.best
-            self._student.resume(found.variables, found.optimizer)
-
-    def run(self) -> Recovery:
-        """Run the epochs that are left."""
-        self._begin = monotonic() - self._spent
-        try:
-            while (reason := self._finished()) is None:
-                self._run_epoch()
-        finally:
-            self._student.weights = self._best
-        return Recovery(
-            tuple(self._history),
-            best(self._history),
-            self._lesson.learned_from,
-            len(self._rows.calibration),
-            len(self._rows.judged),
-            reason,
-            monotonic() - self._begin,
-        )
-
-    def _finished(self) -> Reason | None:
-        epochs = len(self._history) - 1
-        if epochs >= self._training.epochs:
-            return "epochs"
-        if epochs - best(self._history) >= self._training.patience:
-            return "patience"
-        return "minutes" if self._out_of_time() else None
-
-    def _out_of_time(self) -> bool:
-        return monotonic() - self._begin > 60 * self._training.max_minutes
-
-    def _run_epoch(self) -> None:
-        epoch = len(self._history)
-        losses = list(self._learn(epoch))
-        self._history.append(self._judged(float(np.mean(losses)), f"judging epoch {epoch} of {self._training.epochs}"))
-        self._refuse_broken(self._history[-1].held_out_loss, f"held-out loss after epoch {epoch}")
-        if best(self._history) == epoch:
-            self._best = self._student.weights
-        # What was cut short is not stored: with more time, that epoch is run anew, and wholly.
-        if self._write is not None and len(losses) == self._batches:
-            state = State(self._history, monotonic() - self._begin, *self._student.state(), self._best)
-            self._write(state)
-
-    def _learn(self, epoch: int) -> Iterator[float]:
-        """Yield the loss of each step of an epoch."""
-        change = flip_and_shift if self._training.augment == "flip+shift" else None
-        total = 0.0
-        batches = self._feed.shuffled(self._rows.calibration, [self._training.seed, epoch], change)
-        for done, batch in enumerate(batches, 1):
-            loss = self._student.learn(batch.tensors, self._lesson.labels(batch), self._taught(batch))
-            self._refuse_broken(loss, f"loss of batch {done} in epoch {epoch}")
-            total += loss
-            what = f"training, epoch {epoch} of {self._training.epochs}: loss {total / done:.3g}"
-            self._progress(what, done, self._batches)
-            yield loss
-            if self._out_of_time():
-                return
-
-    def _taught(self, batch: Batch) -> Any | None:
-        return self.teach(batch.tensors) if self.teach is not None else self._lesson.answers(batch)
-
-    def _judged(self, loss: float | None, what: str) -> Epoch:
-        scores, done = [], 0
-        for batch in self._feed.in_order(self._rows.judged):
-            scores.append(
-                self._student.judge(batch.tensors, self._lesson.labels(batch), self._lesson.answers(batch))
-            )
-            done += len(batch.rows)
-            self._progress(what, done, len(self._rows.judged))
-        return to_epoch(scores, loss)
-
-    def _refuse_broken(self, loss: float, what: str) -> None:
-        if not isfinite(loss):
-            raise TrainingError(
-                f"the {what} is {loss}: the model has its best weights back; try a learning_rate smaller than "
-                f"{self._training.learning_rate:g}"
-            )
-
-
-def _refuse_unusable(model: Any, training: Training, samples: StoredSamples) -> None:
-    """Refuse models whose ends are not known, and changes that no input bears."""
+def _refuse_open(model: Any, role: str) -> None:
+    """Refuse a model whose ends are not known, or that takes batches of one size only."""
     if not getattr(model, "outputs", None):
-        raise TrainingError("only functional and Sequential models are trained again, Sequential ones once they are built")
+        raise TrainingError(f"the {role} is neither a functional model nor a Sequential one that is built")
     batch = model.inputs[0].shape[0]
     if batch is not None:
-        raise TrainingError(f"the model is fixed to batches of {batch}; build it with a batch size of None")
-    if training.augment != "none" and not any(samples.preprocess):
-        raise TrainingError(f"augment {training.augment!r} moves pictures, and these samples are ready-made numbers")
+        raise TrainingError(f"the {role} is fixed to batches of {batch}; build it with a batch size of None")
 
 
 @contextmanager

@@ -117,7 +117,7 @@ def _seed_layers(model: Any, seed: int) -> None:
 
 
 def _copied(variables: list[Any]) -> Arrays:
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+    return [np.array(variable.numpy()) for variable in variables]
 
 
 def _assign(variables: list[Any], arrays: Arrays) -> None:

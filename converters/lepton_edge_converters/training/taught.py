@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lepton_edge_converters.errors import TrainingError
 from lepton_edge_converters.training.batches import Feed
 from lepton_edge_converters.training.goal import Kind
 from lepton_edge_converters.worker import Progress
@@ -39,7 +40,11 @@ def ask(
     folder: Path,
     progress: Progress,
 ) -> Taught:
-    """Write the teacher's answers to samples 0 to ``count`` into ``folder``, and return them."""
+    """Write the teacher's answers to samples 0 to ``count`` into ``folder``, and return them.
+
+    Raises:
+        TrainingError: One of them is no number.
+    """
     digest, spreads = hashlib.sha256(), [_Spread() for _ in kinds]
     paths = [folder / f"taught_{i}.npy" for i in range(len(kinds))]
     files: list[NDArray[np.float32]] = []
@@ -49,6 +54,7 @@ def ask(
             for path, answer in zip(paths, answers, strict=True)
         ]
         for file, answer, spread in zip(files, answers, spreads, strict=True):
+            _refuse_broken(batch, answer)
             file[batch] = answer
             digest.update(answer.tobytes())
             spread.add(answer)
@@ -64,6 +70,12 @@ def _answers(
 ) -> Iterator[tuple[NDArray[np.int64], list[NDArray[np.float32]]]]:
     for batch in feed.in_order(np.arange(count)):
         yield batch.rows, [np.asarray(answer) for answer in teacher(batch.tensors)]
+
+
+def _refuse_broken(rows: NDArray[np.int64], answers: NDArray[np.float32]) -> None:
+    broken = ~np.isfinite(answers).reshape(len(answers), -1).all(axis=1)
+    if broken.any():
+        raise TrainingError(f"the teacher's answer to sample {rows[broken.argmax()]} is no number")
 
 
 class _Spread:
