@@ -1,4 +1,4 @@
-"""Small nets that use what a twin must know, and what becomes of them when they are trained for 8 bits; in the worker."""
+"""Small nets with what a twin must know, and what becomes of them when they are trained for 8 bits; in the worker."""
 
 from pathlib import Path
 
@@ -66,11 +66,11 @@ def _many(layers):
     return [picture], [layers.GlobalMaxPooling1D()(x)]
 
 
-def _summed(layers):
+def _reversed(layers):
     import keras
 
     numbers = layers.Input((8,), name="numbers")
-    return [numbers], [layers.Dense(2, name="sums")(keras.ops.cumsum(layers.Dense(4)(numbers), axis=-1))]
+    return [numbers], [layers.Dense(2, name="ends")(keras.ops.flip(layers.Dense(4)(numbers), axis=-1))]
 
 
 def build(kind):
@@ -84,6 +84,9 @@ def build(kind):
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.set_weights([rng.uniform(0.5, 1.5, one.shape) for one in layer.get_weights()])
+        elif isinstance(layer, keras.layers.Dense):
+            # Answers that differ from sample to sample are something to learn.
+            layer.set_weights([one * 4 for one in layer.get_weights()])
     return model
 
 
@@ -93,12 +96,13 @@ def save(kind, path):
 
 
 def draw(shapes, count, *, seed):
-    """Return samples by lot: pictures from 0 to 255 where there are three channels, else normal numbers."""
+    """Return samples by lot: pictures in tints of 0 to 255 where there are three channels, else normal numbers."""
     rng = np.random.default_rng(seed)
-    return [
-        (rng.integers(0, 256, (count, *one)) if one[-1] == 3 else rng.normal(size=(count, *one))).astype(np.float32)
-        for one in shapes
-    ]
+    drawn = []
+    for one in shapes:
+        tints = rng.uniform(0, 255, (count, *[1] * (len(one) - 1), one[-1]))
+        drawn.append(rng.random((count, *one)) * tints if one[-1] == 3 else rng.normal(size=(count, *one)))
+    return [one.astype(np.float32) for one in drawn]
 
 
 def _traced(kind, folder):
@@ -143,7 +147,7 @@ def train(kind, folder):
 
     folder = Path(folder)
     facts, traced, samples = _traced(kind, folder)
-    training = Training(epochs=4, learning_rate=3e-3, distillation=1.0)
+    training = Training(epochs=8, batch_size=8, learning_rate=1e-3, distillation=1.0)
     found = train_for_8_bits(traced, facts, samples, "minmax", (), training, folder / "trained")
     before = read_program(calibrate(traced, samples).read_bytes())
     calibrated = calibrate(folder / "trained", samples).read_bytes()

@@ -101,7 +101,8 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
 @click.option(
     "--repair",
     is_flag=True,
-    help="If a gate refuses an int8 model, try better ranges, equalization and bias correction, then layers in float.",
+    help="If a gate refuses an int8 model, try better ranges, equalization and bias correction, layers in float, then "
+    "training for 8 bits.",
 )
 @click.option(
     "--repair-minutes",
