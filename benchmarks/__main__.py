@@ -36,11 +36,13 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "preprocess": Benchmark("preprocess", "frame to tensor, beside the tutorial's code"),
     "frame": Benchmark("frame", "frame to class, beside the bare engine and the tutorial's code"),
     "onnx_routes": Benchmark("onnx_routes", "our int8 ONNX beside ONNX Runtime's own"),
+    "latency_table": Benchmark("latency_table", "times predicted from operators measured alone, beside whole nets"),
     "schemes": Benchmark("schemes", "every scheme: accuracy, size and latency, beside float32"),
+    "sparsity": Benchmark("sparsity", "weights made zero or equal: accuracy, and size when packed"),
     "footprint": Benchmark("footprint", "import, memory and load, beside the bare packages"),
 }
 
-_NAMES = "\n".join(f"{name:12} {one.answers}" for name, one in BENCHMARKS.items())
+_NAMES = "\n".join(f"{name:13} {one.answers}" for name, one in BENCHMARKS.items())
 
 
 @click.command(help=f"Measure side by side: ratios, not times, hold on another machine.\n\n\b\n{_NAMES}")
@@ -48,11 +50,15 @@ _NAMES = "\n".join(f"{name:12} {one.answers}" for name, one in BENCHMARKS.items(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--seconds", default=2.0, show_default=True, type=click.FloatRange(0.0), help="Of each comparison.")
 @click.option(
-    "--model", type=click.Path(path_type=Path), help="For onnx_routes, schemes: a .keras file, one picture in."
+    "--model",
+    type=click.Path(path_type=Path),
+    help="For onnx_routes, schemes, sparsity: a .keras file, one picture in.",
 )
 @click.option("--data", type=click.Path(path_type=Path), help="Its samples, as for 'lepton-edge convert'.")
-@click.option("--holdout", default=0.3, show_default=True, help="Share of them that judges, for schemes.")
-@click.option("--fashion-mnist", type=click.Path(path_type=Path), help="For schemes: a folder with its idx.gz files.")
+@click.option("--holdout", default=0.3, show_default=True, help="Share of them that judges, for schemes, sparsity.")
+@click.option(
+    "--fashion-mnist", type=click.Path(path_type=Path), help="For schemes, sparsity: a folder with its idx.gz files."
+)
 @click.option("--resize", type=click.Choice(["stretch", "letterbox", "crop"]), default="stretch", show_default=True)
 @click.option("--range", "range_", type=click.Choice(list(PRESET_RANGES)), help="Numbers that it expects for bytes.")
 def main(

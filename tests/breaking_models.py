@@ -6,6 +6,7 @@ it again. *Long-tailed*: one more channel is nearly always silent and now and th
 
 from pathlib import Path
 
+import keras_models
 import numpy as np
 
 _GREY = 16  # a digit's pixels go from 0 to this
@@ -35,7 +36,7 @@ def save(folder):
     model.save(Path(folder, "healthy.keras"))
     _long_tailed(keras, model, pictures[:1000]).save(Path(folder, "long_tailed.keras"))
     for before, after in (GUILTY[:2], GUILTY[2:]):
-        _scale(model.get_layer(before.replace("conv", "bn")), model.get_layer(after), 500.0)
+        keras_models.unbalance(model.get_layer(before.replace("conv", "bn")), model.get_layer(after), channels=[0, 1])
     model.save(Path(folder, "imbalanced.keras"))
 
 
@@ -52,17 +53,6 @@ def _reader(keras, *, third=32):
     x = block(block(x, third, "third", strides=2), 32, "fourth")
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     return keras.Model(picture, layers.Dense(10, activation="softmax", name="digit")(x), name="digits")
-
-
-def _scale(normalization, convolution, factor):
-    """Scale two channels by ``factor`` and the next convolution's weights for them by its inverse: ReLU bears it."""
-    gamma, beta, *statistics = normalization.get_weights()
-    gamma[:2] *= factor
-    beta[:2] *= factor
-    normalization.set_weights([gamma, beta, *statistics])
-    kernel, bias = convolution.get_weights()
-    kernel[:, :, :2] /= factor
-    convolution.set_weights([kernel, bias])
 
 
 def _long_tailed(keras, model, pictures):

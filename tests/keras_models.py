@@ -309,14 +309,14 @@ def _imbalanced(keras, layers):
     return model
 
 
-def unbalance(norm, conv, *, channels=2, factor=500.0):
-    """Scale channels that a convolution makes least of up, and its weights for them down by as much."""
+def unbalance(norm, conv, *, channels=None, factor=500.0):
+    """Scale channels up, by default the two that a convolution makes least of, and its weights for them down."""
     kernel, *rest = conv.get_weights()
     gamma, beta, *moving = norm.get_weights()
-    least = np.argsort(np.abs(kernel).sum((0, 1, 3)))[:channels]
-    gamma[least] *= factor
-    beta[least] *= factor
-    kernel[:, :, least] /= factor
+    chosen = np.argsort(np.abs(kernel).sum((0, 1, 3)))[:2] if channels is None else channels
+    gamma[chosen] *= factor
+    beta[chosen] *= factor
+    kernel[:, :, chosen] /= factor
     norm.set_weights([gamma, beta, *moving])
     conv.set_weights([kernel, *rest])
 

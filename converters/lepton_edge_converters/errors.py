@@ -8,6 +8,7 @@ LeptonError
 ├── TrainingError               TRAINING              a model that cannot be trained as asked, or whose training failed
 ├── ConversionError             CONVERSION            a converter library refused the model
 │   └── WorkerCrashedError      WORKER_CRASHED        ... or killed its process
+├── PruneError                  PRUNE                 a model that cannot be pruned, or not as far as asked
 ├── LockError                   LOCK                  a lock that is not there, or cannot be read
 │   └── LockMismatchError       LOCK_MISMATCH         ... or holds for other things than there are now
 └── GateRefusedError            GATE                  the converted model is not good enough to ship
@@ -62,6 +63,12 @@ class WorkerCrashedError(ConversionError):
     """A converter library killed the process it ran in."""
 
     code = "WORKER_CRASHED"
+
+
+class PruneError(LeptonError):
+    """A model whose channels cannot be removed, or not as many as were asked for."""
+
+    code = "PRUNE"
 
 
 class LockError(LeptonError):

@@ -1,8 +1,7 @@
 """The traced model made easier to quantize, or trained for it, where the recipe asks for it."""
 
 from dataclasses import replace
-
-import msgspec
+from pathlib import Path
 
 from lepton_edge_converters.qat.findings import Trained
 from lepton_edge_converters.qat.settings import settings_for
@@ -23,12 +22,29 @@ def improve(tracing: Tracing) -> Tracing:
         return replace(tracing, plan=plan)
     if job.recipe.qat:
         # Biases are trained, by a teacher whose answers a correction would have changed.
-        balanced = replace(job, recipe=msgspec.structs.replace(job.recipe, correct_bias=False, qat=False))
-        return _trained(replace(improve(replace(tracing, job=balanced)), job=job))
-    improved = job.folder / "improved"
-    asked = tracing.traced, plan.calibration, improved, equalize, correct
-    changes = job.stage("passes.improve:improve", *asked, gives=tuple[str, ...], makes=improved)
+        improved, changes = _improved(tracing, "improved", "") if equalize else (tracing.traced, ())
+        return _trained(replace(tracing, shipped=improved, plan=replace(plan, changes=changes)))
+    estimator = _estimator(tracing) if correct else ""
+    improved, changes = _improved(tracing, "improved", estimator)
     return replace(tracing, shipped=improved, plan=replace(plan, changes=changes))
+
+
+def _estimator(tracing: Tracing) -> str:
+    """Return whose ranges the activations will have; the best ones are known once the other passes are done."""
+    job = tracing.job
+    if job.recipe.ranges != "best":
+        return job.recipe.ranges
+    uncorrected, _ = _improved(tracing, "uncorrected", "")
+    asked = uncorrected, tracing.plan.calibration
+    return job.stage("quantize.export:find_best_ranges", *asked, gives=str)
+
+
+def _improved(tracing: Tracing, name: str, estimator: str) -> tuple[Path, tuple[str, ...]]:
+    """Return the model improved, in the job's folder, and what was changed."""
+    plan, job = tracing.plan, tracing.job
+    improved = job.folder / name
+    asked = tracing.traced, plan.facts, plan.calibration, improved, job.recipe.equalize, estimator
+    return improved, job.stage("passes.improve:improve", *asked, gives=tuple[str, ...], makes=improved)
 
 
 def _trained(tracing: Tracing) -> Tracing:

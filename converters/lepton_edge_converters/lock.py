@@ -63,6 +63,7 @@ class Lock(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         data: The samples.
         said: What the user said of the model.
         recipe: What was asked for, in full, the seed among it.
+        chosen: What was carried out, where a repair or a search for the fastest scheme chose otherwise.
         toolchain: Python, packages, processor.
         artefacts: SHA-256 of each member of the bundle, and of the whole, ``bundle``.
     """
@@ -72,6 +73,7 @@ class Lock(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     data: Data
     said: Said
     recipe: Recipe
+    chosen: Recipe | None = None
     toolchain: Toolchain
     artefacts: dict[str, str]
 

@@ -13,7 +13,8 @@ from lepton_edge_converters.golden import make_golden
 from lepton_edge_converters.lock import Data, Source
 from lepton_edge_converters.preparation import Job, Plan
 from lepton_edge_converters.samples import SyntheticSamples
-from lepton_edge_converters.summary import original_accuracy, package_versions
+from lepton_edge_converters.summary import original_accuracy
+from lepton_edge_converters.toolchain import read_toolchain
 from lepton_edge_runtime.bundle import GOLDEN, Manifest, Measured, Provenance, write_bundle
 from lepton_edge_runtime.text import printable
 
@@ -43,7 +44,7 @@ def pack(source: Source, data: Data, plan: Plan, judgements: list[Judgement], jo
             source_sha256=source.sha256,
             data_sha256=data.sha256,
             route={artefact.member: artefact.route for artefact in artefacts},
-            versions=package_versions(),
+            versions=read_toolchain().packages,
         ),
         measured={j.artefact.member: _measured(j, plan) for j in judgements},
         tolerance=tolerance,
@@ -60,8 +61,9 @@ def describe_sources(model: Any, plan: Plan) -> tuple[Source, Data]:
     name = Path(model).name if isinstance(model, str | Path) else plan.facts.name
     counts = plan.counts
     fingerprint = "" if counts.origin == SyntheticSamples.origin else plan.judged.fingerprint()
-    if plan.calibration is not None:
-        fingerprint = cards.joined_hash(plan.calibration.fingerprint(), fingerprint)
+    for more in (plan.calibration, plan.training):
+        if more is not None:
+            fingerprint = cards.joined_hash(more.fingerprint(), fingerprint)
     data = Data(sha256=fingerprint, total=counts.total, calibration=counts.calibration, judged=counts.judged)
     return Source(name=printable(name), sha256=plan.facts.sha256), data
 

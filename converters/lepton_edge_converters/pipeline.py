@@ -1,6 +1,6 @@
 """convert(): the whole story, top to bottom.
 
-load → samples → export → judge → gates → bundle. Each stage is a plain function on values; what can kill
+load → samples → sparsify → export → judge → gates → bundle. Each stage is a plain function on values; what can kill
 a process runs in the worker; nothing is written before every gate has passed.
 """
 
@@ -10,20 +10,21 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from lepton_edge_converters.attempt import try_out, try_schemes
+from lepton_edge_converters.attempt import Attempt, try_out, try_schemes
 from lepton_edge_converters.details.detail import detailed
 from lepton_edge_converters.errors import GateRefusedError
 from lepton_edge_converters.improving import improve
 from lepton_edge_converters.load.loaded import LoadOptions
-from lepton_edge_converters.load.opened import open_for_conversion
+from lepton_edge_converters.load.opened import OpenedModel, open_for_conversion
 from lepton_edge_converters.lock import Lock, hash_artefacts, hold_to, read_lock, write_lock
 from lepton_edge_converters.packing import describe_sources, pack
-from lepton_edge_converters.preparation import Job, prepare, require_converter, silent
+from lepton_edge_converters.preparation import Job, Plan, prepare, require_converter, silent
 from lepton_edge_converters.recipe import Format, Io, Ranges, Recipe, load_recipe
 from lepton_edge_converters.repair import climb
 from lepton_edge_converters.report import Report
 from lepton_edge_converters.report.files import write_refused, write_reports
 from lepton_edge_converters.said import say
+from lepton_edge_converters.sparsifying import sparsify, weighed
 from lepton_edge_converters.stages.cache import StageCache
 from lepton_edge_converters.toolchain import read_toolchain, surroundings
 from lepton_edge_converters.tracing import trace
@@ -62,6 +63,8 @@ def convert(
     repair_minutes: float | None = None,
     strict: bool | None = None,
     fastest: bool | None = None,
+    zeros: float | str | None = None,
+    clusters: int | None = None,
     custom: Sequence[str] = (),
     custom_objects: Mapping[str, Any] | None = None,
     trust: bool = False,
@@ -108,6 +111,9 @@ def convert(
         repair_minutes: No further step of that is begun after this long.
         strict: Refuse for anything odd about the samples, and for bounds that they cannot prove.
         fastest: Try every scheme and ship the fastest that passes the recipe's gates, instead of the recipe's word.
+        zeros: Make this share of each layer's weights zero before all else, such as 0.8, or leave 2 of each 4,
+            ``"2:4"``: a smaller download, and no faster model. The samples that do not judge train it.
+        clusters: How many different values the weights of a layer may have, likewise.
         custom: ``module:Name`` of each class or function of your own that the file is made of.
         custom_objects: The same as objects, by name; the file is then loaded in this process.
         trust: Whether Python code inside the file (``Lambda`` layers) may run.
@@ -157,6 +163,8 @@ def convert(
         repair_minutes=repair_minutes,
         strict=strict,
         fastest=fastest,
+        zeros=zeros,
+        clusters=clusters,
     )
     said = say(labels, task, signature, preprocess)
     said = said.over(lock.said) if lock else said
@@ -171,25 +179,24 @@ def convert(
         plan = prepare(opened, data, said.labels, said.preprocess, said.task, job)
         source, samples = describe_sources(model, plan)
         hold_to(output, lock, {"source": source, "data": samples})
-        if recipe.fastest:
-            tried = try_schemes(opened, plan, job, output)
-        else:
-            tracing = improve(trace(opened, plan, job))
-            tried = try_out(tracing, output)
-            if recipe.repair and not tried.report.passed:
-                tried = climb(tracing, tried)
+        opened, plan = sparsify(opened, plan, job)
+        tried = _try(opened, plan, job, output, lock.chosen if lock else None)
         plan, job = tried.plan, tried.job
         report = detailed(tried.report, plan, tried.judgements, tried.compared, job, images=images)
+        report = weighed(report, plan, [*(one.artefact for one in tried.judgements), *tried.compared], job)
         report = replace(report, seconds=monotonic() - begin, stages=kept.counts if kept else None)
         if not report.passed:
             raise GateRefusedError(write_refused(report))
         try:
+            searched = recipe.fastest or report.rungs
+            chosen = lock.chosen if lock else job.recipe if searched else None
             bundle = pack(source, samples, plan, tried.judgements, job)
             made = Lock(
                 source=source,
                 data=samples,
                 said=said,
                 recipe=recipe,
+                chosen=chosen,
                 toolchain=toolchain,
                 artefacts=hash_artefacts(bundle),
             )
@@ -204,6 +211,28 @@ def convert(
         except OSError as problem:
             raise OutputError(f"cannot write {output} and its report: {problem.strerror or problem}") from problem
         return report
+
+
+def _try(opened: OpenedModel, plan: Plan, job: Job, output: Path, chosen: Recipe | None) -> Attempt:
+    """Return the attempt that is to ship, or to be refused.
+
+    Args:
+        opened: The model.
+        plan: What is known of it.
+        job: With the recipe that was asked for.
+        output: The bundle.
+        chosen: By what a search for the fastest or a repair ended with before; it is not done again, since a busier
+            machine, or one that is out of time sooner, would choose otherwise.
+    """
+    if chosen is not None:
+        note = "as the lock says, this was chosen when it was written, and not searched for again"
+        noted = replace(plan, warnings=(*plan.warnings, note))
+        return try_out(improve(trace(opened, noted, replace(job, recipe=chosen))), output)
+    if job.recipe.fastest:
+        return try_schemes(opened, plan, job, output)
+    tracing = improve(trace(opened, plan, job))
+    tried = try_out(tracing, output)
+    return climb(tracing, tried) if job.recipe.repair and not tried.report.passed else tried
 
 
 def _place(output: Path, bundle: Path, report: Report, lock: Lock) -> None:

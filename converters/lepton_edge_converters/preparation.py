@@ -18,6 +18,7 @@ from lepton_edge_converters.metrics import Metric
 from lepton_edge_converters.metrics.choice import check_metric, choose_metric
 from lepton_edge_converters.recipe import CALIBRATED, Recipe
 from lepton_edge_converters.report import SampleCounts
+from lepton_edge_converters.report.sparse import SparseWeights
 from lepton_edge_converters.samples import SampleSet, StoredSamples, SyntheticSamples, store
 from lepton_edge_converters.samples.lint import NO_SAMPLES, Finding
 from lepton_edge_converters.samples.read import Gathered, open_samples, peek_shapes, read_samples
@@ -71,6 +72,7 @@ class Plan:
         preprocess: One an input, completed; ``None`` where it takes no pictures.
         draft: The card without the tensors' types, which only the finished file tells.
         calibration: Samples that calibrate; ``None`` for schemes that need none.
+        training: All that do not judge, for what is trained; ``None`` where nothing is.
         judged: Samples that judge.
         counts: Of both, for people.
         reference: The original's answers to ``judged``, real numbers.
@@ -78,6 +80,7 @@ class Plan:
         changes: What was done to the graph before it was quantized, one sentence each.
         lint: What is odd about the samples.
         metric: What outputs other than classes are compared by, or what the user asked for.
+        sparse: What became of the weights, where they were made sparse.
     """
 
     facts: ModelFacts
@@ -91,6 +94,8 @@ class Plan:
     changes: tuple[str, ...] = ()
     lint: tuple[Finding, ...] = ()
     metric: Metric | None = None
+    training: StoredSamples | None = None
+    sparse: SparseWeights | None = None
 
 
 def prepare(
@@ -110,6 +115,8 @@ def prepare(
             f"{what} needs samples to calibrate with: say where they are (--data), "
             "or convert without (--recipe float32)"
         )
+    if data is None and recipe.sparsity is not None:
+        raise SamplesError("sparsity trains the model on samples: say where they are (--data)")
     data = list(data) if hasattr(data, "__next__") else data  # a generator is read once
     size = preprocess.size if preprocess else None
     facts = opened.describe(size, peek_shapes(data))
@@ -125,6 +132,7 @@ def prepare(
     labels = labels or facts.labels
     classes = cards.class_count(facts, labels, task)
     calibrating: NDArray[np.int64] | None
+    training = None
     if opened_samples is None:
         samples: SampleSet = SyntheticSamples(facts.inputs, completed, count=_SYNTHETIC_SAMPLES, seed=recipe.seed)
         warnings.append("no samples were given: outputs were compared on synthetic ones, and accuracy was not judged")
@@ -143,10 +151,14 @@ def prepare(
     calibration = None
     if calibrating is not None:
         calibration = store(samples, calibrating, completed, job.folder, "calibration", job.progress)
+    if recipe.sparsity is not None:
+        others = np.setdiff1d(np.arange(samples.count), judging)
+        training = store(samples, others, completed, job.folder, "training", job.progress)
     reference = opened.predict(facts, judged, job.progress)
     draft, more = cards.draft(facts, completed, labels or samples.labels, reference, task, classes, samples.targets)
     if draft.task != "classify":
         judged = replace(judged, targets=None)
+        training = training and replace(training, targets=None)
     metric = choose_metric(recipe.metric, draft.task, _truths(opened_samples, samples, judging))
     _refuse_unjudgeable(recipe, draft.task, metric, labelled=judged.targets is not None)
     counts = SampleCounts(
@@ -175,6 +187,7 @@ def prepare(
         tuple(warnings),
         lint=findings,
         metric=metric,
+        training=training,
     )
 
 

@@ -15,6 +15,7 @@ Scheme = Literal["float32", "float16", "dynamic", "weights", "int8", "int16x8"]
 Format = Literal["tflite", "onnx"]
 Io = Literal["uint8", "int8", "float32"]
 Ranges = Literal["minmax", "percentile", "mse", "best"]
+Teacher = Literal["answers", "labels"]
 
 SHIPPED = ("float32", "float16", "dynamic", "weights", "int8", "int16x8")
 
@@ -55,6 +56,60 @@ class Gates(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             raise ValueError(f"max_drop is what may be lost, 0 or more, not {self.max_drop}")
 
 
+class Sparsity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Weights made zero, or equal, while the model is trained on: a smaller download, and no faster model.
+
+    Attributes:
+        zeros: Share of each layer's weights that become zero, 0 to 1, the smallest of them; or ``"2:4"``: of each 4
+            weights in a row, along the channels that go in, at most 2 stay. ``None`` to make none zero.
+        clusters: How many different values the weights of a layer may have, zero among them; ``None`` for any.
+        epochs: How often the training samples are seen, once for zeros and once more for clusters.
+        begin, end: Shares of that training, 0 to 1, between which weights become zero: slower and slower.
+        learning_rate: Adam's; a thirtieth of it while weights are clustered.
+        batch_size: How many samples a step sees.
+        learn: What the training samples teach: the original model's ``answers``, or their ``labels``.
+        keep: Names of layers whose weights are left alone.
+    """
+
+    zeros: float | str | None = None
+    clusters: int | None = None
+    epochs: int = 10
+    begin: float = 0.0
+    end: float = 0.7
+    learning_rate: float = 1e-3
+    batch_size: int = 32
+    learn: Teacher = "answers"
+    keep: tuple[str, ...] = ()
+
+    @property
+    def blocks(self) -> tuple[int, int] | None:
+        """How many weights of how many in a row stay; ``None`` where zeros are no pattern."""
+        if not isinstance(self.zeros, str):
+            return None
+        stay, _, of = self.zeros.partition(":")
+        return int(stay), int(of)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be carried out."""
+        if self.zeros is None and self.clusters is None:
+            raise ValueError("sparsity asks for nothing; say zeros, such as 0.8 or '2:4', or clusters, such as 16")
+        if isinstance(self.zeros, str):
+            stay, _, of = self.zeros.partition(":")
+            if not (stay.isdecimal() and of.isdecimal() and 0 < int(stay) < int(of)):
+                raise ValueError(
+                    f"zeros is a share, such as 0.8, or N of M that stay, such as '2:4', not {self.zeros!r}"
+                )
+        elif self.zeros is not None and not 0 < self.zeros < 1:
+            raise ValueError(f"zeros is a share between 0 and 1, not {self.zeros:g}")
+        if self.clusters is not None and not 3 <= self.clusters <= 256:
+            raise ValueError(f"clusters is a number of values from 3 to 256, not {self.clusters}")
+        if not 0 <= self.begin < self.end <= 1:
+            raise ValueError(f"begin and end are shares of the training, 0 to 1, not {self.begin:g} and {self.end:g}")
+        for name, least in (("epochs", 1), ("batch_size", 1), ("learning_rate", 1e-9)):
+            if not getattr(self, name) >= least:
+                raise ValueError(f"{name} is {least:g} or more, not {getattr(self, name):g}")
+
+
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What to do with a model.
 
@@ -84,6 +139,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             ``module:function``; empty for the one that goes with the task.
         fastest: Try every scheme, and ship the fastest that passes the gates; ``scheme`` is then the one that a
             refusal is told of.
+        sparsity: How weights are made zero or equal before all else; ``None`` to leave them alone.
         gates: What must hold.
 
     Example:
@@ -108,6 +164,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     strict: bool = False
     metric: str = ""
     fastest: bool = False
+    sparsity: Sparsity | None = None
     gates: Gates = Gates()
 
     @property
@@ -136,22 +193,26 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             )
 
 
+_IN_TABLES = {"gates": ("max_drop", "min_metric"), "sparsity": ("zeros", "clusters")}
+
+
 def load_recipe(recipe: str | Path | Recipe, **overrides: Any) -> Recipe:
     """Return a recipe: a shipped one by name, or one from a ``.toml`` file, with some settings replaced.
 
     Args:
         recipe: Name, file, or a recipe already loaded.
         overrides: Settings that are not ``None`` replace the recipe's; ``max_drop`` and ``min_metric`` are among
-            its gates.
+            its gates, ``zeros`` and ``clusters`` in its ``sparsity``.
 
     Raises:
         RecipeError: There is no such recipe, or it asks for something that does not exist.
     """
     settings = msgspec.to_builtins(recipe) if isinstance(recipe, Recipe) else _read(recipe)
     given = {name: value for name, value in overrides.items() if value is not None}
-    for bound in ("max_drop", "min_metric"):
-        if bound in given:
-            settings.setdefault("gates", {})[bound] = given.pop(bound)
+    for table, names in _IN_TABLES.items():
+        for name in names:
+            if name in given:
+                settings[table] = {**(settings.get(table) or {}), name: given.pop(name)}
     loaded = _checked({**settings, **given}, what=f"recipe {recipe}" if isinstance(recipe, str | Path) else "recipe")
     if given.get("io", "float32") != "float32" and loaded.scheme != "int8":
         raise RecipeError(f"io {loaded.io} is for int8 models; those of scheme {loaded.scheme} take and give float32")
@@ -195,9 +256,10 @@ def _read(recipe: str | Path) -> dict[str, Any]:
 
 def _checked(settings: dict[str, Any], *, what: str) -> Recipe:
     _refuse_unknown(settings, Recipe, what)
-    gates = settings.get("gates", {})
-    if isinstance(gates, dict):
-        _refuse_unknown(gates, Gates, f"{what}, [gates]")
+    for name, wire_type in (("gates", Gates), ("sparsity", Sparsity)):
+        table = settings.get(name)
+        if isinstance(table, dict):
+            _refuse_unknown(table, wire_type, f"{what}, [{name}]")
     try:
         return msgspec.convert(settings, Recipe)
     except msgspec.ValidationError as problem:

@@ -13,12 +13,15 @@ from lepton_edge_converters.improving import improve
 from lepton_edge_converters.quantize.findings import Sweep
 from lepton_edge_converters.report import LayerSensitivity, Rung
 from lepton_edge_converters.tracing import Tracing
+from lepton_edge_runtime.errors import BackendError, LeptonError
 
 _SWEPT_SAMPLES = 64
 _FLOAT_SHARE_MAX = 0.5  # of the layers: with more of them in float, the file is no int8 model any more
 _ADVICE = "what is left is another model, or asking for less"
 
 _Settings = Mapping[str, Any]
+_Changed = Tracing | LeptonError
+"""A traced model to try, or why there is none."""
 
 
 def climb(tracing: Tracing, refused: Attempt) -> Attempt:
@@ -43,14 +46,24 @@ def climb(tracing: Tracing, refused: Attempt) -> Attempt:
         if monotonic() > deadline:
             note = f"the repair stopped after {minutes:g} minutes (--repair-minutes)"
         elif (step := next(steps, None)) is None:
-            note = f"no rung of the repair passed; {ladder.note or _ADVICE}"
+            note = f"no rung of the repair passed; {_ADVICE}"
         else:
             name, settings, changed = step
-            attempt = try_out(changed, refused.report.output, compared=refused.compared)
-            rungs.append(_rung(name, settings, attempt))
-            if attempt.report.passed:
-                return _told(attempt, rungs, ladder)
+            outcome = _tried(changed, refused)
+            rungs.append(_rung(name, settings, outcome))
+            if isinstance(outcome, Attempt) and outcome.report.passed:
+                return _told(outcome, rungs, ladder)
     return _told(refused, rungs, ladder, note)
+
+
+def _tried(changed: _Changed, refused: Attempt) -> Attempt | LeptonError:
+    """Return what comes of a changed model; a rung that cannot be made is a finding, and the next one is tried."""
+    if isinstance(changed, LeptonError):
+        return changed
+    try:
+        return try_out(changed, refused.report.output, compared=refused.compared)
+    except (ConversionError, BackendError) as failed:
+        return failed
 
 
 def _stubborn(refused: Attempt) -> str:
@@ -66,17 +79,15 @@ class _Ladder:
 
     Attributes:
         sensitivity: What 8 bits do in each layer alone, once a rung has asked.
-        note: Why the model could not be trained; empty if it was, or was not to be yet.
     """
 
     def __init__(self, tracing: Tracing) -> None:
         self._asked = tracing
         self._begun = 0
         self.sensitivity: tuple[LayerSensitivity, ...] = ()
-        self.note = ""
 
-    def rungs(self) -> Iterator[tuple[str, _Settings, Tracing]]:
-        """Yield what each is called, all that it changes, and the traced model to try it on."""
+    def rungs(self) -> Iterator[tuple[str, _Settings, _Changed]]:
+        """Yield what each is called, all that it changes, and the traced model to try it on; or why there is none."""
         tracing, recipe = self._asked, self._asked.job.recipe
         settings: _Settings = {}
         if recipe.ranges != "best":
@@ -84,21 +95,30 @@ class _Ladder:
             tracing = self._changed(tracing, settings)
             yield "better ranges", settings, tracing
         if not (recipe.equalize and recipe.correct_bias):
-            settings = {**settings, "equalize": True, "correct_bias": True}
-            tracing = improve(self._changed(tracing, settings))
-            yield "equalization and bias correction", settings, tracing
-        for layers in self._in_float(tracing):
+            name, more = "equalization and bias correction", {**settings, "equalize": True, "correct_bias": True}
+            try:
+                tracing, settings = improve(self._changed(tracing, more)), more
+                yield name, settings, tracing
+            except ConversionError as failed:
+                yield name, more, failed
+        try:
+            self.sensitivity = _sweep(tracing)
+        except ConversionError as failed:
+            yield "layers in float", settings, failed
+        for layers in self._in_float():
             name = f"{len(layers)} {'layer' if len(layers) == 1 else 'layers'} in float"
             spared = {"float_layers": layers}
             yield name, {**settings, **spared}, self._changed(tracing, spared)
         if not recipe.qat:
             settings = {**settings, "qat": True}
-            try:
-                trained = improve(self._changed(tracing, settings))
-            except (ConversionError, TrainingError, SamplesError) as refused:
-                self.note = f"the model cannot be trained for 8 bits: {refused}"
-            else:
-                yield "quantization-aware training", settings, trained
+            yield "quantization-aware training", settings, self._trained(tracing, settings)
+
+    def _trained(self, tracing: Tracing, settings: _Settings) -> _Changed:
+        """Return the traced model trained for 8 bits, or why it cannot be."""
+        try:
+            return improve(self._changed(tracing, settings))
+        except (ConversionError, SamplesError, TrainingError) as failed:
+            return failed
 
     def _changed(self, tracing: Tracing, settings: _Settings) -> Tracing:
         """Return a traced model with these settings more, to be tried in a folder of its own."""
@@ -108,9 +128,8 @@ class _Ladder:
         recipe = msgspec.structs.replace(tracing.job.recipe, **settings)
         return replace(tracing, job=replace(tracing.job, folder=folder, recipe=recipe))
 
-    def _in_float(self, tracing: Tracing) -> Iterator[tuple[str, ...]]:
+    def _in_float(self) -> Iterator[tuple[str, ...]]:
         """Yield the layers to leave in float: those that stand out, then the worst, twice as many each time."""
-        self.sensitivity = _sweep(tracing)
         worst = [one.layer for one in sorted(self.sensitivity, key=lambda one: one.sqnr_db)]
         asked = self._asked.job.recipe.float_layers
         most = int(len(worst) * _FLOAT_SHARE_MAX)
@@ -122,15 +141,19 @@ class _Ladder:
 
 def _sweep(tracing: Tracing) -> tuple[LayerSensitivity, ...]:
     plan, job = tracing.plan, tracing.job
-    asked = (tracing.shipped, plan.facts, plan.calibration, job.recipe.ranges, _SWEPT_SAMPLES)
+    recipe = job.recipe
+    asked = (tracing.shipped, plan.facts, plan.calibration, recipe.ranges, _SWEPT_SAMPLES, recipe.repair_minutes)
     return job.stage("quantize.sweep:sweep", *asked, gives=Sweep).layers
 
 
-def _rung(name: str, settings: _Settings, attempt: Attempt) -> Rung:
-    report = attempt.report
+def _rung(name: str, settings: _Settings, outcome: Attempt | LeptonError) -> Rung:
+    listed = ", ".join(f"{key} = {_shown(value)}" for key, value in settings.items())
+    if isinstance(outcome, LeptonError):
+        return Rung(name, listed, passed=False, refused=(f"it could not be made: {outcome}",), rows=())
+    report = outcome.report
     return Rung(
         name,
-        ", ".join(f"{key} = {_shown(value)}" for key, value in settings.items()),
+        listed,
         report.passed,
         tuple(f"{gate.name}: {gate.detail}" for gate in report.gates if not gate.passed),
         tuple(row for row in report.rows if row.shipped),

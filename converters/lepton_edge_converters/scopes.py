@@ -10,6 +10,11 @@ from collections.abc import Collection, Iterator
 
 Path = tuple[str, ...]
 
+# Scopes of a SavedModel's functions, one in the other.
+_CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+# What a normalization does, in a scope that it opens for itself.
+_NORMALIZING = re.compile(r"batchnorm/(add|mul|sub|Rsqrt)[_\d]*$")
+
 
 def paths(operator: str, layers: Collection[str]) -> Iterator[Path]:
     """Yield where an operator comes from: names of layers, outermost first; one path for each that was fused into it.
@@ -23,9 +28,25 @@ def paths(operator: str, layers: Collection[str]) -> Iterator[Path]:
         [('net', 'relu'), ('net', 'conv_2')]
     """
     for part in operator.split(";"):
-        scopes = [_author_name(scope, layers) for scope in part.split("/")[:-1]]
+        inner = 2 if _NORMALIZING.search(part) else 1
+        scopes = [_author_name(scope, layers) for scope in part.split("/")[:-inner] if scope not in _CALLS]
         known = [i for i, scope in enumerate(scopes) if scope in layers]
         yield tuple(scopes[: known[-1] + 1] if known else scopes)
+
+
+def within(path: Path, model: str) -> Path:
+    """Return a path inside the model that is its outermost scope."""
+    return path[1:] if len(path) > 1 and path[0] == model else path
+
+
+def title(operator: str, layers: Collection[str] = (), model: str = "") -> str:
+    """Return the name of the layer that an operator comes from, the first of those that were fused into it.
+
+    Example:
+        >>> title("net_1/norm_1/batchnorm/mul_1", ["net", "norm"], "net")
+        'norm'
+    """
+    return "/".join(within(next(paths(operator, layers)), model)) or operator
 
 
 def lies_in(path: Path, layer: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -129,7 +130,7 @@ def sensitivity(
         tracing = trace(opened, plan, job)
         if tracing.job.recipe.scheme != "int8":
             raise ConversionError(f"nothing to measure: {tracing.plan.warnings[-1]}")
-        asked = (tracing.shipped, plan.facts, plan.calibration, ranges, samples)
+        asked = (tracing.shipped, plan.facts, plan.calibration, ranges, samples, inf)
         found: Sweep = job.call("quantize.sweep:sweep", *asked)
         return Sensitivity(
             plan.facts.name,

@@ -1,7 +1,6 @@
 """Everything measured, as a report."""
 
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from lepton_edge_converters.artefacts import Artefact
@@ -14,26 +13,13 @@ from lepton_edge_converters.quantize.mixed import bought
 from lepton_edge_converters.report import Report, Row
 from lepton_edge_converters.report.numbers import Share
 from lepton_edge_converters.speed import Timings
+from lepton_edge_converters.toolchain import read_toolchain
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.machine import describe_machine
 
-_PACKAGES = (
-    "lepton-edge",
-    "tensorflow",
-    "keras",
-    "tf2onnx",
-    "onnx",
-    "onnxruntime",
-    "ai-edge-litert",
-    "numpy",
-)
 _NOTICED_MS = 0.005  # below, a call from Python hides it
-
-
-def package_versions() -> dict[str, str]:
-    """Return the versions of the packages that a conversion depends on."""
-    return {name: version(name) for name in _PACKAGES}
+_NOTICED_SHARE = 0.1  # of the size; below, "1.0 times" would tell nothing
 
 
 def summarize(
@@ -81,7 +67,7 @@ def summarize(
         gates=(*run_gates(job.recipe, judgements), *samples_gates(job.recipe, plan.lint)),
         warnings=(*plan.warnings, *bought(judgements, plain, job.recipe.float_layers, timings), *remarks),
         machine=describe_machine(),
-        versions=package_versions(),
+        versions=read_toolchain().packages,
         seconds=0.0,
         changes=plan.changes,
         lint=plan.lint,
@@ -132,4 +118,6 @@ def surprises(row: Row, reference: Artefact, *, meant_to_be_fast: bool) -> Itera
         yield f"{row.title} is no faster than {reference.title} here: {ratio} times its time"
     size = reference.path.stat().st_size
     if row.size_bytes and row.size_bytes > size:
-        yield f"{row.title} is larger than {reference.title}: {row.size_bytes / size:.1f} times its size"
+        more = row.size_bytes - size
+        told = f"by {more:,} bytes" if more < _NOTICED_SHARE * size else f"{row.size_bytes / size:.1f} times its size"
+        yield f"{row.title} is larger than {reference.title}: {told}"

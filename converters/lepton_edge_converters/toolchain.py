@@ -16,7 +16,7 @@ from lepton_edge_runtime.machine import read_processor
 COMPUTING = (
     "ai-edge-litert", "flatbuffers", "h5py", "keras", "ml-dtypes", "msgspec", "numpy", "onnx", "onnxruntime",
     "opencv-contrib-python", "opencv-contrib-python-headless", "opencv-python", "opencv-python-headless", "protobuf",
-    "tensorflow", "tf-keras", "tf2onnx",
+    "tensorflow", "tensorflow-model-optimization", "tf-keras", "tf2onnx",
 )  # fmt: skip
 """Packages that compute or write something that ends up in a bundle; those that are installed count."""
 

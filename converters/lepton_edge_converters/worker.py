@@ -26,9 +26,15 @@ class Worker(ChildProcess):
     """
 
     def __init__(self, *, verbose: bool = False, scratch: Path | None = None) -> None:
+        self._settings = verbose, scratch
         super().__init__(
             failed=ConversionError, crashed=WorkerCrashedError, verbose=verbose, environment=_environment(scratch)
         )
+
+    def another(self) -> "Worker":
+        """Return a worker of the same settings, for what must not be imported beside what this one has."""
+        verbose, scratch = self._settings
+        return Worker(verbose=verbose, scratch=scratch)
 
 
 @contextmanager

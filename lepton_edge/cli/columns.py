@@ -11,8 +11,10 @@ from lepton_edge_runtime.text import printable
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the rows as lines: the first column to the left, the others to the right.
 
-    A row with nothing but its first cell is a heading, and may be as long as it likes.
+    A row with nothing but its first cell is a heading, and may be as long as it likes. Control characters are written
+    as escapes.
     """
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, cells)) for cells in zip(*(row for row in rows if any(row[1:])), strict=True)]
     return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
 

@@ -10,9 +10,9 @@ from lepton_edge.cli.cache import cache_folder, no_stage_cache_option, stage_cac
 from lepton_edge.cli.interrupts import ending_cleanly
 from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.progress import progress_bar
-from lepton_edge.cli.show import print_json
+from lepton_edge.cli.show import print_json, say
 from lepton_edge.cli.told import Server, junit_path
-from lepton_edge_runtime.errors import LeptonError
+from lepton_edge_runtime.errors import LeptonError, OutputError
 
 
 def _formats(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -23,6 +23,16 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     if not set(formats) <= {"tflite", "onnx"} or len(set(formats)) != len(formats):
         raise click.BadParameter(f"{value!r} is no list of formats; write tflite, onnx, or tflite,onnx")
     return formats
+
+
+def _zeros(context: click.Context, parameter: click.Parameter, value: str | None) -> float | str | None:
+    del context, parameter
+    if value is None or ":" in value:
+        return value  # the recipe says what is wrong with a pattern
+    try:
+        return float(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is neither a share, such as 0.8, nor a pattern, such as 2:4") from None
 
 
 @click.command(name="convert")
@@ -133,6 +143,19 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     help="Try every scheme and ship the fastest here that passes the recipe's gates; the smallest, where several are.",
 )
 @click.option(
+    "--sparsity",
+    callback=_zeros,
+    metavar="SHARE|N:M",
+    help="Make this share of each layer's weights zero, 0.8 say, or leave N of each M, 2:4 say: a smaller download, no "
+    "faster model. The samples that do not judge train it; see docs/sparsity.md.",
+)
+@click.option(
+    "--clusters",
+    type=click.IntRange(3, 256),
+    metavar="NUMBER",
+    help="Let the weights of a layer have this many different values, 16 say, likewise.",
+)
+@click.option(
     "--custom",
     multiple=True,
     metavar="MODULE:NAME",
@@ -180,6 +203,8 @@ def command(
     repair_minutes: float | None,
     metric: str | None,
     min_metric: float | None,
+    sparsity: float | str | None,
+    clusters: int | None,
     custom: tuple[str, ...],
     signature: str,
     junit: Path | None,
@@ -245,6 +270,8 @@ def command(
                 correct_bias=correct_bias,
                 qat=qat,
                 fastest=fastest,
+                zeros=sparsity,
+                clusters=clusters,
                 custom=custom,
                 trust=trust,
                 signature=signature,
@@ -257,22 +284,33 @@ def command(
             )
         except GateRefusedError as refused:
             progress.clear()
-            _print(refused.report, as_json=as_json)
-            server.tell(refused.report)
-            if refused.report.file("html").is_file():
-                click.echo(f"wrote {refused.report.file('html')}", err=True)
+            _tell_refusal(refused.report, server, as_json=as_json)
             raise
         except LeptonError as error:
             progress.clear()
             server.tell_error(model, error)
             raise
-    _print(report, as_json=as_json)
     server.tell(report)
+    _print(report, as_json=as_json)
     if not as_json:
         reused = f", {report.stages}" if report.stages and report.stages.reused else ""
         wrote = f"wrote {report.output} ({report.size_bytes / 1024:,.0f} KB) and {report.file('html').name}"
         click.echo(f"{wrote} in {report.seconds:.0f} s{reused}", err=True)
     return 0
+
+
+def _tell_refusal(report: Any, server: Server, *, as_json: bool) -> None:
+    """Tell what came of a refused model; that something cannot be written makes no other exit status of it."""
+    try:
+        server.tell(report)
+    except OutputError as unwritten:
+        say(f"lepton-edge: {unwritten}", err=True)
+    if report.file("html").is_file():
+        say(f"wrote {report.file('html')}", err=True)
+    try:
+        _print(report, as_json=as_json)
+    except BrokenPipeError:
+        sys.stdout = None  # as for any other reader who has enough
 
 
 def _print(report: Any, *, as_json: bool) -> None:

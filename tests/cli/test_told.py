@@ -1,6 +1,8 @@
 """``convert`` in a build script: JUnit, annotations, the page, refused or not; standard output has the report alone."""
 
 import json
+import subprocess
+import sys
 from xml.etree import ElementTree as ET
 
 import keras_models
@@ -50,6 +52,34 @@ def test_so_is_a_refusal_and_its_page_is_named(command, keras_file, samples, tmp
     assert suite_in(tmp_path / "junit.xml").get("failures") == "2"
     assert "2 of 8 gates refused it" in (tmp_path / "m.refused.report.html").read_text(encoding="utf-8")
     assert (tmp_path / "m.report.html").read_text() == "of the bundle that stays"
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_refusal_is_one_whoever_reads_the_report_or_has_read_enough(keras_file, tmp_path, more):
+    recipe, junit = tmp_path / "strict.toml", tmp_path / "junit.xml"
+    recipe.write_text('scheme = "float16"\nformats = ["tflite"]\n[gates]\nmin_cosine = 1.0\n')
+    call = (
+        sys.executable, "-m", "lepton_edge", "convert", keras_file("sequential"), "-o", tmp_path / "m.lepton",
+        "--recipe", recipe, "--junit", junit, *more,
+    )  # fmt: skip
+    with subprocess.Popen([*map(str, call)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        err = process.stderr.read()
+    assert process.returncode == 3
+    assert err.splitlines()[-1].startswith("lepton-edge: the converted model was refused")
+    assert suite_in(junit).get("failures") == "1"
+
+
+def test_a_refusal_is_one_even_if_the_build_server_cannot_be_told(command, keras_file, tmp_path):
+    recipe = tmp_path / "strict.toml"
+    recipe.write_text('scheme = "float16"\nformats = ["tflite"]\n[gates]\nmin_cosine = 1.0\n')
+    status, _, err = command(
+        "convert", keras_file("sequential"), "-o", tmp_path / "m.lepton", "--recipe", recipe,
+        "--junit", "/proc/self/junit.xml",
+    )  # fmt: skip
+    assert status == 3
+    assert "cannot write /proc/self/junit.xml" in err
+    assert err.splitlines()[-1].startswith("lepton-edge: the converted model was refused")
 
 
 def test_so_is_an_error(command, tmp_path):

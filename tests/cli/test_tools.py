@@ -130,6 +130,10 @@ def test_columns_line_up_and_headings_may_be_long():
     assert columns(rows) == ["a long heading of its own", "name      1.5  10", "longer  22.25"]
 
 
+def test_a_name_in_a_column_steers_no_terminal():
+    assert columns([("name", "1"), ("\x1b[31mred", "2")]) == ["name         1", "\\x1b[31mred  2"]
+
+
 def test_a_sentence_is_wrapped_under_its_label_in_a_terminal_only(monkeypatch):
     text = "opencv-python-headless " * 6
     assert sentence("note", text.strip()) == f"note     {text.strip()}"

@@ -11,7 +11,7 @@ from lepton_edge_converters import making, toolchain
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import open_for_conversion
-from lepton_edge_converters.recipe import Gates, Recipe
+from lepton_edge_converters.recipe import Gates, Recipe, Sparsity
 from lepton_edge_converters.stages.cache import StageCache
 from lepton_edge_converters.worker import Worker
 from lepton_edge_runtime.machine import Processor
@@ -24,6 +24,12 @@ ONNX = {"exporters.onnx:export_onnx", "exporters.embed:embed_card_in_file"}
 ANSWERS = {"artefacts:answer_samples"}
 LAST = {"artefacts:time_artefacts", "artefacts:prove_bundle"}
 REFERENCE = {"load.opened:predict_file"}
+SPARSE = {
+    "sparsity.carry:write_carried",
+    "sparsity.training:train_sparse",
+    "sparsity.carry:put_back",
+    "sparsity.files:weigh",
+}
 
 CHANGED = {
     "scheme": ("float32", ANSWERS | LAST),  # which was exported before, for comparison
@@ -42,6 +48,10 @@ CHANGED = {
     "repair_minutes": (5.0, {"artefacts:prove_bundle"}),
     "strict": (True, {"artefacts:prove_bundle"}),  # nothing is odd about these samples
     "metric": ("closeness", {"artefacts:prove_bundle"}),
+    "sparsity": (
+        Sparsity(zeros=0.5, epochs=1),
+        REFERENCE | SPARSE | {"load.opened:trace_file"} | FLOAT | EXPORT | ANSWERS | LAST,
+    ),
     "gates": (Gates(max_drop=50.0), {"artefacts:prove_bundle"}),  # the recipe goes into the bundle
 }  # fmt: skip
 """For each key of a recipe, another value, and the stages that are then carried out again; no other stage is."""

@@ -13,7 +13,6 @@ import lepton_edge as le
 from lepton_edge_converters.artefacts import Artefact
 from lepton_edge_converters.details.detail import detailed
 from lepton_edge_converters.details.disagreements import find_disagreements
-from lepton_edge_converters.details.naming import layer_name
 from lepton_edge_converters.details.sums import Sums
 from lepton_edge_converters.details.thumbnails import SIDE_MAX, thumbnail
 from lepton_edge_converters.errors import WorkerCrashedError
@@ -24,27 +23,6 @@ from lepton_edge_runtime.card import Card, InputCard, OutputCard
 from lepton_edge_runtime.tensors import Quant, TensorSpec
 
 INT8 = np.dtype(np.int8)
-
-
-class TestNaming:
-    @pytest.mark.parametrize(
-        ("tensor", "kind", "name"),
-        [
-            ("net/conv/Relu;net/conv/BiasAdd;net/conv/convolution", "CONV_2D", "conv"),
-            # Fused with what follows: the layer that has the weights gives the name.
-            ("net_1/re_lu_1_2/Relu6;net_1/bn_1/batchnorm/add_1;net_1/dw_1/depthwise", "DEPTHWISE_CONV_2D", "dw"),
-            ("net_1/normalize_1/mul", "MUL", "normalize"),
-            ("net_1/bn_1/batchnorm/mul_1", "MUL", "bn"),
-            ("net_1/base_1/stem_1/Relu", "CONV_2D", "base/stem"),
-            ("net/add_4/Add", "ADD", "add_4"),  # not numbered a second time: 4 is the layer's own
-            ("other/dense/MatMul", "FULLY_CONNECTED", "other/dense"),
-            ("classes", "SOFTMAX", "classes"),
-            ("StatefulPartitionedCall/StatefulPartitionedCall/model_1/log_1/Min", "REDUCE_MIN", "model_1/log_1"),
-            ("PartitionedCall:01", "SOFTMAX", "PartitionedCall:01"),
-        ],
-    )
-    def test_a_layer_is_called_what_its_author_called_it(self, tensor, kind, name):
-        assert layer_name(tensor, kind, "net") == name
 
 
 class TestSums:
@@ -98,6 +76,15 @@ class TestLayers:
         assert [one.kind for one in layers.layers] == kinds
         assert [one.layer for one in layers.layers][:3] == ["conv2d", "max_pooling2d", "depthwise_conv2d"]
         assert [one.position for one in layers.layers] == [1, 2, 3, 4, 5, 6]
+
+    def test_their_names_are_those_that_float_layers_takes(self, converted, keras_file, tmp_path):
+        named = [one.layer for one in converted[1].layers.layers]
+        assert len(set(named)) == len(named)
+        report = le.convert(
+            keras_file("sequential"), tmp_path / "out.lepton", data=keras_models.patterns(60), formats=["tflite"],
+            float_layers=named, io="float32",
+        )  # fmt: skip
+        assert {one.range_low for one in report.layers.layers} == {None}  # all of them store real numbers
 
     def test_the_last_layer_has_the_error_of_the_outputs(self, converted):
         report = converted[1]
@@ -162,7 +149,7 @@ def made_judgements(original, converted, *, sure=None, targets=None):
     targets = None if targets is None else np.array(targets)
     names = tuple(f"{i}.jpg" for i in range(len(original)))
     plan = SimpleNamespace(
-        reference=reference, judged=SimpleNamespace(targets=targets, names=names, paths=()), preprocess=()
+        reference=reference, judged=SimpleNamespace(targets=targets, names=names, paths=()), preprocess=(), facts=None
     )
     artefact = Artefact("ONNX int8", "onnx", path=None, card=CARD, route="made up")
     return plan, [judge(artefact, [scores(converted, [0.6] * len(original))], reference, targets)]

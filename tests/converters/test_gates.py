@@ -58,7 +58,7 @@ def test_what_is_gained_makes_up_for_what_is_lost():
 
 
 def test_a_drop_that_passes_by_luck_says_so():
-    assert "too few samples to prove it" in accuracy_gates(2.0, judged(4))[0].detail
+    assert "too few samples to prove it" in accuracy_gates(3.0, judged(4))[0].detail
     assert "too few" not in accuracy_gates(20.0, judged(4))[0].detail
 
 
@@ -66,9 +66,9 @@ def test_without_a_bound_nothing_is_asked():
     assert accuracy_gates(None, judged(200)) == []
 
 
-def test_outputs_that_are_equal_are_called_exact():
+def test_outputs_that_are_equal_are_called_equal():
     (outputs,) = [gate for gate in run_gates(Recipe(scheme="int8"), [judged(0)]) if gate.name == "ONNX int8 outputs"]
-    assert outputs.detail.endswith("SQNR exact (at least 10)")
+    assert outputs.detail.endswith("SQNR equal (at least 10)")
 
 
 def strictly(max_drop, judgement):
@@ -89,7 +89,9 @@ def test_the_samples_that_would_prove_it_are_counted():
     # 7.8489 × .014753 / .01² = 1158; two digits, rounded up.
     (gate,) = accuracy_gates(2.0, judged(2))
     assert gate.detail.endswith("too few samples to prove it: 1,200 would if they fare like these 200")
-    assert accuracy_gates(1.0, judged(2))[0].detail.endswith("no number would, since this is the bound itself")
+    assert accuracy_gates(1.0, judged(2))[0].detail.endswith(
+        "points (at most 1); not proven, since this is the bound itself, and no number of samples would"
+    )
 
 
 def measured(metric, reference, outputs, task="raw", **settings):

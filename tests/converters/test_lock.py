@@ -41,9 +41,11 @@ class TestFile:
         write_lock(out, LOCK)
         assert [path.name for path in out.parent.iterdir()] == ["out.lepton.lock"]
 
-    def test_it_reads_back_equal(self, out):
-        write_lock(out, LOCK)
-        assert read_lock(out) == LOCK
+    @pytest.mark.parametrize("chosen", [None, Recipe(scheme="int8", ranges="best", float_layers=("a b",))])
+    def test_it_reads_back_equal(self, out, chosen):
+        lock = msgspec.structs.replace(LOCK, chosen=chosen)
+        write_lock(out, lock)
+        assert read_lock(out) == lock
 
     def test_the_same_lock_is_the_same_bytes(self, out):
         write_lock(out, LOCK)
@@ -152,6 +154,24 @@ class TestSaid:
         assert [type(one) for one in (*exact.range, *exact.mean)] == [float] * 3
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "settings", "search"),
+    [("imbalanced", {"repair": True, "max_drop": 1.0}, "climb"), ("sequential", {"fastest": True}, "try_schemes")],
+)
+def test_what_a_search_chose_is_made_again_without_searching(keras_file, tmp_path, monkeypatch, kind, settings, search):
+    out, options = tmp_path / "out.lepton", {"data": keras_models.patterns(300, seed=7), "formats": ["tflite"]}
+    monkeypatch.setattr(making, "_TIMING_SECONDS_A_FILE", 0.01)
+    le.convert(keras_file(kind), out, **options, **settings)
+    bundle, lock = out.read_bytes(), lock_path(out).read_bytes()
+    recipe = msgspec.json.decode(Bundle(out).manifest.recipe, type=Recipe)
+    assert (read_lock(out).chosen, read_lock(out).recipe == recipe) == (recipe, False)
+    monkeypatch.setattr(pipeline, search, None)
+    report = le.convert(keras_file(kind), out, locked=True, force=True, **options)
+    assert (out.read_bytes(), lock_path(out).read_bytes()) == (bundle, lock)
+    assert any("as the lock says" in one for one in report.warnings)
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, keras_file):
     folder = tmp_path_factory.mktemp("locked")
@@ -194,6 +214,7 @@ class TestConvert:
         assert (lock.data.total, lock.data.calibration, lock.data.judged) == (120, 84, 36)
         assert lock.said.labels == ("a", "b", "c", "d")
         assert lock.toolchain == read_toolchain()
+        assert bundle.manifest.provenance.versions == lock.toolchain.packages
         assert lock.artefacts.pop("bundle") == hashlib.sha256((folder / "out.lepton").read_bytes()).hexdigest()
         assert lock.artefacts == bundle.manifest.members
 

@@ -9,7 +9,11 @@ from lepton_edge_converters.passes.bias import correct_bias
 from lepton_edge_converters.passes.constants import fold_constants
 from lepton_edge_converters.passes.equalize import equalize
 from lepton_edge_converters.passes.fold import fold
+from lepton_edge_converters.passes.layers import layer
 from lepton_edge_converters.passes.observe import channel_peaks
+from lepton_edge_converters.passes.simulate import round_kernel
+from lepton_edge_converters.quantize.estimators import ESTIMATORS
+from lepton_edge_converters.quantize.histograms import Counter
 
 SHAPE = (1, graphs.SIZE, graphs.SIZE, graphs.CHANNELS)
 SEEDS = [*range(5), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(5, 40))]
@@ -198,3 +202,25 @@ class TestBiasCorrection:
         # What is left is what rounding the activations shifts, which is of the size of their steps, and in no bias.
         assert np.abs(shift + correction).max() < 0.2 * np.abs(shift).max()
         assert told[0].startswith("what rounding shifts was taken out of the biases of 1 layers")
+
+    @pytest.mark.parametrize("estimator", ["minmax", "percentile", "mse"])
+    def test_takes_out_what_the_ranges_that_will_be_used_shift(self, estimator, tmp_path):
+        """A long tail makes the steps of the whole range so coarse that most numbers are rounded to zero."""
+        batch = np.random.default_rng(2).standard_cauchy((6, *SHAPE[1:])).astype(np.float32)
+        kernel = np.abs(random(1, 1, 3, 4))
+        graph = graphs.frozen(lambda x: tf.nn.relu(tf.nn.conv2d(tf.square(x), kernel, 1, "VALID")), SHAPE)
+        (target,) = [one for node in graph if (one := layer(graph, node)) is not None]
+        correct_bias(graph, graphs.stored(batch, tmp_path), estimator)
+        (bias,) = [graph.constant(node.input[1]) for node in graph if node.op == "AddV2"]
+
+        def rounded(values, seen):
+            counter = Counter()
+            counter.add(seen)
+            low, high = ESTIMATORS[estimator](counter.histogram())
+            step = (high - low) / 255
+            zero = np.rint(-low / step)
+            return (np.clip(np.rint(values / step) + zero, 0, 255) - zero) * step
+
+        stored = rounded(rounded(batch, batch) ** 2, batch**2)
+        shift = (stored @ round_kernel(target)[0, 0] - batch**2 @ kernel[0, 0]).mean((0, 1, 2))
+        np.testing.assert_allclose(bias, -shift, rtol=0.02)

@@ -214,7 +214,9 @@ def test_a_model_that_cannot_be_trained_is_refused_and_ends_the_ladder(worker, t
     impossible = Recipe(scheme="int8", repair=True, gates=Gates(min_sqnr_db=90))
     with pytest.raises(GateRefusedError) as refused:
         le.convert(tmp_path / "reversed.keras", out, recipe=impossible, **arguments)
-    assert "REVERSE_V2 cannot be trained" in refused.value.report.warnings[-1]
+    rung = refused.value.report.rungs[-1]
+    assert rung.name == "quantization-aware training"
+    assert "REVERSE_V2 cannot be trained" in rung.refused[0]
 
 
 def converted(model, tmp_path, **settings):
@@ -242,7 +244,9 @@ def test_a_trained_model_takes_any_batch(keras_file, tmp_path):
 def test_a_layer_in_float_is_trained_and_not_rounded(keras_file, tmp_path):
     report = converted(keras_file("sequential"), tmp_path, float_layers=["classes"])
     (operators,) = [gate for gate in report.gates if gate.name == "TFLite int8 operators"]
-    assert "classes" in operators.detail or "beside 1" in operators.detail or "asked" in operators.detail, operators.detail
+    assert "classes" in operators.detail or "beside 1" in operators.detail or "asked" in operators.detail, (
+        operators.detail
+    )
     assert "trained for 8 bits: " in report.changes[-1]
     assert report.row("TFLite int8").agreement.value > 0.9
 

@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import breaking_models
@@ -10,7 +11,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from lepton_edge_converters import scopes
-from lepton_edge_converters.errors import RecipeError
+from lepton_edge_converters.errors import ConversionError, RecipeError
 from lepton_edge_converters.quantize.estimators import ESTIMATORS, minmax, mse, percentile
 from lepton_edge_converters.quantize.flags import flagged
 from lepton_edge_converters.quantize.histograms import Counter, load_histograms, save_histograms
@@ -117,6 +118,24 @@ class TestScopes:
 
     def test_names_that_nobody_knows_stay(self):
         assert list(scopes.paths("model/conv_1/Conv2D", [])) == [("model", "conv_1")]
+
+    @pytest.mark.parametrize(
+        ("operator", "path"),
+        [
+            ("net/norm/batchnorm/mul_1", ("net", "norm")),
+            ("net/norm/batchnorm/add_12", ("net", "norm")),  # TFLite adds a digit to a name that another tensor has
+            ("net/batchnorm/Conv2D", ("net", "batchnorm")),  # a layer may be called so
+            ("StatefulPartitionedCall/StatefulPartitionedCall/net/log_1/Min", ("net", "log_1")),
+            ("PartitionedCall:01", ()),
+        ],
+    )
+    def test_scopes_that_are_no_layers_are_left_out_where_none_is_known(self, operator, path):
+        assert list(scopes.paths(operator, [])) == [path]
+
+    def test_a_title_leaves_the_model_out_and_is_never_empty(self):
+        assert scopes.title("net_1/base_1/stem_1/Relu", ["net", "base", "stem"], "net") == "base/stem"
+        assert scopes.title("net/classes/Softmax", model="net") == "classes"
+        assert scopes.title("classes") == "classes"
 
     def test_what_stands_inside_a_known_layer_is_that_layer(self):
         assert list(scopes.paths("net_1/norm_1/batchnorm/mul_1", ["net", "norm"])) == [("net", "norm")]
@@ -291,8 +310,14 @@ class TestSweep:
     @pytest.mark.parametrize(("kind", "guilty"), [("healthy", ()), ("imbalanced", breaking_models.GUILTY)])
     def test_the_guilty_are_flagged_and_nobody_else(self, made, kind, guilty):
         one = made(kind)
-        asked = (one.traced, one.facts, one.samples, "minmax", 32)
+        asked = (one.traced, one.facts, one.samples, "minmax", 32, inf)
         found = one.worker.call("lepton_edge_converters.quantize.sweep:sweep", *asked)
         assert {layer.layer for layer in found.layers if layer.flagged} == set(guilty)
         assert len(found.layers) == 9
         assert (found.whole.sqnr_db < 10) is bool(guilty)
+
+    def test_it_ends_when_its_time_is_over(self, made):
+        one = made("healthy")
+        asked = (one.traced, one.facts, one.samples, "minmax", 32, 1e-9)
+        with pytest.raises(ConversionError, match=r"of 9 layers, 0 could be measured in 1e-09 minutes"):
+            one.worker.call("lepton_edge_converters.quantize.sweep:sweep", *asked)

@@ -1,12 +1,16 @@
 """The repair ladder on models that 8 bits break, each mended by another rung."""
 
+import io
+
 import keras_models
 import msgspec
 import pytest
 
 import lepton_edge as le
-from lepton_edge_converters.errors import GateRefusedError, RecipeError
+from lepton_edge_converters import repair
+from lepton_edge_converters.errors import ConversionError, GateRefusedError, RecipeError
 from lepton_edge_converters.recipe import Gates, Recipe, load_recipe
+from lepton_edge_converters.report.table import print_report
 from lepton_edge_runtime.bundle import Bundle
 
 pytestmark = pytest.mark.slow
@@ -95,6 +99,21 @@ def test_a_ladder_that_ends_says_so_and_nothing_is_written(keras_file, tmp_path)
     assert "no rung of the repair passed" in report.warnings[-1]
     # What was asked for is what the report is about.
     assert report.row("TFLite int8") == report.rungs[0].rows[0]
+
+
+def test_a_rung_that_cannot_be_made_is_told_and_the_next_one_tried(keras_file, tmp_path, monkeypatch):
+    def fail(*_):
+        raise ConversionError("improve: no such operator")
+
+    monkeypatch.setattr(repair, "improve", fail)
+    impossible = Recipe(scheme="int8", calibration=20, gates=Gates(min_sqnr_db=90))
+    report = refused(keras_file, tmp_path, "logits", keras_models.clusters(120, seed=7), recipe=impossible)
+    assert len(report.rungs) >= 4
+    assert (report.rungs[2].refused, report.rungs[2].rows) == (("it could not be made: improve: no such operator",), ())
+    assert report.rungs[3].settings.startswith("ranges = best, float_layers = ")  # without what failed
+    shown = io.StringIO()
+    print_report(report, shown)
+    assert "equalization and bias correction: not made" in shown.getvalue()
 
 
 def test_no_rung_is_begun_when_the_time_is_over(keras_file, tmp_path):

@@ -8,11 +8,15 @@ import made_reports
 import pytest
 
 from lepton_edge_converters.report import GateResult
+from lepton_edge_converters.report.charts import latency_chart
+from lepton_edge_converters.report.numbers import Ratio
 from lepton_edge_converters.report.page import render_page
+from lepton_edge_converters.report.tiles import headline_tiles
 
 MADE = {
     "ordinary": made_reports.report,
     "refused": made_reports.refused,
+    "repaired": made_reports.repaired,
     "bare": made_reports.bare,
     "hard": made_reports.hard,
 }
@@ -91,6 +95,25 @@ def test_a_refused_model_says_first_which_gates_refused_it():
     assert begin < told < page.index("Side by side")
     assert "drop +9.33 [+4.1, +14.6] points (at most 1)" in page[told : page.index("Side by side")]
     assert "net.refused.report.json" in page
+
+
+def test_a_repair_that_failed_does_not_say_that_every_gate_passed():
+    assert "until every gate passed" in render_page(made_reports.repaired())
+    page = render_page(made_reports.repaired(gates=made_reports.refused().gates))
+    assert "until every gate passed" not in page
+    assert "one after the other: none passed every gate. Each" in page
+
+
+def test_the_tile_and_the_chart_tell_the_same_speed():
+    # Medians of disturbed rounds, 1.1 and 1.0, and rounds in which both were timed: those tell.
+    row = replace(made_reports.rows()[3], latency=made_reports.latency(4.5))
+    (tile,) = [one for one in headline_tiles((*made_reports.rows()[:3], row)) if one.name == "Latency"]
+    assert tile.meaning == "2.2 × faster than TFLite float32"
+    (*_, bar) = latency_chart((*made_reports.rows()[:3], row)).bars
+    assert bar.note == "2.2 × faster"
+    level = replace(row, times_float=Ratio(1.0, 0.98, 1.02, 1.0, rounds=120))
+    (tile,) = [one for one in headline_tiles((*made_reports.rows()[:3], level)) if one.name == "Latency"]
+    assert tile.meaning == "no difference to TFLite float32"
 
 
 def test_only_what_was_measured_has_a_place():

@@ -47,6 +47,11 @@ def test_a_larger_file_is_said(float_file):
     assert found == ["TFLite int8 is larger than TFLite float32: 1.2 times its size"]
 
 
+def test_one_that_is_hardly_larger_is_not_called_one_time_its_size(float_file):
+    found = list(surprises(row(0.5, size_bytes=104), float_file, meant_to_be_fast=True))
+    assert found == ["TFLite int8 is larger than TFLite float32: by 4 bytes"]
+
+
 def test_a_file_is_set_beside_the_float_one_of_its_own_engine(float_file, tmp_path):
     path = tmp_path / "int8.onnx"
     path.write_bytes(bytes(30))

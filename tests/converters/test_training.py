@@ -13,6 +13,7 @@ from tensorflow.python.framework import config
 from lepton_edge_converters.errors import SamplesError, TrainingError
 from lepton_edge_converters.split import split
 from lepton_edge_converters.training.recovery import recover
+from lepton_edge_converters.training.student import Student
 
 
 def silent(_what, _done, _total):
@@ -57,6 +58,14 @@ def trained(folder):
     return model, recover(model, small.stored(folder), small.settings(epochs=6), progress=silent)
 
 
+@pytest.fixture(scope="module")
+def kept(folder, tmp_path_factory):
+    """The state of a training that ran to its end, its result and its weights."""
+    state, model = tmp_path_factory.mktemp("state"), small.net(dropout=0.3)
+    found = recover(model, small.stored(folder), small.settings(), checkpoint=state, progress=silent)
+    return state, found, weights(model)
+
+
 class TestLearning:
     def test_labels_teach_a_net_that_knew_nothing(self, trained):
         _, found = trained
@@ -86,8 +95,7 @@ class TestLearning:
         found = recover(model, unlabelled, how, teacher=trained[0], progress=silent)
         assert found.after.agreement > found.before.agreement + 0.2
 
-    @pytest.mark.parametrize("activation", ["softmax", None])
-    @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+    @pytest.mark.parametrize(("activation", "share"), [("softmax", 0.0), ("softmax", 1.0), (None, 0.25)])
     def test_the_loss_is_what_the_formula_says(self, activation, share, folder):
         model, teacher = small.net(activation=activation), small.net(activation=activation, seed=4)
         samples, how = small.stored(folder), small.settings(epochs=1, distillation=share, temperature=3.0)
@@ -151,18 +159,37 @@ class TestLearning:
         assert found.before.held_out_loss == pytest.approx(expected, rel=1e-4)
         assert found.after.accuracy > 0.9
 
+    def test_whoever_knows_what_an_output_is_may_say_so(self, folder):
+        model, teacher = small.net(activation=None), small.net(activation=None, seed=4)
+        samples, how = small.stored(folder, labels=False), small.settings(epochs=1, temperature=1.0)
+        (tensor,), _ = held_out(samples, how)
+        p, q = (softmax(one.predict(tensor, verbose=0).astype(float)) for one in (teacher, model))
+        found = recover(model, samples, how, teacher=teacher, kinds=["logits"], progress=silent)
+        assert found.before.held_out_loss == pytest.approx((p * np.log(p / q)).sum(axis=1).mean(), rel=1e-4)
+        assert found.before.agreement == pytest.approx((p.argmax(axis=1) == q.argmax(axis=1)).mean())
+
+    def test_a_step_is_traced_once_whatever_the_last_batch_has(self, folder, monkeypatch):
+        traces, learn = [], Student._learn
+        monkeypatch.setattr(Student, "_learn", lambda self, *args: traces.append(args) or learn(self, *args))
+        recover(small.net(), small.stored(folder), small.settings(epochs=3), teacher=small.net(seed=4), progress=silent)
+        assert len(traces) == 1
+
 
 class TestTheEnd:
-    def test_the_best_weights_are_kept_when_epochs_make_it_worse(self, trained, folder):
-        model, samples = copied(trained[0]), small.stored(folder)
-        how = small.settings(epochs=9, learning_rate=0.5, warmup=0.0, patience=2)
+    def test_the_best_weights_are_kept_when_epochs_make_it_worse(self, folder):
+        rng = np.random.default_rng(0)
+        x, lots = rng.normal(size=(100, 4)).astype(np.float32), rng.integers(0, 2, 100)  # nothing to be learned
+        samples = small.numbers(folder, x, targets=lots)
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        how = small.settings(epochs=9, learning_rate=0.5, warmup=0.0, patience=2, holdout=0.3)
         found = recover(model, samples, how, progress=silent)
         assert found.stopped_because == "patience"
         assert found.epochs - found.best_epoch == 2
-        assert found.history[-1].held_out_loss > found.after.held_out_loss
+        assert found.history[-1].held_out_loss > 1.02 * found.after.held_out_loss
         (tensor,), rows = held_out(samples, how)
-        chances = model.predict(tensor, verbose=0).astype(float)[np.arange(len(rows)), samples.targets[rows]]
-        assert found.after.held_out_loss == pytest.approx(-np.log(chances).mean(), rel=1e-3)
+        chances = softmax(model.predict(tensor, verbose=0).astype(float))[np.arange(len(rows)), lots[rows]]
+        assert found.after.held_out_loss == pytest.approx(-np.log(chances).mean(), rel=1e-4)
 
     def broken(self, folder):
         """Return samples one of which is no number, and is learned from."""
@@ -198,9 +225,7 @@ class TestTheEnd:
 
     def test_progress_tells_epoch_loss_and_batch(self, folder):
         said = []
-        recover(
-            small.net(), small.stored(folder), small.settings(epochs=1), progress=lambda *step: said.append(step)
-        )
+        recover(small.net(), small.stored(folder), small.settings(epochs=1), progress=lambda *step: said.append(step))
         training = [step for step in said if step[0].startswith("training, epoch 1 of 1: loss ")]
         assert [step[1:] for step in training] == [(i, 5) for i in range(1, 6)]
         assert float(training[-1][0].rpartition(" ")[2]) > 0
@@ -248,6 +273,15 @@ class TestTheModelIsTheUsers:
         rates = [0.01 * (i + 1) / 10 for i in range(9)]
         rates += [0.01 * (1 + np.cos(np.pi * i / 27)) / 2 for i in range(27)]
         np.testing.assert_allclose(before - last["kernel"], sum(rates), rtol=1e-3)
+
+    def test_losses_of_its_activations_are_numbers_again_afterwards(self, folder):
+        x = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activity_regularizer="l2")])
+        teacher = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        recover(model, small.numbers(folder, x), small.settings(epochs=1), teacher=teacher, progress=silent)
+        assert model.losses == []
+        answers = model(x).numpy()
+        assert float(model.losses[0]) == pytest.approx(0.01 * (answers**2).sum() / 40, rel=1e-4)
 
     def test_constraints_hold_after_each_step(self, folder):
         x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
@@ -309,20 +343,11 @@ class TestCheckpoints:
         assert same(weights(model), weights(expected))
         assert sorted(path.name for path in (killed / "state").iterdir()) == ["taught_0.npy", "training.npz"]
 
-    @pytest.fixture(scope="module")
-    def kept(self, folder, tmp_path_factory):
-        """The state of a training that ran to its end, its result and its weights."""
-        state, model = tmp_path_factory.mktemp("state"), small.net(dropout=0.3)
-        found = recover(model, small.stored(folder), small.settings(), checkpoint=state, progress=silent)
-        return state, found, weights(model)
-
     def test_a_finished_one_gives_its_result_again(self, kept, folder):
         state, found, expected = kept
         model, said = small.net(dropout=0.3), []
         how = small.settings(max_minutes=99.0)
-        again = recover(
-            model, small.stored(folder), how, checkpoint=state, progress=lambda what, *_: said.append(what)
-        )
+        again = recover(model, small.stored(folder), how, checkpoint=state, progress=lambda what, *_: said.append(what))
         assert again.history == found.history
         assert same(weights(model), expected)
         assert not [what for what in said if what.startswith("training")]
@@ -406,6 +431,18 @@ class TestRefusals:
             recover(model, samples, small.settings(), progress=silent)
         with pytest.raises(TrainingError, match="neither a functional model nor a Sequential one that is built"):
             recover(keras.Sequential([keras.layers.Dense(4)]), samples, small.settings(), progress=silent)
+
+    @pytest.mark.parametrize(
+        ("kinds", "said"),
+        [
+            (["softmax", "values"], "2 kinds were given for the model's 1 outputs"),
+            (["sigmoid"], r"an output of shape \(4,\) is no sigmoid"),
+            (["classes"], "no kind of output 'classes'; there are: softmax, sigmoid, logits, values"),
+        ],
+    )
+    def test_kinds_that_an_output_cannot_be_of(self, folder, kinds, said):
+        with pytest.raises(TrainingError, match=said):
+            recover(small.net(), small.stored(folder), small.settings(), kinds=kinds, progress=silent)
 
     def test_moves_of_what_are_no_pictures(self, folder):
         samples = small.numbers(folder, np.zeros((20, 12, 12, 3), np.float32), targets=np.zeros(20, np.int64))

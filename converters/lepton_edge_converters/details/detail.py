@@ -39,7 +39,7 @@ def _layers(plan: Plan, judgements: Sequence[Judgement], compared: Sequence[Arte
     if converted is None or reference is None:
         return None
     try:
-        asked = reference, converted, plan.judged
+        asked = reference, converted, plan.judged, plan.facts
         errors = job.stage("details.layers:compare_layers", *asked, gives=LayerErrors)
     except ConversionError as failed:
         # The files themselves were run and judged: what cannot be drawn is no reason to refuse them.

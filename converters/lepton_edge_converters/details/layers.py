@@ -1,6 +1,6 @@
 """Layer by layer: the float TFLite file beside the converted one, on a few judged samples; runs in the worker."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
@@ -10,8 +10,9 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
 from lepton_edge_converters.artefacts import Artefact, stored_inputs
-from lepton_edge_converters.details.naming import layer_name
 from lepton_edge_converters.details.sums import Sums
+from lepton_edge_converters.facts import ModelFacts
+from lepton_edge_converters.quantize.layers import read_layers
 from lepton_edge_converters.report.layers import Histogram, LayerError, LayerErrors
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.worker import report_progress
@@ -77,18 +78,20 @@ class _Opened:
         return array
 
 
-def compare_layers(reference: Artefact, artefact: Artefact, samples: StoredSamples) -> LayerErrors:
+def compare_layers(reference: Artefact, artefact: Artefact, samples: StoredSamples, facts: ModelFacts) -> LayerErrors:
     """Return how far each operator's output is from the float file's, matched by the tensor's name.
 
     A file that LiteRT's kernels without XNNPACK cannot run has no layers, and the note says why.
     """
-    operators = read_tflite(reference.path.read_bytes()).operators
+    content = reference.path.read_bytes()
+    operators = read_tflite(content).operators
+    names = {one.operator: one.name for one in read_layers(content, facts)}
     try:
         before, after = _Opened(reference), _Opened(artefact)
         matched = list(_matched(operators, before.tensors, after.tensors))
         sums = {one.name: Sums(one.dtype, one.quant) for one in matched}
         count = _run(before, after, samples, matched, sums)
-        layers = _layer_errors(operators, matched, sums, model=reference.card.name)
+        layers = _layer_errors(operators, matched, sums, names)
         errors = LayerErrors(artefact.title, reference.title, count, _outputs(operators) - len(matched), layers)
         return _with_histograms(errors, before, samples, matched)
     except (RuntimeError, ValueError) as refused:
@@ -133,7 +136,7 @@ def _run(
 
 
 def _layer_errors(
-    operators: Sequence[Operator], matched: Sequence[_Tensor], sums: dict[str, Sums], *, model: str
+    operators: Sequence[Operator], matched: Sequence[_Tensor], sums: dict[str, Sums], names: Mapping[str, str]
 ) -> tuple[LayerError, ...]:
     """Return what was summed up, and how much of the error each layer added to that of its inputs."""
     tensors = {one.name: one for one in matched}
@@ -151,7 +154,7 @@ def _layer_errors(
             errors.append(
                 LayerError(
                     position=len(errors) + 1,
-                    layer=layer_name(name, operator.kind, model),
+                    layer=names.get(operator.output, operator.output),
                     tensor=name,
                     kind=operator.kind,
                     sqnr_db=found.sqnr_db,

@@ -72,16 +72,18 @@ def _gate(name: str, found: str, bounded: _Bounded, recipe: Recipe) -> GateResul
     if bounded.high <= bounded.bound:
         return GateResult(name, passed=True, detail=found)
     strictly = " (strict)" if recipe.strict else ""
-    return GateResult(name, not recipe.strict, f"{found}; too few samples to prove it{strictly}: {_remedy(bounded)}")
+    return GateResult(name, not recipe.strict, f"{found}; {_unproven(bounded, strictly)}")
 
 
-def _remedy(bounded: _Bounded) -> str:
+def _unproven(bounded: _Bounded, strictly: str) -> str:
+    """Return why a bound that holds is not proven, and what would prove it."""
     if bounded.value == bounded.bound:
-        return "no number would, since this is the bound itself"
+        return f"not proven{strictly}, since this is the bound itself, and no number of samples would"
     if bounded.needed is None:
-        return "these show no interval"
+        return f"not proven{strictly}: these samples show no interval"
     more = max(bounded.needed, bounded.samples + 1)
-    return f"{_rounded(more):,} would if they fare like these {bounded.samples:,}"
+    would = f"{_rounded(more):,} would if they fare like these {bounded.samples:,}"
+    return f"too few samples to prove it{strictly}: {would}"
 
 
 def _rounded(count: int) -> int:

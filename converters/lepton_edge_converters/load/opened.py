@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +26,21 @@ _BATCH = 32
 _TEACHABLE_RANGE = (-1.0, 1.0)  # what Teachable Machine's own export code feeds: pixels / 127.5 - 1
 
 
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model as a file that a worker can load.
+
+    Attributes:
+        path: The file.
+        options: How it is to be loaded.
+        cached: Whether what is made of it may be kept for other runs.
+    """
+
+    path: Path
+    options: LoadOptions
+    cached: bool
+
+
 class OpenedModel(Protocol):
     """A model that can be described, traced, and run for reference."""
 
@@ -39,6 +54,10 @@ class OpenedModel(Protocol):
 
     def predict(self, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
         """Return its answers, one array an output."""
+        ...
+
+    def file(self, folder: Path) -> ModelFile:
+        """Return a file that holds it, for what makes another model of it; ``folder`` takes what must be written."""
         ...
 
 
@@ -89,6 +108,10 @@ class _ModelInWorker:
         job = "load.opened:predict_file"
         return run_stage(*self._where, job, *self._model, facts, samples, gives=list[NDArray[Any]], progress=progress)
 
+    def file(self, folder: Path) -> ModelFile:
+        del folder  # it is a file already
+        return ModelFile(*self._model, cached=self._where[1] is not None)
+
 
 class _ModelHere:
     """A model in this process: whoever made it has TensorFlow here already."""
@@ -107,6 +130,14 @@ class _ModelHere:
 
     def predict(self, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
         return _predict(self._loaded, facts, samples, progress)
+
+    def file(self, folder: Path) -> ModelFile:
+        model = getattr(self._loaded, "model", None)
+        if model is None:
+            raise LoadError("a SavedModel has no layers that could be changed; convert the model it was made from")
+        path = folder / "opened.keras"
+        model.save(path)
+        return ModelFile(path, LoadOptions(), cached=False)
 
 
 def describe_file(

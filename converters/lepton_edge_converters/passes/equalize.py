@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from lepton_edge_converters.passes.channels import is_fused
 from lepton_edge_converters.passes.graph import Graph, Values
-from lepton_edge_converters.passes.naming import title
 from lepton_edge_converters.passes.observe import channel_peaks
 from lepton_edge_converters.passes.scales import Scales, find_scales
 from lepton_edge_converters.passes.sets import Ids, Sets
@@ -36,7 +35,7 @@ def equalize(graph: Graph, samples: StoredSamples) -> tuple[str, ...]:
         into, out = factors[scales.sets.roots(read)], factors[scales.sets.roots(made)]
         kernel = target.kernel * target.along_input(into) / target.along_output(out)
         graph.set_constant(target.node, target.weights, kernel.astype(np.float32))
-    return _told(peaks, {name: factors[scales.sets.roots(scales.tensors[name])] for name in peaks})
+    return _told(graph, peaks, {name: factors[scales.sets.roots(scales.tensors[name])] for name in peaks})
 
 
 def _exponents(scales: Scales, peaks: dict[str, Values]) -> Exponents:
@@ -93,7 +92,7 @@ def _levelled(exponents: Exponents, known: NDArray[np.bool_], scales: Scales, te
     return np.where(used & known & ~fixed, exponents - level, 0.0)
 
 
-def _told(peaks: dict[str, Values], factors: dict[str, NDArray[np.float64]]) -> tuple[str, ...]:
+def _told(graph: Graph, peaks: dict[str, Values], factors: dict[str, NDArray[np.float64]]) -> tuple[str, ...]:
     """Say how far apart the ranges of channels were, and are now, where it is farthest."""
     spreads = {name: (_spread(peaks[name]), _spread(peaks[name] / factors[name])) for name in peaks}
     better = {name: both for name, both in spreads.items() if both[0] > _WORTH_TELLING * both[1]}
@@ -101,7 +100,7 @@ def _told(peaks: dict[str, Values], factors: dict[str, NDArray[np.float64]]) -> 
         return (f"channels were in balance already in the {len(peaks)} tensors that bear a factor for each",)
     worst = max(better, key=lambda name: better[name][0])
     before, after = better[worst]
-    told = f"most in {title(worst)}, whose ranges were {before:,.0f} times apart, and are {after:,.1f}"
+    told = f"most in {graph.title(worst)}, whose ranges were {before:,.0f} times apart, and are {after:,.1f}"
     return (f"channels balanced in {len(better)} of {len(peaks)} tensors, {told}",)
 
 

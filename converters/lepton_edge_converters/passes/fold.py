@@ -13,7 +13,7 @@ from lepton_edge_converters.passes.channels import LINEAR, POSITIVE, keeps_chann
 from lepton_edge_converters.passes.forms import add_to_bias, factor_of, is_bias, merge_sums, normalize, shift_of
 from lepton_edge_converters.passes.graph import Graph, Values
 from lepton_edge_converters.passes.layers import Layer, layer
-from lepton_edge_converters.passes.naming import listed, title
+from lepton_edge_converters.passes.naming import listed
 
 Rule = Callable[[Graph, Any], bool]
 """What changes a graph at a node, if it can, and tells whether it did."""
@@ -38,7 +38,7 @@ def fold(graph: Graph) -> tuple[str, ...]:
 def _applied(graph: Graph, row: tuple[str, Rule], done: dict[str, list[str]]) -> bool:
     """Apply a rule wherever it can be, note where, and tell whether it could anywhere."""
     told, rule = row
-    names = [title(node.name) for node in graph if graph.alive(node) and rule(graph, node)]
+    names = [graph.title(node.name) for node in graph if graph.alive(node) and rule(graph, node)]
     done.setdefault(told, []).extend(names)
     return bool(names)
 

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from lepton_edge_converters import scopes
 from lepton_edge_converters.load.rewrites import plain, source
 
 Values = NDArray[np.float32]
@@ -23,10 +24,14 @@ class Graph:
     Args:
         definition: A GraphDef without variables.
         inputs, outputs: Tensors, in order.
+        title: What people call the layer that a node of this name belongs to.
     """
 
-    def __init__(self, definition: Any, inputs: list[str], outputs: list[str]) -> None:
+    def __init__(
+        self, definition: Any, inputs: list[str], outputs: list[str], title: Callable[[str], str] = scopes.title
+    ) -> None:
         self._definition = definition
+        self.title = title
         self.inputs = [plain(name) for name in inputs]
         self.outputs = [plain(name) for name in outputs]
         self._nodes = {node.name: node for node in definition.node}
@@ -119,7 +124,7 @@ class Graph:
     def insert(self, op: str, tensor: str, value: Values) -> Any:
         """Put an operator with a constant between a tensor and all that reads it; return its node."""
         readers = self.readers(tensor)
-        node = self._add(f"{source(tensor)}/{op}", op, [], self.shape(tensor))
+        node = self._add(f"{source(tensor)}_{op}", op, [], self.shape(tensor))
         self._combine(node, op, tensor, value)
         self._redirect(tensor, readers, node.name)
         return node
@@ -127,7 +132,7 @@ class Graph:
     def insert_before(self, reader: Any, op: str, value: Values) -> Any:
         """Put an operator with a constant between a node and what it reads first; return the new node."""
         tensor = reader.input[0]
-        node = self._add(f"{source(tensor)}/{op}", op, [], self.shape(tensor))
+        node = self._add(f"{source(tensor)}_{op}", op, [], self.shape(tensor))
         self._combine(node, op, tensor, value)
         reader.input[0] = node.name
         self._index()

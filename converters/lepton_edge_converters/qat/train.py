@@ -26,6 +26,7 @@ from lepton_edge_converters.recipe import Ranges
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.train import Training
 from lepton_edge_converters.training.findings import Recovery
+from lepton_edge_converters.training.goal import output_kinds
 from lepton_edge_converters.training.recovery import recover
 
 _FIXED_SHARE = 4  # one of so many epochs, the last ones, leaves the ranges alone
@@ -78,11 +79,12 @@ def train(
 
 def _learn(student: Twin, teacher: Twin, samples: StoredSamples, training: Training) -> list[Recovery]:
     """Train weights and ranges, then weights alone, and return how either went."""
-    unlabelled, classes = replace(samples, targets=None), samples.targets is not None
+    unlabelled = replace(samples, targets=None)
+    kinds = output_kinds(student.learner, labelled=samples.targets is not None)
 
     def run(epochs: int, rate: float) -> Recovery:
         settings = msgspec.structs.replace(training, epochs=epochs, learning_rate=rate)
-        return recover(student.learner, unlabelled, settings, teacher=teacher.learner, classes=classes)
+        return recover(student.learner, unlabelled, settings, teacher=teacher.learner, kinds=kinds)
 
     last = max(1, training.epochs // _FIXED_SHARE)
     runs = []

@@ -63,6 +63,11 @@ def spared_layers(calibrated: bytes, facts: ModelFacts, float_layers: tuple[str,
     return named_layers(read_layers(calibrated, facts), float_layers) if float_layers else ()
 
 
+def find_best_ranges(traced: Path, calibration: StoredSamples) -> str:
+    """Return the estimator whose int8 file answers the samples that calibrate most like the float one."""
+    return choose_ranges(calibrate(traced, calibration), calibration, "best", ()).estimator
+
+
 def _operators_in_float(content: bytes, named: bytes, spared: tuple[Layer, ...]) -> tuple[str, ...]:
     """Return the operators of the finished file that are those of the layers to spare, by their first outputs."""
     ends = {end.name for end in read_tflite(content).outputs}

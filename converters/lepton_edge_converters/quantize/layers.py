@@ -62,7 +62,7 @@ def read_layers(content: bytes, facts: ModelFacts) -> tuple[Layer, ...]:
     """Return the layers of a float file, in the order in which they run.
 
     Args:
-        content: The file, its ends under the names that tracing gave them.
+        content: The file, its ends under the names that tracing gave them or under the model's own.
         facts: Of the model it was made of.
     """
     file = read_tflite(content)
@@ -117,10 +117,9 @@ def _end_names(content: bytes, facts: ModelFacts) -> dict[str, str]:
     model = schema.Model.GetRootAs(content, 0)
     signature, graph = model.SignatureDefs(0), model.Subgraphs(0)
     outputs = [signature.Outputs(i) for i in range(signature.OutputsLength())]
-    return {
-        graph.Tensors(one.TensorIndex()).Name().decode(): facts.outputs[output_number(one.Name().decode())].name
-        for one in outputs
-    }
+    named = {graph.Tensors(one.TensorIndex()).Name().decode(): one.Name().decode() for one in outputs}
+    # In a finished file, tensor and entry of the signature have the model's own name.
+    return {tensor: key if tensor == key else facts.outputs[output_number(key)].name for tensor, key in named.items()}
 
 
 def output_number(key: str) -> int:
@@ -131,14 +130,10 @@ def output_number(key: str) -> int:
 def _paths(operator: Operator, ends: dict[str, str], facts: ModelFacts) -> tuple[scopes.Path, ...]:
     """Return where an operator comes from; one that makes an output is called by it, and tells more by its weights."""
     if operator.output not in ends:
-        return tuple(_within(facts, path) for path in scopes.paths(operator.output, facts.layer_names))
+        return tuple(scopes.within(path, facts.name) for path in scopes.paths(operator.output, facts.layer_names))
     weights = operator.inputs[1] if len(operator.inputs) > 1 else ""
-    more = (_within(facts, path) for path in scopes.paths(weights, facts.layer_names) if path)
+    more = (scopes.within(path, facts.name) for path in scopes.paths(weights, facts.layer_names) if path)
     return ((ends[operator.output],), *more)
-
-
-def _within(facts: ModelFacts, path: scopes.Path) -> scopes.Path:
-    return path[1:] if len(path) > 1 and path[0] == facts.name else path
 
 
 def _name(layer: Layer, shared: Counter[scopes.Path]) -> str:

@@ -6,11 +6,13 @@ read it.
 """
 
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lepton_edge_converters.errors import ConversionError
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.quantize.choice import choose_ranges
 from lepton_edge_converters.quantize.engine import calibrate, quantize
@@ -24,7 +26,9 @@ from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.worker import report_progress
 
 
-def sweep(traced: Path, facts: ModelFacts, calibration: StoredSamples, ranges: Ranges, most: int) -> Sweep:
+def sweep(
+    traced: Path, facts: ModelFacts, calibration: StoredSamples, ranges: Ranges, most: int, minutes: float
+) -> Sweep:
     """Return what 8 bits do in each layer alone.
 
     Args:
@@ -33,7 +37,12 @@ def sweep(traced: Path, facts: ModelFacts, calibration: StoredSamples, ranges: R
         calibration: Samples that calibrate.
         ranges: How ranges are estimated.
         most: How many of the samples to measure on, at most.
+        minutes: No further layer is begun after this long.
+
+    Raises:
+        ConversionError: The minutes are over, and not every layer was measured.
     """
+    deadline = monotonic() + 60 * minutes
     calibrated = calibrate(traced, calibration)
     layers = read_layers(calibrated.read_bytes(), facts)
     content = choose_ranges(calibrated, calibration, ranges, ()).content
@@ -43,6 +52,8 @@ def sweep(traced: Path, facts: ModelFacts, calibration: StoredSamples, ranges: R
     found = []
     for done, layer in enumerate(layers):
         report_progress("one layer at a time in 8 bits", done, len(layers))
+        if monotonic() > deadline:
+            raise ConversionError(f"of {len(layers)} layers, {done} could be measured in {minutes:g} minutes")
         alone = quantize(content, in_float=operators - {layer.operator})
         found.append(_measured(layer.name, layer.kind, answers(alone, shown), reference))
     whole = _measured("", "", answers(quantize(content), shown), reference)

@@ -1,13 +1,14 @@
 """What a conversion did, in numbers, each with how it was measured."""
 
 from dataclasses import dataclass, field, fields, is_dataclass
-from math import inf
+from math import isinf
 from pathlib import Path
 from typing import Any, Literal
 
 from lepton_edge_converters.report.disagreement import PAGE_ONLY, Disagreements
 from lepton_edge_converters.report.layers import UNBOUNDED, LayerErrors
 from lepton_edge_converters.report.numbers import Drop, Loss, Ratio, Score, Share
+from lepton_edge_converters.report.sparse import SparseWeights
 from lepton_edge_converters.samples.lint import Finding
 from lepton_edge_converters.stages.cache import StageCounts
 from lepton_edge_runtime.timing import Latency
@@ -35,6 +36,8 @@ class Row:
         route: How it was made.
         score: What the metric says, where one was asked for or goes with the task.
         loss: How much less than of the original.
+        zeros: Share of the file's weights that are zero, 0 to 1, where they were made sparse.
+        download_bytes: Of the file, deflated as gzip and zip do it, likewise.
     """
 
     title: str
@@ -50,6 +53,8 @@ class Row:
     route: str = ""
     score: Score | None = None
     loss: Loss | None = None
+    zeros: float | None = None
+    download_bytes: int | None = None
 
 
 Outcome = Literal["ships", "passed", "refused", "not judged", "not made"]
@@ -116,8 +121,8 @@ class Rung:
         name: For people.
         settings: What was changed, as the recipe has it; empty for what was asked for.
         passed: Whether all gates passed.
-        refused: What did not, each gate with what it found.
-        rows: The versions that would have shipped.
+        refused: What did not, each gate with what it found; or why it could not be made.
+        rows: The versions that would have shipped; none if it could not be made.
     """
 
     name: str
@@ -175,6 +180,7 @@ class Report:
         rungs: Of the repair ladder, as they were tried; empty where nothing had to be repaired, or nobody asked.
         sensitivity: What 8 bits do in each layer alone, where the ladder measured it.
         tried: Every scheme, where the fastest was asked for, the quickest first.
+        sparse: What became of the weights, where they were made sparse.
     """
 
     model: str
@@ -200,6 +206,7 @@ class Report:
     sensitivity: tuple[LayerSensitivity, ...] = ()
     stages: StageCounts | None = None
     tried: tuple[Tried, ...] = ()
+    sparse: SparseWeights | None = None
 
     @property
     def passed(self) -> bool:
@@ -243,5 +250,7 @@ def plain(value: Any) -> Any:
 
 
 def decibels(ratio: float) -> str:
-    """Return a signal-to-noise ratio for people; outputs that are equal to the bit have none."""
-    return "exact" if ratio == inf else f"{ratio:.1f} dB"
+    """Return a signal-to-noise ratio for people, in the plain characters that a log bears."""
+    if isinf(ratio):
+        return "equal" if ratio > 0 else "no signal"
+    return f"{round(ratio, 1) + 0:.1f} dB"  # what rounds to zero has no sign

@@ -1,11 +1,29 @@
 """A version's numbers as a terminal's tables have them: empty where there is none, intervals where there is room."""
 
+from rich.markup import escape
+
 from lepton_edge_converters.report import Row, decibels
+from lepton_edge_runtime.text import printable
+
+
+def shown(text: str) -> str:
+    """Return a text that may hold names from files of others: neither steers the terminal, nor is markup of ours."""
+    return escape(printable(text))
 
 
 def size(row: Row) -> str:
     """Return the size of the file."""
     return f"{row.size_bytes / 1024:,.0f} KB" if row.size_bytes is not None else ""
+
+
+def download(row: Row) -> str:
+    """Return the size of the file once it is packed."""
+    return f"{row.download_bytes / 1024:,.0f} KB" if row.download_bytes is not None else ""
+
+
+def zeros(row: Row) -> str:
+    """Return the share of weights that are zero."""
+    return f"{row.zeros:.1%}" if row.zeros is not None else ""
 
 
 def accuracy(row: Row, *, wide: bool = False) -> str:

@@ -20,6 +20,9 @@ from lepton_edge_converters.report.words import (
 
 _LAYERS_SHOWN = 20
 
+NO_FASTER = "no difference"
+"""Of two times that noise cannot tell apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -80,7 +83,7 @@ def latency_chart(rows: Sequence[Row]) -> BarChart | None:
             0.0,
             axis.at(latency.median_ms),
             whisker=axis.at(latency.p90_ms),
-            note=_speed(row),
+            note=speed(row),
         )
         for row, latency in timed
     )
@@ -208,13 +211,13 @@ def _against_float(row: Row, rows: Sequence[Row], measure: Callable[[Row], float
     return "" if mine is None or theirs is None else compared(mine, theirs, less, more)
 
 
-def _speed(row: Row) -> str:
+def speed(row: Row) -> str:
     """Return how a file's time compares with the float one's of the same engine; empty where nobody compared."""
     ratio = row.times_float
     if ratio is None:
         return ""
     if not ratio.slower and not ratio.faster:
-        return "no difference"
+        return NO_FASTER
     return f"{max(ratio.value, 1 / ratio.value):.1f} × {'slower' if ratio.slower else 'faster'}"
 
 

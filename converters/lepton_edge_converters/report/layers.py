@@ -27,7 +27,7 @@ class LayerError:
 
     Attributes:
         position: In the order in which the float file computes, from 1.
-        layer: Name for people: the layer's, as far as the tensor's name tells it.
+        layer: Its name, as ``float_layers`` takes it where the file is int8.
         tensor: Name in both files.
         kind: The float file's operator, such as ``CONV_2D``.
         sqnr_db: Power of the float numbers over that of their difference from the converted file's, in decibels: the

@@ -18,7 +18,7 @@ from lepton_edge_converters.report.measuring import how_measured
 from lepton_edge_converters.report.plots import histogram_plots, layer_plot
 from lepton_edge_converters.report.remarks import remarks
 from lepton_edge_converters.report.tiles import headline_tiles
-from lepton_edge_converters.report.versions import rung_table, version_table
+from lepton_edge_converters.report.versions import version_table
 from lepton_edge_runtime.text import printable
 
 _WORST_LISTED = 6
@@ -36,7 +36,7 @@ def render_page(report: Report) -> str:
         report=report,
         words=words,
         versions=version_table(report.rows),
-        rungs=rung_table(report.rungs),
+        rungs=[(one, version_table(one.rows)) for one in report.rungs],
         tiles=headline_tiles(report.rows),
         refused=[gate for gate in report.gates if not gate.passed],
         remarks=list(remarks(report)),

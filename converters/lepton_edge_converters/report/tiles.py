@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lepton_edge_converters.report import Row, words
-from lepton_edge_converters.report.charts import compared, float_row
+from lepton_edge_converters.report.charts import NO_FASTER, compared, float_row, speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,8 @@ def _answers(row: Row) -> Iterator[Tile]:
 
 def _costs(row: Row, beside: Row | None) -> Iterator[Tile]:
     if row.latency is not None:
-        against = ""
-        if beside is not None and beside.latency is not None:
-            against = f"{compared(row.latency.median_ms, beside.latency.median_ms, 'faster', 'slower')}"
-        yield Tile("Latency", words.milliseconds(row.latency.median_ms), _than(against, beside) or "median of one call")
+        against = _than(speed(row), beside)
+        yield Tile("Latency", words.milliseconds(row.latency.median_ms), against or "median of one call")
     if row.size_bytes is not None:
         against = ""
         if beside is not None and beside.size_bytes is not None:
@@ -55,4 +53,5 @@ def _costs(row: Row, beside: Row | None) -> Iterator[Tile]:
 def _than(against: str, beside: Row | None) -> str:
     if beside is None or not against:
         return ""
-    return f"{against} {'as' if against.endswith('same') else 'than'} {beside.title}"
+    joined = {"about the same": "as", NO_FASTER: "to"}.get(against, "than")
+    return f"{against} {joined} {beside.title}"

@@ -25,4 +25,4 @@ def print_tried(tried: Sequence[Tried], console: Console, *, wide: bool) -> None
     for one in tried:
         outcome = f"{one.outcome:{_WIDEST_OUTCOME}}"
         shown = f"[bold green]{outcome}[/]" if one.outcome == "ships" else outcome
-        console.print(f"  {shown}  {one.scheme}: {one.reason}")
+        console.print(f"  {shown}  {cells.shown(f'{one.scheme}: {one.reason}')}")

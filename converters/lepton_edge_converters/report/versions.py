@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lepton_edge_converters.report import Row, Rung, words
+from lepton_edge_converters.report import Row, words
 
 _COLUMNS: Mapping[str, Callable[[Row], str]] = {
     "size": lambda row: words.kilobytes(row.size_bytes) if row.size_bytes is not None else "",
+    "packed": lambda row: words.kilobytes(row.download_bytes) if row.download_bytes is not None else "",
+    "zeros": lambda row: words.percent(row.zeros) if row.zeros is not None else "",
     "accuracy": lambda row: words.percent(row.accuracy.value) if row.accuracy else "",
     "points lost": lambda row: words.number(row.drop.points, "+.2f") if row.drop else "",
     "agreement": lambda row: words.percent(row.agreement.value) if row.agreement else "",
@@ -17,7 +19,6 @@ _COLUMNS: Mapping[str, Callable[[Row], str]] = {
     "median": lambda row: words.milliseconds(row.latency.median_ms) if row.latency else "",
     "p90": lambda row: words.milliseconds(row.latency.p90_ms) if row.latency else "",
 }
-_RUNG_COLUMNS = ("size", "accuracy", "agreement", "SQNR", "median")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,40 +43,3 @@ def version_table(rows: Sequence[Row]) -> VersionTable:
     columns = {name: write for name, write in _COLUMNS.items() if any(write(row) for row in rows)}
     lines = [VersionLine(row.title, row.shipped, tuple(write(row) for write in columns.values())) for row in rows]
     return VersionTable(tuple(columns), tuple(line for line in lines if any(line.cells)))
-
-
-@dataclass(frozen=True, slots=True)
-class RungLine:
-    """One file of one rung of the repair; only the rung's first line has its name and settings."""
-
-    name: str
-    settings: str
-    title: str
-    passed: bool
-    cells: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RungTable:
-    """Headings of the columns, and the lines beneath."""
-
-    columns: tuple[str, ...]
-    lines: tuple[RungLine, ...]
-
-
-def rung_table(rungs: Sequence[Rung]) -> RungTable:
-    """Return a line for each file that each rung made."""
-    rows = [row for one in rungs for row in one.rows]
-    columns = {name: _COLUMNS[name] for name in _RUNG_COLUMNS if any(_COLUMNS[name](row) for row in rows)}
-    lines = [
-        RungLine(
-            rung.name if i == 0 else "",
-            rung.settings if i == 0 else "",
-            row.title,
-            rung.passed,
-            tuple(write(row) for write in columns.values()),
-        )
-        for rung in rungs
-        for i, row in enumerate(rung.rows)
-    ]
-    return RungTable(tuple(columns), tuple(lines))

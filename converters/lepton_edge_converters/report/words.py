@@ -1,7 +1,6 @@
 """Numbers as people read them, each with its unit."""
 
-from math import isinf
-
+from lepton_edge_converters import report
 from lepton_edge_converters.report import Row
 from lepton_edge_converters.report.numbers import Drop, Share
 
@@ -47,11 +46,7 @@ def milliseconds(value: float) -> str:
 
 def decibels(value: float | None) -> str:
     """Return a ratio in decibels; ``equal`` where there is no noise at all."""
-    if value is None:
-        return ""
-    if isinf(value):
-        return "equal" if value > 0 else "no signal"
-    return number(value, ".1f") + f"{_THIN}dB"
+    return "" if value is None else report.decibels(value).replace("-", _MINUS).replace(" dB", f"{_THIN}dB")
 
 
 def interval(share: Share) -> str:

@@ -67,9 +67,16 @@ class StoredSamples:
 
     def real(self, start: int, stop: int) -> list[NDArray[Any]]:
         """Return samples ``start`` to ``stop`` as the original model takes them, one array an input."""
+        return self._real(slice(start, stop))
+
+    def picked(self, indices: NDArray[np.int64]) -> list[NDArray[Any]]:
+        """Return the samples with these numbers as the original model takes them, one array an input."""
+        return self._real(indices)
+
+    def _real(self, which: slice | NDArray[np.int64]) -> list[NDArray[Any]]:
         batch = []
         for i, preprocess in enumerate(self.preprocess):
-            part = np.asarray(self.array(i)[start:stop])
+            part = np.asarray(self.array(i)[which])
             batch.append(part if preprocess is None else preprocess.to_real(part))
         return batch
 

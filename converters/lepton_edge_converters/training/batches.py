@@ -12,6 +12,7 @@ from lepton_edge_converters.samples import StoredSamples
 
 Rows = NDArray[np.int64]
 Change = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
+Pixels = Callable[[NDArray[Any]], NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +56,34 @@ class Feed:
             seeds: The same seeds give the same order and the same changes.
             change: What is done to the pixels of pictures.
         """
-        rng = np.random.default_rng(seeds)
         count = -(-len(rows) // self.batch_size) * self.batch_size
-        order = np.resize(rng.permutation(rows), count).reshape(-1, self.batch_size)
-        return self._read(iter(order), lambda pixels: change(pixels, rng) if change else pixels)
+        order = np.resize(np.random.default_rng(seeds).permutation(rows), count).reshape(-1, self.batch_size)
+        return self._read(order, None if change is None else lambda i: _seeded(change, [*seeds, i]))
 
-    def _read(
-        self, batches: Iterable[Rows], change: Callable[[NDArray[Any]], NDArray[Any]] = lambda pixels: pixels
-    ) -> Iterator[Batch]:
-        """Yield the batches, the next one being read meanwhile: by one thread, so that changes come in order."""
+    def _read(self, batches: Iterable[Rows], change: Callable[[int], Pixels] | None = None) -> Iterator[Batch]:
+        """Yield the batches, the next one being read meanwhile."""
         waiting: Future[Batch] | None = None
         with ThreadPoolExecutor(1, "lepton-edge-batches") as reader:
-            for rows in batches:
-                following = reader.submit(self._batch, rows, change)
+            for i, rows in enumerate(batches):
+                following = reader.submit(self._batch, rows, change(i) if change else _unchanged)
                 if waiting is not None:
                     yield waiting.result()
                 waiting = following
             if waiting is not None:
                 yield waiting.result()
 
-    def _batch(self, rows: Rows, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Batch:
+    def _batch(self, rows: Rows, change: Pixels) -> Batch:
         tensors = []
         for array, preprocess in zip(self._arrays, self._preprocess, strict=True):
             part = np.asarray(array[rows])
             tensors.append(part if preprocess is None else preprocess.to_real(change(part)))
         return Batch(rows, tensors)
+
+
+def _seeded(change: Change, seeds: list[int]) -> Pixels:
+    """Return the change with numbers of its own: all inputs of a sample are changed alike, in whatever order."""
+    return lambda pixels: change(pixels, np.random.default_rng(seeds))
+
+
+def _unchanged(pixels: NDArray[Any]) -> NDArray[Any]:
+    return pixels

@@ -82,7 +82,7 @@ def read(path: Path, made_of: Mapping[str, str]) -> State | None:
         TrainingError: It cannot be read, or is of another training.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             header = msgspec.json.decode(stored["header"].tobytes(), type=_Header)
             _refuse_other(path, header.made_of, made_of)
             groups = {name: [stored[f"{name}_{i}"] for i in range(header.counts[name])] for name in _GROUPS}

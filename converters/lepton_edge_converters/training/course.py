@@ -17,7 +17,7 @@ from lepton_edge_converters.training.augment import flip_and_shift
 from lepton_edge_converters.training.batches import Batch, Feed
 from lepton_edge_converters.training.checkpoint import Arrays, State
 from lepton_edge_converters.training.findings import Epoch, Reason, Recovery, best
-from lepton_edge_converters.training.lesson import Lesson, answering
+from lepton_edge_converters.training.lesson import Lesson
 from lepton_edge_converters.training.score import to_epoch
 from lepton_edge_converters.training.student import Student
 from lepton_edge_converters.worker import Progress
@@ -31,7 +31,7 @@ class Course:
         samples: Likewise.
         training: Likewise.
         lesson: What there is to learn.
-        teacher: Asked for each batch, since pictures are moved; ``None`` where its answers are stored.
+        teach: What the teacher answers to a batch, where pictures are moved; ``None`` where its answers are stored.
         progress: As ``recover`` takes it.
     """
 
@@ -41,7 +41,7 @@ class Course:
         samples: StoredSamples,
         training: Training,
         lesson: Lesson,
-        teacher: Any | None,
+        teach: Callable[[Any], Any] | None,
         progress: Progress,
     ) -> None:
         self._rows = lesson.rows
@@ -49,7 +49,7 @@ class Course:
         self._batches = -(-len(self._rows.calibration) // self._feed.batch_size)
         self._training = training
         self._lesson = lesson
-        self._teach = None if teacher is None else answering(teacher)
+        self._teach = teach
         self._progress = progress
         self._student = Student(model, lesson.goal, training, training.epochs * self._batches)
         self._best: Arrays = self._student.weights

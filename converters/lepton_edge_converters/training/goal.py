@@ -7,29 +7,44 @@ they are distilled is after Hinton et al., Distilling the Knowledge in a Neural 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import keras
 import tensorflow as tf
 
+from lepton_edge_converters.errors import TrainingError
 from lepton_edge_converters.load.describe import activation_of
 from lepton_edge_converters.load.keras3 import last_operations
 
 Kind = Literal["softmax", "sigmoid", "logits", "values"]
 
-_TINY = 1e-12  # far below the least probability that tells anything, and above float32's least number
+_TINY = 1e-7  # added to probabilities whose logits are not to be had: their gradients stay bounded
 
 
-def output_kinds(model: Any, *, classes: bool) -> tuple[Kind, ...]:
-    """Return what the numbers of each output are; ``classes`` says that an only output holds scores of classes."""
+def output_kinds(model: Any, *, labelled: bool) -> tuple[Kind, ...]:
+    """Return what the numbers of each output are, as far as what it ends in tells.
+
+    Where samples have labels, an only output of several numbers has a score for each class, unless classes may overlap.
+    """
     outputs = keras.tree.flatten(model.outputs)
-    kinds = [
-        _kind(operation, output.shape)
-        for operation, output in zip(last_operations(model, len(outputs)), outputs, strict=True)
-    ]
-    if classes and kinds == ["values"] and len(outputs[0].shape) == 2 and (outputs[0].shape[-1] or 0) > 1:
-        kinds = ["logits"]
-    return tuple(kinds)
+    last = last_operations(model, len(outputs))
+    kinds = tuple(_kind(operation, output.shape) for operation, output in zip(last, outputs, strict=True))
+    scored = labelled and kinds == ("values",) and activation_of(last[0]) != "sigmoid"
+    return ("logits",) if scored and len(outputs[0].shape) == 2 and (outputs[0].shape[-1] or 0) > 1 else kinds
+
+
+def refuse_kinds(kinds: Sequence[Kind], model: Any) -> None:
+    """Raise TrainingError where the model's outputs cannot be of these kinds."""
+    outputs = keras.tree.flatten(model.outputs)
+    if len(kinds) != len(outputs):
+        raise TrainingError(f"{len(kinds)} kinds were given for the model's {len(outputs)} outputs: {tuple(kinds)}")
+    for kind, output in zip(kinds, outputs, strict=True):
+        if kind not in get_args(Kind):
+            raise TrainingError(f"there is no kind of output {kind!r}; there are: {', '.join(get_args(Kind))}")
+        if (kind in ("softmax", "logits") and output.shape[-1] == 1) or (kind == "sigmoid" and output.shape[-1] != 1):
+            raise TrainingError(
+                f"an output of shape {tuple(output.shape[1:])} is no {kind}: one has one number, two more"
+            )
 
 
 def _kind(operation: Any, shape: tuple[int | None, ...]) -> Kind:
@@ -81,8 +96,7 @@ class Goal:
             crosses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, answers[0])
             loss += self.labelled * tf.reduce_mean(crosses)
         if self.labelled < 1:
-            assert taught is not None  # noqa: S101 - whoever made this goal has a teacher
-            ends = zip(answers, taught, self.kinds, self.scales, strict=True)
+            ends = zip(answers, taught or (), self.kinds, self.scales, strict=True)
             distances = [self._distance(*one) for one in ends]
             loss += (1 - self.labelled) * tf.add_n(distances) / len(distances)
         return loss

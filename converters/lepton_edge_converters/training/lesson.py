@@ -1,5 +1,6 @@
 """What there is to learn from, and what judges: checked before the first step."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.split import Split, split
 from lepton_edge_converters.train import Training
 from lepton_edge_converters.training.batches import Batch, Feed
-from lepton_edge_converters.training.goal import Goal, Kind, output_kinds, scores
+from lepton_edge_converters.training.goal import Goal, Kind, output_kinds, refuse_kinds, scores
 from lepton_edge_converters.training.taught import Taught, ask
 from lepton_edge_converters.worker import Progress
 
@@ -53,7 +54,7 @@ def make_lesson(
     training: Training,
     teacher: Any | None,
     *,
-    classes: bool | None,
+    kinds: Sequence[Kind] | None,
     folder: Path,
     progress: Progress,
 ) -> Lesson:
@@ -64,8 +65,9 @@ def make_lesson(
         SamplesError: There are too few, or labels that the model has no class for.
     """
     labelled = samples.targets is not None
-    kinds = output_kinds(model, classes=labelled if classes is None else classes)
-    targets = _targets(model, samples, kinds)
+    known = output_kinds(model, labelled=labelled) if kinds is None else tuple(kinds)
+    refuse_kinds(known, model)
+    targets = _targets(model, samples, known)
     share = 1 - training.distillation if targets is not None else 0.0
     taught = None
     if teacher is None:
@@ -75,16 +77,16 @@ def make_lesson(
     else:
         _refuse_unlike(model, teacher)
         feed = Feed(samples, training.batch_size)
-        taught = ask(answering(teacher), kinds, feed, len(samples), folder, progress)
+        taught = ask(answering(teacher, kinds), known, feed, len(samples), folder, progress)
     rows = split(len(samples), targets, holdout=training.holdout, calibration=len(samples), seed=training.seed)
-    goal = Goal(kinds, share, training.temperature, taught.scales if taught else (1.0,) * len(kinds))
+    goal = Goal(known, share, training.temperature, taught.scales if taught else (1.0,) * len(known))
     return Lesson(goal, rows, targets, taught, _source(share))
 
 
-def answering(model: Any) -> Any:
+def answering(model: Any, kinds: Sequence[Kind] | None) -> Any:
     """Return a compiled function: the model's ``scores`` for one array an input, one tensor an output."""
-    kinds = output_kinds(model, classes=False)
-    return tf.function(lambda tensors: answers_of(model, tensors, kinds, training=False), reduce_retracing=True)
+    known = output_kinds(model, labelled=False) if kinds is None else tuple(kinds)
+    return tf.function(lambda tensors: answers_of(model, tensors, known, training=False), reduce_retracing=True)
 
 
 def answers_of(model: Any, tensors: Any, kinds: tuple[Kind, ...], *, training: bool) -> list[Any]:

@@ -62,6 +62,7 @@ def reestimate_batch_norms(
             progress(f"batch normalization, pass {turn + 1}", done, len(rows))
         if max(_replace(layer, one) for layer, one in sums.items()) <= _UNCHANGED:
             break
+    model._clear_losses()  # noqa: SLF001 - what traced calls leave there is no number outside of them
     return len(layers)
 
 

@@ -1,6 +1,6 @@
 """recover(): a model trained until it answers as before."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,8 @@ from lepton_edge_converters.train import Training
 from lepton_edge_converters.training.course import Course
 from lepton_edge_converters.training.determinism import deterministic
 from lepton_edge_converters.training.findings import Recovery
-from lepton_edge_converters.training.lesson import make_lesson
+from lepton_edge_converters.training.goal import Kind
+from lepton_edge_converters.training.lesson import answering, make_lesson
 from lepton_edge_converters.worker import Progress, report_progress
 
 _CHECKPOINT = "training.npz"
@@ -24,7 +25,7 @@ def recover(
     training: Training,
     *,
     teacher: Any | None = None,
-    classes: bool | None = None,
+    kinds: Sequence[Kind] | None = None,
     checkpoint: Path | None = None,
     progress: Progress = report_progress,
 ) -> Recovery:
@@ -43,8 +44,9 @@ def recover(
         training: How.
         teacher: A model of the same outputs, usually the one before it was changed; its answers are asked once, or
             for each batch where pictures are augmented.
-        classes: Whether an only output without softmax or sigmoid has a score for each class; by default where the
-            samples have labels.
+        kinds: What the numbers of each output of model and teacher are: ``softmax`` or ``sigmoid`` probabilities,
+            ``logits``, or other ``values``. By default what the last layers tell; an only linear output has a score
+            for each class where the samples have labels, and values elsewhere.
         checkpoint: A folder of this training's own. Its state is written there after each epoch, and a run that finds
             one goes on after it: given the same model, samples, teacher and settings (but ``max_minutes``), it ends
             with the very weights of a run that was not interrupted. One of a finished training gives its result.
@@ -60,13 +62,18 @@ def recover(
         _refuse_open(teacher, "teacher")
     if training.augment != "none" and not any(samples.preprocess):
         raise TrainingError(f"augment {training.augment!r} moves pictures, and these samples are ready-made numbers")
-    with deterministic(), _folder(checkpoint) as folder:
-        lesson = make_lesson(model, samples, training, teacher, classes=classes, folder=folder, progress=progress)
-        asked_anew = None if training.augment == "none" else teacher
-        course = Course(model, samples, training, lesson, asked_anew, progress)
-        if checkpoint is not None:
-            course.keep(checkpoint / _CHECKPOINT, course.known_by(samples))
-        return course.run()
+    try:
+        with deterministic(), _folder(checkpoint) as folder:
+            lesson = make_lesson(model, samples, training, teacher, kinds=kinds, folder=folder, progress=progress)
+            moving = teacher is not None and training.augment != "none"
+            teach = answering(teacher, kinds) if moving else None
+            course = Course(model, samples, training, lesson, teach, progress)
+            if checkpoint is not None:
+                course.keep(checkpoint / _CHECKPOINT, course.known_by(samples))
+            return course.run()
+    finally:
+        # What traced calls leave there is no number outside of them.
+        model._clear_losses()  # noqa: SLF001 - as Keras does before each call
 
 
 def _refuse_open(model: Any, role: str) -> None:

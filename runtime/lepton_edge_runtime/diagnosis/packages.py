@@ -26,7 +26,7 @@ PARTS: Mapping[str, Part] = {
     "onnx": Part("running .onnx models", ("onnxruntime",)),
     "convert": Part(
         "converting Keras models",
-        ("tensorflow", "keras", "tf-keras", "onnx", "tf2onnx", "rich", "jinja2"),
+        ("tensorflow", "keras", "tf-keras", "tensorflow-model-optimization", "onnx", "tf2onnx", "rich", "jinja2"),
         workstation=True,
     ),
     "demo": Part("the demo", ("scikit-learn",), workstation=True),

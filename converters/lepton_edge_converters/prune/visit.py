@@ -1,0 +1,152 @@
+"""One call of a layer, as a rule sees it: what comes in, and where channels meet weights and settings."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from lepton_edge_converters.prune.channels import Channels, Ids, Label
+from lepton_edge_converters.prune.flat import Call, Shape
+
+Role = Literal["makes", "follows", "takes"]
+"""Whether an axis of weights is why a channel is there, goes along with it, or reads it."""
+
+Kept = Callable[[Ids], "np.ndarray[Any, np.dtype[np.bool_]]"]
+"""Tells which of some channels are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One axis of one weight, and the channel at each of its places.
+
+    Attributes:
+        layer: Name of the layer.
+        weight: Which of the layer's weights.
+        axis: Counted from 0.
+        role: What the axis has to do with the channels.
+        ids: As many as the axis is long.
+    """
+
+    layer: str
+    weight: int
+    axis: int
+    role: Role
+    ids: Ids
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A number in a layer's configuration that counts channels: ``filters``, ``units``."""
+
+    layer: str
+    path: tuple[str | int, ...]
+    ids: Ids
+
+
+@dataclass(slots=True)
+class Notes:
+    """What the rules find out about a graph.
+
+    Attributes:
+        channels: All of them.
+        labels: Which channels the tensors carry; those without are not followed.
+        slots, sizes: Where channels meet weights and settings, by place.
+        rewrites: Settings of an operation that follow from the channels kept, by its name.
+        arguments: Arguments of a call that do, by the call.
+        unknown: Layers that no rule knows: what each is.
+        renormalized: Layers whose mean and variance are those of the channels that are left.
+    """
+
+    channels: Channels = field(default_factory=Channels)
+    labels: dict[int, Label] = field(default_factory=dict)
+    slots: dict[tuple[str, int, int], Slot] = field(default_factory=dict)
+    sizes: dict[tuple[str, tuple[str | int, ...]], Size] = field(default_factory=dict)
+    rewrites: dict[str, Callable[[Kept], dict[str, Any]]] = field(default_factory=dict)
+    arguments: dict[int, Callable[[Kept], tuple[Any, ...]]] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
+    renormalized: set[str] = field(default_factory=set)
+
+
+class Visit:
+    """A call, and the notes to be made of it.
+
+    Attributes:
+        layer: The layer or operation, as a rule reads its settings: inside a wrapper, the inner one.
+        config: Where its settings are in the configuration of the layer that is called.
+        inputs: Shapes of the tensors that come in.
+        labels: Of those tensors.
+        outputs: Shapes of the tensors that go out.
+    """
+
+    def __init__(self, call: Call, notes: Notes) -> None:
+        self.call = call
+        self.notes = notes
+        self.layer = call.operation
+        self.config: tuple[str | int, ...] = ()
+        self.inputs: list[Shape] = [one.shape for one in call.inputs]
+        self.labels: list[Label | None] = [notes.labels.get(id(one)) for one in call.inputs]
+        self.outputs: list[Shape] = [one.shape for one in call.outputs]
+
+    @property
+    def channels(self) -> Channels:
+        """Return all channels of the graph."""
+        return self.notes.channels
+
+    def ids(self, place: int = 0, axis: int = -1) -> Ids:
+        """Return the channels along an axis of an input; ones that stay, where they are not followed."""
+        shape, label = self.inputs[place], self.labels[place]
+        axis %= len(shape)
+        if label is not None and label.axis == axis:
+            return label.ids
+        if label is not None:
+            self.stay(label, f"{self.call.name} reads another axis")
+        fixed = self.channels.fresh(shape[axis] or 1)
+        self.channels.freeze(fixed, f"{self.call.name} takes what is not followed")
+        return fixed
+
+    def last(self, ids: Ids, output: int = 0) -> list[Label | None]:
+        """Return labels of one output whose channels are along its last axis."""
+        return [Label(len(self.outputs[output]) - 1, ids)]
+
+    def takes(self, variable: Any, axis: int, ids: Ids) -> None:
+        """Note that the places of a weight's axis read channels."""
+        self._slot(variable, axis, "takes", ids)
+
+    def makes(self, variable: Any, axis: int, ids: Ids) -> None:
+        """Note that the places of a weight's axis make channels."""
+        self._slot(variable, axis, "makes", ids)
+
+    def follows(self, variable: Any, axis: int, ids: Ids) -> None:
+        """Note that the places of a weight's axis belong to channels made elsewhere."""
+        self._slot(variable, axis, "follows", ids)
+
+    def counts(self, setting: str | tuple[str | int, ...], ids: Ids) -> None:
+        """Note that a setting is the number of these channels."""
+        path = (*self.config, *((setting,) if isinstance(setting, str) else setting))
+        key = self.call.name, path
+        known = self.notes.sizes.setdefault(key, Size(self.call.name, path, ids))
+        if known.ids is not ids:
+            self.channels.tie(known.ids, ids)
+
+    def stay(self, label: Label | None, why: str) -> None:
+        """Note that the channels of a tensor cannot be removed."""
+        if label is not None:
+            self.channels.freeze(label.ids, why)
+
+    def _slot(self, variable: Any, axis: int, role: Role, ids: Ids) -> None:
+        if variable is None:
+            return
+        place = next(i for i, one in enumerate(self.call.operation.weights) if one is variable)
+        axis %= len(variable.shape)
+        if len(ids) != variable.shape[axis]:
+            raise AssertionError(f"{self.call.name}: {len(ids)} channels for {variable.path}, axis {axis}")
+        known = self.notes.slots.setdefault(
+            (self.call.name, place, axis), Slot(self.call.name, place, axis, role, np.asarray(ids))
+        )
+        if known.ids is not ids:  # a layer that is called again
+            self.channels.tie(known.ids, ids)
+
+
+Rule = Callable[[Visit], Sequence[Label | None]]
+"""Makes notes of a call, and returns the labels of what goes out."""

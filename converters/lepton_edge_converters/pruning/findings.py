@@ -1,0 +1,40 @@
+"""What pruning did, in plain numbers."""
+
+from dataclasses import dataclass
+
+from lepton_edge_converters.shrinking import CostName
+from lepton_edge_converters.training.findings import Recovery
+
+
+@dataclass(frozen=True, slots=True)
+class Width:
+    """What became of a layer that makes channels.
+
+    Attributes:
+        layer: Its name.
+        before, after: How many it makes.
+    """
+
+    layer: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was removed, and what it brought.
+
+    Attributes:
+        widths: Of all layers that make channels, in the order of the graph.
+        before, after: Costs, estimated: ``milliseconds`` where the budget is of time.
+        importance: Share of the importance that was kept, the last round's.
+        unknown: Layers that no rule knows, which kept all that they touch, and what each is.
+        recoveries: How training went, a round each; empty without.
+    """
+
+    widths: tuple[Width, ...]
+    before: dict[CostName, float]
+    after: dict[CostName, float]
+    importance: float
+    unknown: dict[str, str]
+    recoveries: tuple[Recovery, ...]

@@ -1,0 +1,205 @@
+"""A Keras model without the channels that its answers owe the least to, trained until it answers as before."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lepton_edge_converters.errors import PruneError
+from lepton_edge_converters.latency.steps import FALLBACK
+from lepton_edge_converters.prune.choosing import candidates, least_important
+from lepton_edge_converters.prune.cost import Cost
+from lepton_edge_converters.prune.dependencies import Dependencies, find_dependencies
+from lepton_edge_converters.prune.flat import as_functional, flatten
+from lepton_edge_converters.prune.importance import Importance, rate
+from lepton_edge_converters.prune.layers import find_costs
+from lepton_edge_converters.prune.surgery import check_faithful, rebuild
+from lepton_edge_converters.prune.widths import Solution, solve
+from lepton_edge_converters.pruning.clock import Clock
+from lepton_edge_converters.pruning.findings import Pruned, Width
+from lepton_edge_converters.samples import StoredSamples
+from lepton_edge_converters.shrinking import Budget, CostName, Pruning
+from lepton_edge_converters.train import Training
+from lepton_edge_converters.training.findings import Recovery
+from lepton_edge_converters.training.normalization import reestimate_batch_norms
+from lepton_edge_converters.training.recovery import recover
+from lepton_edge_converters.worker import Progress
+
+_TIMES = {"speedup", "latency_ms"}
+_TRIES = 3
+_NEAR_ENOUGH = 1.02  # two timings of one model differ by as much
+_BOUND_OF: Mapping[CostName, tuple[str, float | None]] = {
+    "parameters": ("params", None),
+    "macs": ("macs", None),
+    "bytes": ("size_kb", 1024.0),
+    "milliseconds": ("latency_ms", 1.0),
+}
+
+
+def prune_channels(
+    model: Any,
+    samples: StoredSamples | None,
+    pruning: Pruning,
+    training: Training | None,
+    *,
+    cache: str | Path | None = None,
+    checkpoint: Path | None = None,
+    progress: Progress,
+) -> tuple[Any, Pruned]:
+    """Return the model with fewer channels, and what was done; the one given is left as it is.
+
+    In each round the channels are rated anew, a part of the way to the budget is gone, and what is left is trained:
+    by the original's answers, and by labels where the samples have them.
+
+    Args:
+        model: A Keras 3 model: functional, Sequential, or a class of its own whose call is made of layers.
+        samples: That channels are rated by and the model is trained on; ``None`` where weights alone decide.
+        pruning: How far, and by what.
+        training: Of each round; ``None`` to leave the model untrained, its batch normalizations estimated anew.
+        cache: A folder for times of operators, which are measured once a machine.
+        checkpoint: A folder for the state of the trainings: a run that was cut off goes on there.
+        progress: Called with what is being done, how much is done, and how much there is.
+
+    Raises:
+        PruneError: The budget cannot be had, or the model cannot be taken apart.
+        TrainingError: Training failed; see ``recover``.
+    """
+    teacher = as_functional(model)
+    dependencies = find_dependencies(flatten(teacher))
+    check_faithful(dependencies)
+    if not dependencies.prunable:
+        raise PruneError(f"nothing of the model {teacher.name!r} can be pruned: {_why(dependencies)}")
+    rounds = _Rounds(dependencies, samples, pruning, cache, progress)
+    recoveries = []
+    current = teacher
+    for number in range(pruning.rounds):
+        current = rounds.next(pruning.rounds - number)
+        if samples is None:
+            continue
+        reestimate_batch_norms(current, samples, progress=progress)
+        if training is not None:
+            folder = None if checkpoint is None else checkpoint / f"round_{number + 1}"
+            recoveries.append(
+                recover(current, samples, training, teacher=teacher, checkpoint=folder, progress=progress)
+            )
+    return current, rounds.told(recoveries)
+
+
+class _Rounds:
+    """The way from the original to the budget, a part in each round.
+
+    Attributes:
+        before: Costs of the original: estimated, but for ``milliseconds``.
+    """
+
+    def __init__(
+        self,
+        dependencies: Dependencies,
+        samples: StoredSamples | None,
+        pruning: Pruning,
+        cache: str | Path | None,
+        progress: Progress,
+    ) -> None:
+        self._original = self._current = dependencies
+        self._samples = samples
+        self._pruning = pruning
+        self._progress = progress
+        self._clock = Clock(dependencies, pruning, cache, progress) if {*pruning.bounds} & _TIMES else None
+        self._costs = self._find_costs(None)
+        self.before = self._costs_now()
+        self._limits = pruning.limits(self.before)
+        self._importance = 1.0
+
+    def next(self, remaining: int) -> Any:
+        """Return the model after a further round; with the last, ``remaining`` 1, it is within the budget."""
+        importance = rate(
+            self._current, self._pruning.criterion, self._samples, seed=remaining, progress=self._progress
+        )
+        limits = self._part_of_the_way(remaining)
+        model, solution = self._without(importance, limits)
+        taken = self._clock.time(model) if self._clock else None
+        for _ in range(_TRIES):
+            # What a table foretells is not what a whole net takes: the next choice makes up for the difference.
+            if taken is None or remaining > 1 or taken <= self._limits["milliseconds"] * _NEAR_ENOUGH:
+                break
+            limits["milliseconds"] *= self._limits["milliseconds"] / taken
+            model, solution = self._without(importance, limits)
+            taken = self._clock.time(model) if self._clock else None
+        self._importance *= solution.importance if solution else 1.0
+        self._current = find_dependencies(flatten(model))
+        self._costs = self._find_costs(taken)
+        return model
+
+    def told(self, recoveries: Sequence[Recovery]) -> Pruned:
+        """Return what was done so far."""
+        return Pruned(
+            tuple(_widths(self._original, self._current)),
+            self.before,
+            self._costs_now(),
+            self._importance,
+            dict(self._original.unknown),
+            tuple(recoveries),
+        )
+
+    def _without(self, importance: Importance, limits: Mapping[CostName, float]) -> tuple[Any, Solution | None]:
+        """Return the model within these limits, and the widths that it has; as it is where it is within them."""
+        now = self._costs_now()
+        budget = _as_budget(limits, now)
+        if budget is None:
+            return rebuild(self._current), None
+        step = self._clock.table.steps.widest if self._clock else FALLBACK
+        groups = candidates(self._current, importance, step=step, keep=self._pruning.keep)
+        least = self._pruning.least_share ** (1 / self._pruning.rounds)
+        self._progress("choosing channels", 0, 1)
+        solution = solve(groups, self._costs, budget, least_share=least)
+        removed = least_important(self._current, importance, solution.widths)
+        return rebuild(self._current, removed.tolist()), solution
+
+    def _part_of_the_way(self, remaining: int) -> dict[CostName, float]:
+        """Return the limits of this round: as many equal shares of the way, in ratios, as there are rounds left."""
+        now = self._costs_now()
+        return {
+            name: limit if now[name] <= limit else now[name] * (limit / now[name]) ** (1 / remaining)
+            for name, limit in self._limits.items()
+        }
+
+    def _find_costs(self, taken: float | None) -> dict[CostName, Cost]:
+        """Return the costs of the current model; its time as a whole is the one measured."""
+        table = self._clock.table if self._clock else None
+        costs = find_costs(self._current, table)
+        if self._clock:
+            full, total = self._current.widths(), self._clock.original if taken is None else taken
+            cost = costs["milliseconds"]
+            costs["milliseconds"] = (cost.with_total if cost(full) <= total else cost.scaled_to)(total, full)
+        return costs
+
+    def _costs_now(self) -> dict[CostName, float]:
+        return {name: cost(self._current.widths()) for name, cost in self._costs.items()}
+
+
+def _as_budget(limits: Mapping[CostName, float], now: Mapping[CostName, float]) -> Budget | None:
+    """Return absolute limits as a budget of the current model, ``None`` where it is within all of them."""
+    bounds: dict[str, float] = {}
+    for name, limit in limits.items():
+        if limit < now[name]:
+            bound, unit = _BOUND_OF[name]
+            bounds[bound] = limit / (now[name] if unit is None else unit)
+    return Budget(**bounds) if bounds else None
+
+
+def _widths(before: Dependencies, after: Dependencies) -> Iterator[Width]:
+    """Yield the layers that make channels, and how many they make; some gates are side by side in one weight."""
+    left = {call.name: call.operation for call in after.flat.calls}
+    told = set[str]()
+    for slot in before.notes.slots.values():
+        if slot.role == "makes" and slot.layer not in told:
+            told.add(slot.layer)
+            times = len(slot.ids) // len(np.unique(slot.ids))
+            made = left[slot.layer].weights[slot.weight].shape[slot.axis]
+            yield Width(slot.layer, len(slot.ids) // times, made // times)
+
+
+def _why(dependencies: Dependencies) -> str:
+    reasons = list(dict.fromkeys(group.frozen for group in dependencies.groups if group.frozen))
+    return "; ".join(reasons[:3]) or "it has no layers whose channels are followed"
