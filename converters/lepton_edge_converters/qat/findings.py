@@ -8,7 +8,7 @@ class Trained:
     """What quantization-aware training did.
 
     Attributes:
-        epochs: That were run, in both parts.
+        epochs: That were run, in all parts.
         samples: That were learned from.
         weights: Numbers that were trained.
         ranges: Ranges of activations that were learned.

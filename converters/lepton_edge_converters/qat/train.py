@@ -29,9 +29,9 @@ from lepton_edge_converters.training.findings import Recovery
 from lepton_edge_converters.training.goal import output_kinds
 from lepton_edge_converters.training.recovery import recover
 
-_FIXED_SHARE = 4  # one of so many epochs, the last ones, leaves the ranges alone
-_LAST_RATE = 0.1  # of the rate before: those are for the weights to settle
-_RATES = np.array([1, 0.1, 0.01])  # of the rate asked for, tried until one makes the model better
+# Shares of the rate and of the epochs. Each part begins with the best that those before it found: what is too fast for
+# one model is what another one needs. In the last part the ranges stand still, and the weights settle.
+_PARTS = ((1.0, 0.4), (0.3, 0.4), (0.1, 0.2))
 _FLOAT_SHARE = 1e-3  # of the largest answer: what two ways to add floats up may differ by
 _COMPARED = 8  # samples
 
@@ -78,22 +78,18 @@ def train(
 
 
 def _learn(student: Twin, teacher: Twin, samples: StoredSamples, training: Training) -> list[Recovery]:
-    """Train weights and ranges, then weights alone, and return how either went."""
+    """Train weights and ranges, then weights alone, and return how each part went."""
     unlabelled = replace(samples, targets=None)
     kinds = output_kinds(student.learner, labelled=samples.targets is not None)
 
-    def run(epochs: int, rate: float) -> Recovery:
-        settings = msgspec.structs.replace(training, epochs=epochs, learning_rate=rate)
-        return recover(student.learner, unlabelled, settings, teacher=teacher.learner, kinds=kinds)
-
-    last = max(1, training.epochs // _FIXED_SHARE)
     runs = []
-    for rate in training.learning_rate * _RATES:
-        runs.append(run(max(1, training.epochs - last), float(rate)))
-        if runs[-1].best_epoch:
-            break
-    student.freeze_ranges()
-    return [*runs, run(last, float(rate) * _LAST_RATE)]
+    for part, (rate, share) in enumerate(_PARTS):
+        if part == len(_PARTS) - 1:
+            student.freeze_ranges()
+        epochs = max(1, round(share * training.epochs))
+        settings = msgspec.structs.replace(training, epochs=epochs, learning_rate=rate * training.learning_rate)
+        runs.append(recover(student.learner, unlabelled, settings, teacher=teacher.learner, kinds=kinds))
+    return runs
 
 
 def _refuse_unlike(teacher: Twin, samples: StoredSamples) -> None:
