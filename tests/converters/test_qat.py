@@ -7,8 +7,10 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import lepton_edge as le
+from lepton_edge_converters import improving
 from lepton_edge_converters.errors import ConversionError, GateRefusedError, RecipeError
 from lepton_edge_converters.recipe import Gates, Recipe, load_recipe
+from lepton_edge_converters.train import Training
 from lepton_edge_converters.worker import Worker
 from lepton_edge_runtime.bundle import Bundle
 from lepton_edge_runtime.formats.tflite import read_tflite
@@ -191,7 +193,14 @@ def test_onnx_decides_as_the_trained_tflite_file_does(mended):
     assert msgspec.json.decode(Bundle(bundle).manifest.recipe)["qat"] is True
 
 
+@pytest.fixture
+def brief(monkeypatch):
+    """Training takes seconds: what it is called by counts, and not how far it gets."""
+    monkeypatch.setattr(improving, "settings_for", lambda _, *, seed: Training(epochs=4, distillation=1.0, seed=seed))
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("brief")
 def test_training_is_the_last_rung_of_the_repair(keras_file, tmp_path):
     impossible = Recipe(scheme="int8", calibration=40, formats=("tflite",), repair=True, gates=Gates(min_sqnr_db=90))
     with pytest.raises(GateRefusedError) as refused:
@@ -205,6 +214,7 @@ def test_training_is_the_last_rung_of_the_repair(keras_file, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("brief")
 def test_a_model_that_cannot_be_trained_is_refused_and_ends_the_ladder(worker, tmp_path):
     worker.call("qat_models:save", "reversed", tmp_path / "reversed.keras")
     arguments = {"data": np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32), "formats": ["tflite"]}
@@ -225,6 +235,7 @@ def converted(model, tmp_path, **settings):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("brief")
 def test_a_keras_2_model_is_trained_too(worker, tmp_path):
     worker.call("keras_models:save_keras2", tmp_path / "old.h5")
     report = converted(tmp_path / "old.h5", tmp_path)
@@ -233,6 +244,7 @@ def test_a_keras_2_model_is_trained_too(worker, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("brief")
 def test_a_trained_model_takes_any_batch(keras_file, tmp_path):
     report = converted(keras_file("sequential"), tmp_path, batch="dynamic")
     assert report.changes[-1].startswith("trained for 8 bits: ")
@@ -241,6 +253,7 @@ def test_a_trained_model_takes_any_batch(keras_file, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("brief")
 def test_a_layer_in_float_is_trained_and_not_rounded(keras_file, tmp_path):
     report = converted(keras_file("sequential"), tmp_path, float_layers=["classes"])
     (operators,) = [gate for gate in report.gates if gate.name == "TFLite int8 operators"]

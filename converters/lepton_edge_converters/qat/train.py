@@ -81,7 +81,6 @@ def _learn(student: Twin, teacher: Twin, samples: StoredSamples, training: Train
     """Train weights and ranges, then weights alone, and return how each part went."""
     unlabelled = replace(samples, targets=None)
     kinds = output_kinds(student.learner, labelled=samples.targets is not None)
-
     runs = []
     for part, (rate, share) in enumerate(_PARTS):
         if part == len(_PARTS) - 1:
