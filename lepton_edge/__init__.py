@@ -19,9 +19,11 @@ from lepton_edge_runtime import __version__ as __version__
 if TYPE_CHECKING:
     from lepton_edge_converters.errors import GateRefusedError as GateRefusedError
     from lepton_edge_converters.pipeline import convert as convert
+    from lepton_edge_converters.pruning.alone import prune as prune
     from lepton_edge_converters.recipe import Recipe as Recipe
     from lepton_edge_converters.report import Report as Report
     from lepton_edge_converters.sensitivity import sensitivity as sensitivity
+    from lepton_edge_converters.train import Training as Training
     from lepton_edge_runtime.adoption import adopt as adopt
     from lepton_edge_runtime.benchmark.bench import bench as bench
     from lepton_edge_runtime.bundle import Bundle as Bundle
@@ -51,12 +53,14 @@ _HOMES = {
     "Preprocess": "lepton_edge_runtime.preprocess",
     "Recipe": "lepton_edge_converters.recipe",
     "Report": "lepton_edge_converters.report",
+    "Training": "lepton_edge_converters.train",
     "Tensors": "lepton_edge_runtime.results",
     "adopt": "lepton_edge_runtime.adoption",
     "bench": "lepton_edge_runtime.benchmark.bench",
     "convert": "lepton_edge_converters.pipeline",
     "doctor": "lepton_edge_runtime.diagnosis",
     "inspect": "lepton_edge_runtime.inspection",
+    "prune": "lepton_edge_converters.pruning.alone",
     "sensitivity": "lepton_edge_converters.sensitivity",
     "open_model": "lepton_edge_runtime.model",
     "tune": "lepton_edge_runtime.tuning",

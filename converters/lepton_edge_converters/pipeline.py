@@ -19,6 +19,7 @@ from lepton_edge_converters.load.opened import OpenedModel, open_for_conversion
 from lepton_edge_converters.lock import Lock, hash_artefacts, hold_to, read_lock, write_lock
 from lepton_edge_converters.packing import describe_sources, pack
 from lepton_edge_converters.preparation import Job, Plan, prepare, require_converter, silent
+from lepton_edge_converters.pruning.stage import prune_first
 from lepton_edge_converters.recipe import Format, Io, Ranges, Recipe, load_recipe
 from lepton_edge_converters.repair import climb
 from lepton_edge_converters.report import Report
@@ -42,6 +43,7 @@ def convert(
     output: str | Path,
     *,
     data: Any = None,
+    train_data: Any = None,
     labels: str | Path | Sequence[str] | None = None,
     recipe: str | Path | Recipe | None = None,
     preprocess: Preprocess | None = None,
@@ -86,6 +88,8 @@ def convert(
         data: What calibrates and judges: a folder of pictures (class subfolders are labels), a ``.csv``
             with ``path`` and ``label`` or ``class_index``, ``.npz``, ``.npy``, arrays, or an iterable of
             arrays. ``int8`` needs some; without any the other schemes are judged on synthetic samples.
+        train_data: What a recipe that prunes or makes weights sparse trains with, in the same forms; by default the
+            samples of ``data`` that do not judge.
         labels: Names of the classes in the model's order, or a text file with one a line.
         recipe: ``float32``, ``float16``, ``dynamic``, ``weights``, ``int8``, ``int16x8``, a ``.toml`` file, or a
             ``Recipe``.
@@ -176,10 +180,10 @@ def convert(
         job.progress("loading the model", 0, 1)
         options = LoadOptions(tuple(custom), trust, said.signature)
         opened = open_for_conversion(model, worker, options, custom_objects or {}, kept)
-        plan = prepare(opened, data, said.labels, said.preprocess, said.task, job)
+        plan = prepare(opened, data, said.labels, said.preprocess, said.task, job, train_data)
         source, samples = describe_sources(model, plan)
         hold_to(output, lock, {"source": source, "data": samples})
-        opened, plan = sparsify(opened, plan, job)
+        opened, plan = sparsify(*prune_first(opened, plan, job), job)
         tried = _try(opened, plan, job, output, lock.chosen if lock else None)
         plan, job = tried.plan, tried.job
         report = detailed(tried.report, plan, tried.judgements, tried.compared, job, images=images)

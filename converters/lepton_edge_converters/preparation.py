@@ -18,7 +18,9 @@ from lepton_edge_converters.metrics import Metric
 from lepton_edge_converters.metrics.choice import check_metric, choose_metric
 from lepton_edge_converters.recipe import CALIBRATED, Recipe
 from lepton_edge_converters.report import SampleCounts
+from lepton_edge_converters.report.pruned import Pruned
 from lepton_edge_converters.report.sparse import SparseWeights
+from lepton_edge_converters.said import Said
 from lepton_edge_converters.samples import SampleSet, StoredSamples, SyntheticSamples, store
 from lepton_edge_converters.samples.lint import NO_SAMPLES, Finding
 from lepton_edge_converters.samples.read import Gathered, open_samples, peek_shapes, read_samples
@@ -72,7 +74,7 @@ class Plan:
         preprocess: One an input, completed; ``None`` where it takes no pictures.
         draft: The card without the tensors' types, which only the finished file tells.
         calibration: Samples that calibrate; ``None`` for schemes that need none.
-        training: All that do not judge, for what is trained; ``None`` where nothing is.
+        training: Those to train with, or all that do not judge; ``None`` where nothing is trained.
         judged: Samples that judge.
         counts: Of both, for people.
         reference: The original's answers to ``judged``, real numbers.
@@ -81,6 +83,7 @@ class Plan:
         lint: What is odd about the samples.
         metric: What outputs other than classes are compared by, or what the user asked for.
         sparse: What became of the weights, where they were made sparse.
+        pruned: What became of the channels, where some were removed.
     """
 
     facts: ModelFacts
@@ -96,6 +99,7 @@ class Plan:
     metric: Metric | None = None
     training: StoredSamples | None = None
     sparse: SparseWeights | None = None
+    pruned: Pruned | None = None
 
 
 def prepare(
@@ -105,18 +109,12 @@ def prepare(
     preprocess: Preprocess | None,
     task: str | None,
     job: Job,
+    train_data: Any = None,
 ) -> Plan:
     """Describe the model, choose samples, and ask the model itself for its answers."""
     recipe = job.recipe
     check_metric(recipe.metric)
-    if data is None and recipe.calibrates and not recipe.fastest:
-        what = recipe.scheme if recipe.scheme in CALIBRATED else "equalize"
-        raise SamplesError(
-            f"{what} needs samples to calibrate with: say where they are (--data), "
-            "or convert without (--recipe float32)"
-        )
-    if data is None and recipe.sparsity is not None:
-        raise SamplesError("sparsity trains the model on samples: say where they are (--data)")
+    _refuse_without_samples(recipe, given=data is not None)
     data = list(data) if hasattr(data, "__next__") else data  # a generator is read once
     size = preprocess.size if preprocess else None
     facts = opened.describe(size, peek_shapes(data))
@@ -151,11 +149,14 @@ def prepare(
     calibration = None
     if calibrating is not None:
         calibration = store(samples, calibrating, completed, job.folder, "calibration", job.progress)
-    if recipe.sparsity is not None:
-        others = np.setdiff1d(np.arange(samples.count), judging)
-        training = store(samples, others, completed, job.folder, "training", job.progress)
+    if recipe.trains:
+        given = (
+            samples if train_data is None else _read_more(train_data, facts, completed, labels or samples.labels, task)
+        )
+        others = np.arange(given.count) if given is not samples else np.setdiff1d(np.arange(given.count), judging)
+        training = store(given, others, completed, job.folder, "training", job.progress)
     reference = opened.predict(facts, judged, job.progress)
-    draft, more = cards.draft(facts, completed, labels or samples.labels, reference, task, classes, samples.targets)
+    draft, told = cards.draft(facts, completed, labels or samples.labels, reference, task, classes, samples.targets)
     if draft.task != "classify":
         judged = replace(judged, targets=None)
         training = training and replace(training, targets=None)
@@ -175,7 +176,7 @@ def prepare(
             return opened.predict(facts, others, lambda _, done, of: job.progress("other preparations", done, of))
 
         findings = lint(calibration, judged, completed, reference, draft.scores(facts), ask)
-    warnings += more
+    warnings += told
     return Plan(
         facts,
         completed,
@@ -189,6 +190,58 @@ def prepare(
         metric=metric,
         training=training,
     )
+
+
+def _refuse_without_samples(recipe: Recipe, *, given: bool) -> None:
+    """Refuse what cannot be done without samples, where there are none."""
+    if given:
+        return
+    if recipe.calibrates and not recipe.fastest:
+        what = recipe.scheme if recipe.scheme in CALIBRATED else "equalize"
+        raise SamplesError(
+            f"{what} needs samples to calibrate with: say where they are (--data), "
+            "or convert without (--recipe float32)"
+        )
+    if recipe.trains:
+        trained = "sparsity" if recipe.sparsity is not None else "pruning"
+        raise SamplesError(f"{trained} trains the model on samples: say where they are (--data)")
+
+
+def _read_more(
+    data: Any,
+    facts: ModelFacts,
+    preprocess: tuple[Preprocess | None, ...],
+    labels: tuple[str, ...],
+    task: str | None,
+) -> SampleSet:
+    """Return samples to train with, prepared as those that judge."""
+    classes = cards.class_count(facts, labels, task)
+    found = open_samples(data, facts.inputs)
+    return read_samples(found, facts.inputs, preprocess, labels, classes.count, certain=classes.certain)
+
+
+def store_all(opened: OpenedModel, data: Any, said: Said, folder: Path, progress: Progress) -> StoredSamples:
+    """Return all samples as the model takes them, in ``folder``.
+
+    Args:
+        opened: The model.
+        data: Samples, whatever the user calls so.
+        said: What the user says of the model.
+        folder: Where they are stored.
+        progress: Called as they are.
+
+    Raises:
+        SamplesError: They do not fit the model.
+    """
+    data = list(data) if hasattr(data, "__next__") else data  # a generator is read once
+    facts = opened.describe(said.preprocess.size if said.preprocess else None, peek_shapes(data))
+    found = open_samples(data, facts.inputs)
+    extremes = found.extremes() if isinstance(found, Gathered) else []
+    completed, _ = cards.complete_preprocess(facts, said.preprocess, extremes)
+    labels = said.labels or facts.labels
+    classes = cards.class_count(facts, labels, said.task)
+    samples = read_samples(found, facts.inputs, completed, labels, classes.count, certain=classes.certain)
+    return store(samples, np.arange(samples.count), completed, folder, "all", progress)
 
 
 def _truths(opened: Any, samples: SampleSet, judging: NDArray[np.int64]) -> NDArray[Any] | None:

@@ -8,6 +8,8 @@ from typing import Any, Literal
 import msgspec
 
 from lepton_edge_converters.errors import RecipeError
+from lepton_edge_converters.shrinking import BOUNDS, Pruning
+from lepton_edge_converters.train import Training
 from lepton_edge_runtime.card import Batch
 from lepton_edge_runtime.wire import nearest
 
@@ -17,7 +19,7 @@ Io = Literal["uint8", "int8", "float32"]
 Ranges = Literal["minmax", "percentile", "mse", "best"]
 Teacher = Literal["answers", "labels"]
 
-SHIPPED = ("float32", "float16", "dynamic", "weights", "int8", "int16x8")
+SHIPPED = ("float32", "float16", "dynamic", "weights", "int8", "int16x8", "prune-int8", "small", "fast")
 
 CALIBRATED = frozenset({"int8", "int16x8"})
 """Schemes whose activations are integers: samples must show their ranges, and no operator may compute in float."""
@@ -139,6 +141,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             ``module:function``; empty for the one that goes with the task.
         fastest: Try every scheme, and ship the fastest that passes the gates; ``scheme`` is then the one that a
             refusal is told of.
+        prune: How far channels are removed before all else, and how; ``None`` to keep them all.
+        training: How what is left of a pruned model is trained, each round.
         sparsity: How weights are made zero or equal before all else; ``None`` to leave them alone.
         gates: What must hold.
 
@@ -164,8 +168,15 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     strict: bool = False
     metric: str = ""
     fastest: bool = False
+    prune: Pruning | None = None
+    training: Training = Training()
     sparsity: Sparsity | None = None
     gates: Gates = Gates()
+
+    @property
+    def trains(self) -> bool:
+        """Whether the model is trained on samples."""
+        return self.sparsity is not None or self.prune is not None
 
     @property
     def calibrates(self) -> bool:
@@ -193,7 +204,15 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             )
 
 
-_IN_TABLES = {"gates": ("max_drop", "min_metric"), "sparsity": ("zeros", "clusters")}
+_IN_TABLES = {
+    "gates": ("max_drop", "min_metric"),
+    "prune": (*BOUNDS, "rounds", "keep"),
+    "training": ("epochs", "learning_rate"),
+    "sparsity": ("zeros", "clusters"),
+}
+_TABLES: dict[str, type[msgspec.Struct]] = {
+    "gates": Gates, "prune": Pruning, "training": Training, "sparsity": Sparsity,
+}  # fmt: skip
 
 
 def load_recipe(recipe: str | Path | Recipe, **overrides: Any) -> Recipe:
@@ -202,7 +221,8 @@ def load_recipe(recipe: str | Path | Recipe, **overrides: Any) -> Recipe:
     Args:
         recipe: Name, file, or a recipe already loaded.
         overrides: Settings that are not ``None`` replace the recipe's; ``max_drop`` and ``min_metric`` are among
-            its gates, ``zeros`` and ``clusters`` in its ``sparsity``.
+            its gates, the bounds of pruning, ``rounds`` and ``keep`` in its ``prune``, ``epochs`` and
+            ``learning_rate`` in its ``training``, ``zeros`` and ``clusters`` in its ``sparsity``.
 
     Raises:
         RecipeError: There is no such recipe, or it asks for something that does not exist.
@@ -220,6 +240,8 @@ def load_recipe(recipe: str | Path | Recipe, **overrides: Any) -> Recipe:
         raise RecipeError(f"repair is for int8 models; of a {loaded.scheme} model there is nothing that it could mend")
     if loaded.scheme != "int8" and (loaded.ranges != "minmax" or loaded.float_layers):
         raise RecipeError(f"ranges and float_layers are for int8 models; a {loaded.scheme} model computes in float")
+    if loaded.prune is not None and loaded.sparsity is not None:
+        raise RecipeError("a model is pruned, or its weights are made sparse: ask for one of them")
     if loaded.repair and loaded.fastest:
         raise RecipeError("fastest ships what passes, and repair mends what does not: ask for one of them")
     _check_improvements(loaded)
@@ -256,7 +278,7 @@ def _read(recipe: str | Path) -> dict[str, Any]:
 
 def _checked(settings: dict[str, Any], *, what: str) -> Recipe:
     _refuse_unknown(settings, Recipe, what)
-    for name, wire_type in (("gates", Gates), ("sparsity", Sparsity)):
+    for name, wire_type in _TABLES.items():
         table = settings.get(name)
         if isinstance(table, dict):
             _refuse_unknown(table, wire_type, f"{what}, [{name}]")

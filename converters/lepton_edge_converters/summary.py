@@ -71,6 +71,7 @@ def summarize(
         seconds=0.0,
         changes=plan.changes,
         lint=plan.lint,
+        pruned=plan.pruned,
     )
 
 

@@ -13,7 +13,8 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     Attributes:
         epochs: How often it sees the samples, at most.
         batch_size: Samples a step; all of them where there are fewer.
-        learning_rate: Of Adam, at its highest: it rises to there evenly and falls to zero along half a cosine.
+        learning_rate: Of Adam, at its highest: it rises to there evenly and falls to zero along half a cosine. The
+            default is for nets of some hundred thousand weights; large ones want a tenth of it.
         warmup: Share of the steps in which it rises, 0 to 1.
         distillation: Share of the loss that is the distance from the teacher's answers where the samples have labels
             too, 0 to 1; without labels it is all of it, without a teacher nothing.
@@ -28,12 +29,12 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     Example:
         >>> Training(epochs=3).learning_rate
-        0.001
+        0.003
     """
 
     epochs: int = 10
     batch_size: int = 32
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     warmup: float = 0.1
     distillation: float = 0.7
     temperature: float = 2.0

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from warnings import catch_warnings, filterwarnings
 
 import numpy as np
 
@@ -32,7 +33,12 @@ def time_models(models: Mapping[str, Any], target: Target) -> Timings:
         for place, (name, model) in enumerate(models.items()):
             folder = Path(made) / str(place)
             folder.mkdir()
-            backend = open_backend(target.engine, _content(model, target, folder), threads=target.threads)
+            with catch_warnings():
+                filterwarnings(
+                    "ignore", ".*tf.lite.Interpreter is deprecated", UserWarning
+                )  # it is only the calibrator
+                content = _content(model, target, folder)
+            backend = open_backend(target.engine, content, threads=target.threads)
             stack.callback(backend.close)
             calls[name] = backend.run
         return time_fairly(calls, seconds=_SECONDS)

@@ -18,6 +18,7 @@ _REFUSALS = ("GATE", "GOLDEN_MISMATCH", "LOCK_MISMATCH")
 
 COMMANDS: Mapping[str, str] = {
     "convert": "Convert a Keras model into a bundle, proven to be still the same model.",
+    "prune": "Remove channels from a Keras model until it is as small or as fast as asked.",
     "sensitivity": "Find the layers of a Keras model that cannot bear 8 bits.",
     "adopt": "Make a bundle of a .tflite or .onnx file of others.",
     "inspect": "Show what a bundle or a model file holds.",

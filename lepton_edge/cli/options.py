@@ -48,6 +48,15 @@ _OPTIONS = (
 )
 
 
+_BUDGET = (
+    click.option("--speedup", type=float, metavar="X", help="X times as fast in 8 bits as before at least, here."),
+    click.option("--params", type=float, metavar="SHARE", help="Share of the parameters that may be left, 0 to 1."),
+    click.option("--macs", type=float, metavar="SHARE", help="Share of the multiplications that may be left, 0 to 1."),
+    click.option("--size-kb", type=float, metavar="KB", help="Most that the int8 file may have, KB of 1,024 bytes."),
+    click.option("--latency-ms", type=float, metavar="MS", help="Most that a sample may take in 8 bits, here."),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """What the options say of a model; ``None`` where they leave it to the model.
@@ -74,6 +83,13 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return decorated
+
+
+def budget_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--speedup --params --macs --size-kb --latency-ms`` to a command: how far channels are pruned."""
+    for option in reversed(_BUDGET):
+        command = option(command)
+    return command
 
 
 def _preprocess(size: Any, resize: Any, color: Any, range_: Any) -> Preprocess | None:

@@ -2,10 +2,13 @@
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from lepton_edge_runtime.errors import OutputError
 
 
 @contextmanager
@@ -27,3 +30,19 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def check_place(output: Path, *, force: bool) -> Path:
+    """Return where a file will be written, or raise OutputError if it cannot or must not be written there."""
+    if not output.parent.is_dir():
+        raise OutputError(f"there is no folder {output.parent} to write {output.name} into")
+    if output.is_dir():
+        raise OutputError(f"{output} is a folder, and not a file to write")
+    try:
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass  # now rather than after the whole work
+    except OSError as problem:
+        raise OutputError(f"cannot write into {output.parent}: {problem.strerror}") from problem
+    if output.exists() and not force:
+        raise OutputError(f"{output} exists already; replace it with --force (force=True)")
+    return output

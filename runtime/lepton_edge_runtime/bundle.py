@@ -6,7 +6,6 @@ format byte by byte.
 """
 
 import hashlib
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from math import inf
@@ -15,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from lepton_edge_runtime.archive import StoredZip
-from lepton_edge_runtime.atomic import replacing
+from lepton_edge_runtime.atomic import check_place, replacing
 from lepton_edge_runtime.card import FORMAT_VERSION, Card, check_card, refuse_newer
 from lepton_edge_runtime.errors import BundleError, OutputError
 from lepton_edge_runtime.text import is_plain
@@ -178,18 +177,7 @@ def check_output(output: Path, *, force: bool) -> Path:
     """Return where a bundle will be written, or raise OutputError if it cannot or must not be written there."""
     if output.suffix != ".lepton":
         raise OutputError(f"a bundle is called NAME.lepton, not {output.name}")
-    if not output.parent.is_dir():
-        raise OutputError(f"there is no folder {output.parent} to write {output.name} into")
-    if output.is_dir():
-        raise OutputError(f"{output} is a folder; a bundle is one file")
-    try:
-        with tempfile.TemporaryFile(dir=output.parent):
-            pass  # now rather than after the whole work
-    except OSError as problem:
-        raise OutputError(f"cannot write into {output.parent}: {problem.strerror}") from problem
-    if output.exists() and not force:
-        raise OutputError(f"{output} exists already; replace it with --force (force=True)")
-    return output
+    return check_place(output, force=force)
 
 
 def write_bundle(path: Path, manifest: Manifest, members: Mapping[str, bytes]) -> None:

@@ -1,7 +1,7 @@
 """Widths within a budget: how much importance they keep, against the best there is, and what budgets may say."""
 
 import re
-from itertools import product
+from itertools import pairwise, product
 from math import ceil
 
 import msgspec
@@ -146,6 +146,28 @@ class TestSolving:
         groups = [Candidate("only", 64, np.arange(64.0), step=8)]
         term = Term(Span(3), Span(0, (("only", 1),)), lambda into, out: ceil(out / 16))
         assert solve(groups, {"milliseconds": Cost((term,))}, Budget(speedup=2)).widths == {"only": 32}
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_ends_and_stays_within_the_budget_where_a_wider_layer_is_faster(self, seed):
+        # Measured times are like that at some widths: here, at every second step.
+        groups, costs = net(seed, 4)
+        terms = tuple(
+            Term(term.inputs, term.outputs, lambda i, o: (1 + ceil(i / 8)) * (ceil(o / 8) + 3 * (o // 8 % 2)))
+            for term in costs["milliseconds"].terms
+        )
+        costs["milliseconds"] = Cost(terms)
+        for speedup in (1.2, 1.7):
+            budget = Budget(speedup=speedup)
+            found = solve(groups, costs, budget)
+            assert found.after["milliseconds"] <= found.before["milliseconds"] / speedup * (1 + 1e-9)
+            assert found.importance >= 0.9 * best(groups, costs, budget)
+
+    def test_ends_where_nothing_that_is_pruned_saves_anything(self):
+        groups = [Candidate(f"group {i}", 64, np.arange(64.0) + i, step=8) for i in range(4)]
+        spans = [Span(0, ((group.name, 1),)) for group in groups]
+        terms = tuple(Term(one, two, lambda into, out: 1.0) for one, two in pairwise(spans))
+        with pytest.raises(PruneError, match="the most that can be had is 1×"):
+            solve(groups, {"milliseconds": Cost(terms)}, Budget(speedup=1.5))
 
     def test_says_the_most_that_can_be_had_and_that_can_be_had(self):
         groups, costs = net(4, 5)

@@ -81,9 +81,9 @@ def open_for_conversion(
         path = Path(model).resolve()
         _checked(find_model(path), options)  # before anything slow: a wrong file is told at once
         if custom_objects:
-            return _ModelHere(load_file(path, options, custom_objects), hash_path(path))
+            return ModelHere(load_file(path, options, custom_objects), hash_path(path))
         return _ModelInWorker(path, worker, options, None if options.custom else cache)
-    return _ModelHere(_as_loaded(model), "")
+    return ModelHere(_as_loaded(model), "")
 
 
 class _ModelInWorker:
@@ -113,7 +113,7 @@ class _ModelInWorker:
         return ModelFile(*self._model, cached=self._where[1] is not None)
 
 
-class _ModelHere:
+class ModelHere:
     """A model in this process: whoever made it has TensorFlow here already."""
 
     def __init__(self, loaded: LoadedModel, sha256: str) -> None:
@@ -121,23 +121,57 @@ class _ModelHere:
         self._sha256 = sha256
 
     def describe(self, picture_size: tuple[int, int] | None, sample_shapes: list[tuple[int, ...]]) -> ModelFacts:
+        """Return what is known of it."""
         return self._loaded.describe(sha256=self._sha256, picture_size=picture_size, sample_shapes=sample_shapes)
 
     def trace(self, facts: ModelFacts, folder: Path, *, batch: Batch = 1, unroll: bool = False) -> bool:
+        """Write it as a SavedModel of one frozen function; return whether it has loops."""
         from lepton_edge_converters.load.trace import trace  # noqa: PLC0415 - imports TensorFlow
 
         return trace(self._loaded, facts, folder, batch=batch, unroll=unroll)
 
     def predict(self, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
+        """Return its answers, one array an output."""
         return _predict(self._loaded, facts, samples, progress)
 
+    @property
+    def keras(self) -> Any:
+        """Return the Keras 3 model, whose layers can be changed."""
+        model = getattr(self._loaded, "model", None)
+        if model is None or type(self._loaded).__name__ != "Keras3Model":
+            kind = "a SavedModel" if model is None else "a Keras 2 model"
+            raise LoadError(f"{kind} has no layers that could be changed here; save it with Keras 3, as NAME.keras")
+        return model
+
     def file(self, folder: Path) -> ModelFile:
+        """Return a file that holds it, written into ``folder``."""
         model = getattr(self._loaded, "model", None)
         if model is None:
             raise LoadError("a SavedModel has no layers that could be changed; convert the model it was made from")
         path = folder / "opened.keras"
         model.save(path)
         return ModelFile(path, LoadOptions(), cached=False)
+
+
+def opened_here(model: Any, custom_objects: Mapping[str, Any]) -> ModelHere:
+    """Return a model in this process: a Keras object, or the model of a file, loaded here.
+
+    Raises:
+        LoadError: It is neither.
+    """
+    if isinstance(model, str | Path):
+        path = Path(model).resolve()
+        return ModelHere(load_file(path, LoadOptions(), custom_objects), hash_path(path))
+    return ModelHere(_as_loaded(model), "")
+
+
+def load_keras3(path: Path, options: LoadOptions) -> Any:
+    """Return the Keras 3 model of a file.
+
+    Raises:
+        LoadError: It holds one of Keras 2, or none whose layers can be changed.
+    """
+    return ModelHere(_loaded(path, options), "").keras
 
 
 def describe_file(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import PruneError
 from lepton_edge_converters.prune.candidate import Candidate, aligned_step
-from lepton_edge_converters.prune.dependencies import Dependencies, Group
+from lepton_edge_converters.prune.dependencies import Dependencies
 from lepton_edge_converters.prune.importance import Importance
 from lepton_edge_runtime.wire import nearest
 
@@ -26,23 +26,20 @@ def candidates(
     Raises:
         PruneError: There is no such layer to keep.
     """
-    return [
-        Candidate(group.name, group.width, importance[group.leaders], step=aligned_step(group.width, step))
-        for group in free_groups(dependencies, keep)
-    ]
-
-
-def free_groups(dependencies: Dependencies, keep: Collection[str]) -> list[Group]:
-    """Return the groups that may lose channels, without those that layers to keep make.
-
-    Raises:
-        PruneError: There is no such layer.
-    """
     names = {call.name for call in dependencies.flat.calls}
     for name in keep:
         if name not in names:
             raise PruneError(f"there is no layer {name!r} to keep{nearest(name, sorted(names))}")
-    return [group for group in dependencies.prunable if not {*group.makers} & {*keep}]
+    return [
+        Candidate(
+            group.name,
+            group.width,
+            importance[group.leaders],
+            minimum=group.width if {*group.makers} & {*keep} else 1,
+            step=aligned_step(group.width, step),
+        )
+        for group in dependencies.prunable
+    ]
 
 
 def least_important(dependencies: Dependencies, importance: Importance, widths: Mapping[str, int]) -> NDArray[np.int64]:

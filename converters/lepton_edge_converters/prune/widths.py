@@ -19,9 +19,9 @@ from lepton_edge_converters.prune.state import MOVES, Floats, Net, State
 from lepton_edge_converters.shrinking import Budget, CostName
 
 _WIDER, _NARROWER = MOVES.index(1), [kind for kind, step in enumerate(MOVES) if step < 0]
-_FEW = 24
+_FEW = 24  # of the best on either side of an exchange; all pairs of a large net would take minutes
 _TRIES = 8
-_NOTHING = 1e-12
+_NOTHING = 1e-12  # of the whole cost: what sums made in another order differ by
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +120,11 @@ def _visited(net: Net, weights: Floats) -> Iterator[State]:
         state = State(net, start)
         yield state
         while (found := _best_move(state, price, kinds)) is not None:
+            # After a move down that saves nothing, an exchange might undo it, and the walk would never end.
+            onward = kinds is _NARROWER and state.changes[found] @ price > -_NOTHING
             state.move(*found)
             yield state
-            while (pair := _best_exchange(state, price)) is not None:
+            while not onward and (pair := _best_exchange(state, price)) is not None:
                 (giver, how), taker = pair
                 state.move(taker, _WIDER)
                 state.move(giver, how)
@@ -131,18 +133,15 @@ def _visited(net: Net, weights: Floats) -> Iterator[State]:
 
 def _best_move(state: State, price: Floats, kinds: list[int]) -> tuple[int, int] | None:
     """Return the move, of some kinds, of the most importance for its cost, ``None`` if there is none left."""
-    gains = state.gains[:, kinds]
-    costs = state.changes[:, kinds] @ price
-    value = _per_cost(gains, costs)
-    value[~np.isfinite(gains)] = -np.inf
+    gains, added = state.gains[:, kinds], state.changes[:, kinds] @ price
+    value = _per_cost(gains, -added if kinds is _NARROWER else added)
     group, kind = np.unravel_index(int(np.argmax(value)), value.shape)
     return (int(group), kinds[kind]) if np.isfinite(gains[group, kind]) else None
 
 
-def _per_cost(gains: Floats, costs: Floats) -> Floats:
-    """Return importance gained for cost added, or, negative, importance lost for cost saved."""
-    size = np.maximum(np.abs(costs), _NOTHING)
-    value: Floats = gains / size
+def _per_cost(importance: Floats, cost: Floats) -> Floats:
+    """Return importance for cost: gained for what is added, or lost for what is saved."""
+    value: Floats = importance / np.maximum(cost, _NOTHING)
     return value
 
 
@@ -185,8 +184,9 @@ def _weightings(count: int) -> list[Floats]:
 
 
 def _refusal(shortfalls: list[str]) -> str:
-    told = "; ".join(shortfalls) or "each bound alone, but not all at once"
+    if not shortfalls:
+        return "each bound can be had by itself, but no widths were found within all of them; ask for less"
     return (
-        f"this cannot be pruned as far as was asked, even with every group at its least width: asked for is {told}. "
-        "Ask for less, or let groups be narrower"
+        "this cannot be pruned as far as was asked, even with every group at its least width: asked for is "
+        f"{'; '.join(shortfalls)}. Ask for less, or let groups be narrower"
     )

@@ -17,7 +17,7 @@ from lepton_edge_converters.prune.layers import find_costs
 from lepton_edge_converters.prune.surgery import check_faithful, rebuild
 from lepton_edge_converters.prune.widths import Solution, solve
 from lepton_edge_converters.pruning.clock import Clock
-from lepton_edge_converters.pruning.findings import Pruned, Width
+from lepton_edge_converters.report.pruned import Pruned, Width
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.shrinking import Budget, CostName, Pruning
 from lepton_edge_converters.train import Training
@@ -28,6 +28,7 @@ from lepton_edge_converters.worker import Progress
 
 _TIMES = {"speedup", "latency_ms"}
 _TRIES = 3
+_ESTIMATED_MAX = 2048  # more move no mean by what matters, and each costs a pass for each layer
 _NEAR_ENOUGH = 1.02  # two timings of one model differ by as much
 _BOUND_OF: Mapping[CostName, tuple[str, float | None]] = {
     "parameters": ("params", None),
@@ -77,7 +78,7 @@ def prune_channels(
         current = rounds.next(pruning.rounds - number)
         if samples is None:
             continue
-        reestimate_batch_norms(current, samples, progress=progress)
+        reestimate_batch_norms(current, samples, limit=_ESTIMATED_MAX, progress=progress)
         if training is not None:
             folder = None if checkpoint is None else checkpoint / f"round_{number + 1}"
             recoveries.append(

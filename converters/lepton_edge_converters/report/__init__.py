@@ -8,6 +8,7 @@ from typing import Any, Literal
 from lepton_edge_converters.report.disagreement import PAGE_ONLY, Disagreements
 from lepton_edge_converters.report.layers import UNBOUNDED, LayerErrors
 from lepton_edge_converters.report.numbers import Drop, Loss, Ratio, Score, Share
+from lepton_edge_converters.report.pruned import Pruned
 from lepton_edge_converters.report.sparse import SparseWeights
 from lepton_edge_converters.samples.lint import Finding
 from lepton_edge_converters.stages.cache import StageCounts
@@ -161,7 +162,7 @@ class Report:
         scheme: How numbers are stored.
         task: What the outputs are decoded as.
         preprocess: How pictures are prepared, one line an input that takes them.
-        parameters: Of the original model.
+        parameters: Of the model that was exported: of a pruned one, those that are left.
         macs: Multiply-accumulates of one run, counted from the operators of the TFLite file; ``None`` where it has
             loops, whose steps cannot be counted.
         size_bytes: Of the bundle; 0 if it was refused.
@@ -181,6 +182,7 @@ class Report:
         sensitivity: What 8 bits do in each layer alone, where the ladder measured it.
         tried: Every scheme, where the fastest was asked for, the quickest first.
         sparse: What became of the weights, where they were made sparse.
+        pruned: What became of the channels, where some were removed.
     """
 
     model: str
@@ -207,6 +209,7 @@ class Report:
     stages: StageCounts | None = None
     tried: tuple[Tried, ...] = ()
     sparse: SparseWeights | None = None
+    pruned: Pruned | None = None
 
     @property
     def passed(self) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lepton_edge_converters.report import Report
+from lepton_edge_converters.report.pruned import Pruned
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ def remarks(report: Report) -> Iterator[Remark]:
         yield Remark(report.model, warning)
     if report.sparse is not None:
         yield Remark("sparse weights", sparse_remark(report))
+    if report.pruned is not None:
+        yield Remark("pruned channels", pruned_remark(report.pruned))
 
 
 def sparse_remark(report: Report) -> str:
@@ -40,3 +43,23 @@ def sparse_remark(report: Report) -> str:
         f"{report.sparse.zeros:.1%} of the weights are zero ({report.sparse.asked}): they make the download "
         f"smaller{download}. No engine here runs sparse weights faster, nor in less memory"
     )
+
+
+def pruned_remark(pruned: Pruned) -> str:
+    """Return what removing channels brought, in a sentence."""
+    fewer = [
+        f"{_COSTS[name]} {before / 10**power:,.4g} to {pruned.after[name] / 10**power:,.4g}{unit}"
+        for name, before in pruned.before.items()
+        if name in _COSTS
+        for power, unit in (_UNITS[name],)
+    ]
+    learned = sorted({one.learned_from for one in pruned.recoveries})
+    epochs = sum(one.epochs for one in pruned.recoveries)
+    trained = f"; {epochs} epochs of training by {' and '.join(learned)}" if learned else "; it was not trained"
+    unknown = ", ".join(f"{layer} ({kind})" for layer, kind in pruned.unknown.items())
+    kept = f"; not known, and so left with all that they touch: {unknown}" if unknown else ""
+    return f"channels were removed: {', '.join(fewer)}{trained}{kept}"
+
+
+_COSTS = {"milliseconds": "time in 8 bits", "parameters": "parameters", "macs": "multiplications"}
+_UNITS = {"milliseconds": (0, " ms"), "parameters": (3, " thousand"), "macs": (6, " M")}

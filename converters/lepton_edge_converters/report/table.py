@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lepton_edge_converters.report import Report, Row, Rung, cells
-from lepton_edge_converters.report.remarks import sparse_remark
+from lepton_edge_converters.report.remarks import pruned_remark, sparse_remark
 from lepton_edge_converters.report.sparse import SparseLayer
 from lepton_edge_converters.report.tried import print_tried
 
@@ -48,6 +48,8 @@ def print_report(report: Report, file: IO[str]) -> None:
     if report.sparse is not None:
         console.print(_sparse(report.sparse.layers))
         console.print(f"  [yellow]note[/]  {cells.shown(sparse_remark(report))}")
+    if report.pruned is not None:
+        console.print(f"  done  {cells.shown(pruned_remark(report.pruned))}")
     console.print(f"[dim]{cells.shown(_footnote(report))}[/]")
 
 

@@ -21,6 +21,25 @@ class Width:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupRow:
+    """Channels that stand or fall together.
+
+    Attributes:
+        name: Of the layer that makes them; the first of several, and how many more.
+        width: How many there are.
+        makers, followers, takers: Layers that make them, go along with them, and read them.
+        kept: Why all of them stay; empty where some may go.
+    """
+
+    name: str
+    width: int
+    makers: tuple[str, ...]
+    followers: tuple[str, ...]
+    takers: tuple[str, ...]
+    kept: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pruned:
     """What was removed, and what it brought.
 
