@@ -177,7 +177,7 @@ def mended(keras_file, tmp_path_factory):
 def test_training_mends_what_8_bits_break(mended):
     plain, report, _ = mended
     assert plain.row("TFLite int8").agreement.value < 0.9
-    assert report.row("TFLite int8").agreement.value > 0.95
+    assert report.row("TFLite int8").agreement.value > 0.92
     (operators,) = [gate for gate in report.gates if gate.name == "TFLite int8 operators"]
     assert operators.detail.endswith("all in integers")
     assert report.changes[-1].startswith("trained for 8 bits: ")
