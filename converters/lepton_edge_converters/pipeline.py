@@ -60,6 +60,7 @@ def convert(
     float_layers: Sequence[str] | None = None,
     equalize: bool | None = None,
     correct_bias: bool | None = None,
+    qat: bool | None = None,
     metric: str | None = None,
     min_metric: float | None = None,
     repair: bool | None = None,
@@ -107,11 +108,12 @@ def convert(
         float_layers: Names of layers of an int8 model that stay in float; ``sensitivity`` finds those that should.
         equalize: Whether to bring channels to like ranges before they are quantized, instead of the recipe's choice.
         correct_bias: Whether biases take back what rounding shifts on average, instead of the recipe's choice.
+        qat: Whether weights and ranges are trained to bear 8 bits, instead of the recipe's choice; takes minutes.
         metric: What else to judge by: ``r2``, ``closeness``, ``map``, ``miou``, ``pck``, ``oks``, or a function of your
             own, ``module:function``, called as ``function(reference, outputs, targets)``, higher being better.
         min_metric: Least number that the metric may say, instead of the recipe's.
         repair: Whether to mend an int8 model that a gate refuses: better ranges, equalization and bias correction,
-            layers in float, until all gates pass.
+            layers in float, training for 8 bits, until all gates pass.
         repair_minutes: No further step of that is begun after this long.
         strict: Refuse for anything odd about the samples, and for bounds that they cannot prove.
         fastest: Try every scheme and ship the fastest that passes the recipe's gates, instead of the recipe's word.
@@ -160,6 +162,7 @@ def convert(
         float_layers=float_layers and tuple(float_layers),
         equalize=equalize,
         correct_bias=correct_bias,
+        qat=qat,
         metric=metric,
         min_metric=min_metric,
         repair=repair,

@@ -102,7 +102,8 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
 @click.option(
     "--repair",
     is_flag=True,
-    help="If a gate refuses an int8 model, try better ranges, equalization and bias correction, then layers in float.",
+    help="If a gate refuses an int8 model, try better ranges, equalization and bias correction, layers in float, then "
+    "training for 8 bits.",
 )
 @click.option(
     "--repair-minutes",
@@ -119,6 +120,12 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     "--correct-bias/--no-correct-bias",
     default=None,
     help="Take what rounding shifts on average out of the biases of an int8 model [default: the recipe's, no].",
+)
+@click.option(
+    "--qat/--no-qat",
+    default=None,
+    help="Train the weights and ranges of an int8 model to bear 8 bits, taught by the original; takes minutes "
+    "[default: the recipe's, no].",
 )
 @click.option(
     "--fastest",
@@ -190,6 +197,7 @@ def command(
     strict: bool,
     equalize: bool | None,
     correct_bias: bool | None,
+    qat: bool | None,
     fastest: bool | None,
     trust: bool,
     no_images: bool,
@@ -244,6 +252,7 @@ def command(
                 strict=strict or None,
                 equalize=equalize,
                 correct_bias=correct_bias,
+                qat=qat,
                 fastest=fastest,
                 zeros=zeros,
                 clusters=clusters,

@@ -181,6 +181,7 @@ class TestPrune:
             unlabelled = content["x"]
         assert right(le.prune(model, unlabelled, macs=0.3, rounds=2, training=FEW_EPOCHS)) > 0.95
 
+    @pytest.mark.slow
     def test_a_time_is_that_of_the_int8_file(self, model, tmp_path):
         smaller = le.prune(model, speedup=1.5, cache=tmp_path)
         assert costs(smaller)["macs"] < costs(model)["macs"]
@@ -304,6 +305,7 @@ class TestConvert:
         with pytest.raises(RecipeError, match="ask for one of them"):
             load_recipe("int8", macs=0.5, zeros=0.5)
 
+    @pytest.mark.slow
     def test_the_lock_makes_the_same_bundle_again_though_times_are_measured(self, file, data, tmp_path):
         out = tmp_path / "m.lepton"
         le.convert(file, out, data=data, recipe=load_recipe("prune-int8", speedup=1.3, epochs=1, rounds=1))
