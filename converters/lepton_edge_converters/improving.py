@@ -54,7 +54,8 @@ def _trained(tracing: Tracing) -> Tracing:
     plan, job = tracing.plan, tracing.job
     assert plan.calibration is not None  # noqa: S101 - the caller looked
     out, recipe = job.folder / "trained", job.recipe
-    training = settings_for(len(plan.calibration), seed=recipe.seed)
-    asked = tracing.shipped, plan.facts, plan.calibration, recipe.ranges, recipe.float_layers, training, out
+    lessons = plan.training or plan.calibration
+    training = settings_for(len(lessons), seed=recipe.seed)
+    asked = tracing.shipped, plan.facts, plan.calibration, lessons, recipe.ranges, recipe.float_layers, training, out
     trained = job.stage("qat.train:train", *asked, gives=Trained, makes=out)
     return replace(tracing, shipped=out, plan=replace(plan, changes=(*plan.changes, str(trained))))

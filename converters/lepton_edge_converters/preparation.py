@@ -205,7 +205,7 @@ def _refuse_without_samples(recipe: Recipe, *, given: bool) -> None:
             "or convert without (--recipe float32)"
         )
     if recipe.trains:
-        trained = "sparsity" if recipe.sparsity is not None else "pruning"
+        trained = "sparsity" if recipe.sparsity is not None else "pruning" if recipe.prune is not None else "qat"
         raise SamplesError(f"{trained} trains the model on samples: say where they are (--data)")
 
 

@@ -131,8 +131,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         float_layers: Names of layers of an int8 model that stay in float, in both formats.
         equalize: Whether channels are brought to like ranges before they are quantized, for schemes of 8 bits.
         correct_bias: Whether biases take back what rounding shifts on average, for ``int8``.
-        qat: Whether weights and ranges of an int8 model are trained to bear 8 bits, taught by the original on the
-            calibration samples; biases are then trained, not corrected.
+        qat: Whether weights and ranges of an int8 model are trained to bear 8 bits, taught by the original on
+            the samples that do not judge; biases are then trained, not corrected.
         repair: Whether a refused int8 model is mended: better ranges, equalization and bias correction, layers in
             float, training for 8 bits, until all gates pass.
         repair_minutes: No further rung of that ladder is begun after this long.
@@ -176,7 +176,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     @property
     def trains(self) -> bool:
         """Whether the model is trained on samples."""
-        return self.sparsity is not None or self.prune is not None
+        return self.sparsity is not None or self.prune is not None or self.qat
 
     @property
     def calibrates(self) -> bool:

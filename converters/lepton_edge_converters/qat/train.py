@@ -40,6 +40,7 @@ def train(
     traced: Path,
     facts: ModelFacts,
     samples: StoredSamples,
+    lessons: StoredSamples,
     ranges: Ranges,
     float_layers: tuple[str, ...],
     training: Training,
@@ -53,7 +54,8 @@ def train(
     Args:
         traced: The SavedModel that ``load.trace`` wrote, or that passes did.
         facts: Of the model.
-        samples: Those that calibrate, and are learned from.
+        samples: Those that calibrate.
+        lessons: Those that are learned from.
         ranges: How the ranges of activations are estimated to begin with.
         float_layers: Names of layers that will stay in float.
         training: How long, and how fast.
@@ -68,7 +70,7 @@ def train(
     program = read_program(choose_ranges(calibrated, samples, ranges, in_float).content, in_float)
     teacher, student = build_twin(program, rounds=False), build_twin(program, rounds=True)
     _refuse_unlike(teacher, samples)
-    runs = _learn(student, teacher, samples, training)
+    runs = _learn(student, teacher, lessons, training)
     content = with_numbers(program, student.constants(), student.ranges())
     for i, values in student.constants().items():
         teacher.variables[i].assign(values)
