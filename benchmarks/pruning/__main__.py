@@ -108,9 +108,7 @@ def _work(bench: Bench, steps: Sequence[Step], minutes: float | None, *, retry: 
         click.echo(f"  {_ended(bench.carry_out(step))}", err=True)
 
 
-def _ended(made: Made | None) -> str:
-    if made is None:
-        return "left out: this Lepton Edge has no such thing"
+def _ended(made: Made) -> str:
     return f"refused: {made.refused}" if made.refused else f"{made.seconds:.0f} s"
 
 

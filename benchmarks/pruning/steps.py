@@ -102,11 +102,9 @@ class Bench:
         path = self.place(step) / _KEPT
         return msgspec.json.decode(path.read_bytes(), type=Made) if path.exists() else None
 
-    def carry_out(self, step: Step) -> Made | None:
-        """Do a step, and keep what it gives; ``None`` where this Lepton Edge has no such version."""
+    def carry_out(self, step: Step) -> Made:
+        """Do a step, and keep what it gives."""
         recipe = VERSIONS[step.version].recipe(self._settings, step.seed)
-        if recipe is None:
-            return None
         place = self.place(step)
         place.mkdir(parents=True, exist_ok=True)
         keras = self._trained(step)
@@ -156,14 +154,13 @@ class Bench:
     def _converted(self, step: Step, keras: Path, recipe: le.Recipe) -> Report:
         """Convert; the samples that judge here are no test images, and refuse nothing."""
         images, classes = (part[: self._settings.images] for part in read(self._pictures, "train"))
-        few = slice(None if VERSIONS[step.version].learns_from_calibration else 2 * CALIBRATION)
         return le.convert(
             keras,
             self.place(step) / _BUNDLE,
-            data=(images[few], classes[few]),
+            data=(images[: 2 * CALIBRATION], classes[: 2 * CALIBRATION]),
             train_data=(images, classes) if recipe.trains else None,
             recipe=recipe,
-            holdout=CALIBRATION / len(images[few]),
+            holdout=0.5,
             images=False,
             force=True,
             cache=self._folder / "cache",

@@ -32,17 +32,15 @@ class Version:
 
     Attributes:
         title: For people.
-        recipe: Makes its recipe; ``None`` where this Lepton Edge has no such thing.
+        recipe: Makes its recipe, for a seed.
         first: Whether it is made before the others of any net.
         ours: Whether it is what is to be twice as fast as plain int8.
-        learns_from_calibration: Whether the samples that calibrate are those that it is trained on.
     """
 
     title: str
-    recipe: Callable[[Settings, int], Recipe | None]
+    recipe: Callable[[Settings, int], Recipe]
     first: bool = False
     ours: bool = False
-    learns_from_calibration: bool = False
 
 
 def _shipped(scheme: str) -> Callable[[Settings, int], Recipe]:
@@ -67,11 +65,8 @@ def _sparse(zeros: float) -> Callable[[Settings, int], Recipe]:
     return make
 
 
-def _trained_for_8_bits(settings: Settings, seed: int) -> Recipe | None:
-    if "qat" not in Recipe.__struct_fields__:
-        return None
-    recipe = load_recipe("int8", qat=True, equalize=True)
-    return msgspec.structs.replace(_with(recipe, seed), calibration=settings.images)
+def _trained_for_8_bits(_: Settings, seed: int) -> Recipe:
+    return _with(load_recipe("int8", qat=True, equalize=True), seed)
 
 
 def _with(recipe: Recipe, seed: int) -> Recipe:
@@ -84,7 +79,7 @@ VERSIONS: Mapping[str, Version] = {
     "int8": Version("plain int8", _shipped("int8"), first=True),
     "ours_2": Version("ours, speedup 2", _pruned(2.0), first=True, ours=True),
     "ours_4": Version("ours, speedup 4", _pruned(4.0), ours=True),
-    "qat": Version("trained for 8 bits (QAT)", _trained_for_8_bits, learns_from_calibration=True),
+    "qat": Version("trained for 8 bits (QAT)", _trained_for_8_bits),
     "sparse_50": Version("tfmot, 50 % zeros, int8", _sparse(0.5)),
     "sparse_80": Version("tfmot, 80 % zeros, int8", _sparse(0.8)),
 }

@@ -17,7 +17,7 @@ from lepton_edge_converters.summary import describe
 from lepton_edge_runtime.backends import BACKENDS
 
 _REFERENCE = "float32"
-_WITHOUT_INT8 = {"ranges": "minmax", "float_layers": (), "equalize": False, "correct_bias": False}
+_WITHOUT_INT8 = {"ranges": "minmax", "float_layers": (), "equalize": False, "correct_bias": False, "qat": False}
 _HOPELESS = 3.0  # times the time of a scheme that passed: not worth the minutes that judging takes
 
 
