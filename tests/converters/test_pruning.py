@@ -290,6 +290,14 @@ class TestConvert:
         assert report.row("TFLite int8").size_bytes < 0.7 * plain.row("TFLite int8").size_bytes
         assert report.parameters < 0.6 * plain.parameters
 
+    def test_a_second_run_prunes_nothing_anew(self, file, data, tmp_path):
+        settings = {"data": data, "recipe": load_recipe("int8", macs=0.5, epochs=1), "cache": tmp_path / "cache"}
+        first = le.convert(file, tmp_path / "m.lepton", **settings)
+        second = le.convert(file, tmp_path / "m.lepton", **settings, force=True)
+        assert "pruning.jobs:prune_file" in first.stages.carried_out
+        assert second.stages.carried_out == ()
+        assert second.pruned == first.pruned
+
     def test_samples_to_train_with_may_be_others(self, file, data, tmp_path):
         pictures, targets = keras_models.patterns(128, seed=21)
         recipe = load_recipe("int8", macs=0.5, epochs=1)
