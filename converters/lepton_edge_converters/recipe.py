@@ -3,7 +3,7 @@
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -19,7 +19,11 @@ Io = Literal["uint8", "int8", "float32"]
 Ranges = Literal["minmax", "percentile", "mse", "best"]
 Teacher = Literal["answers", "labels"]
 
-SHIPPED = ("float32", "float16", "dynamic", "weights", "int8", "int16x8", "prune-int8", "small", "fast")
+SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
+"""How numbers can be stored; a recipe of its name ships for each."""
+
+SHIPPED = (*SCHEMES, "prune-int8", "small", "fast")
+"""Names of the recipes that ship."""
 
 CALIBRATED = frozenset({"int8", "int16x8"})
 """Schemes whose activations are integers: samples must show their ranges, and no operator may compute in float."""
