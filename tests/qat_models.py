@@ -148,7 +148,7 @@ def train(kind, folder):
     folder = Path(folder)
     facts, traced, samples = _traced(kind, folder)
     training = Training(epochs=8, batch_size=8, learning_rate=1e-3, distillation=1.0)
-    found = train_for_8_bits(traced, facts, samples, "minmax", (), training, folder / "trained")
+    found = train_for_8_bits(traced, facts, samples, samples, "minmax", (), training, folder / "trained")
     before = read_program(calibrate(traced, samples).read_bytes())
     calibrated = calibrate(folder / "trained", samples).read_bytes()
     program = read_program(calibrated)
