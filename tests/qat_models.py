@@ -147,7 +147,7 @@ def train(kind, folder):
 
     folder = Path(folder)
     facts, traced, samples = _traced(kind, folder)
-    training = Training(epochs=8, batch_size=8, learning_rate=1e-3, distillation=1.0)
+    training = Training(epochs=24, batch_size=8, learning_rate=1e-3, patience=24, distillation=1.0)
     found = train_for_8_bits(traced, facts, samples, samples, "minmax", (), training, folder / "trained")
     before = read_program(calibrate(traced, samples).read_bytes())
     calibrated = calibrate(folder / "trained", samples).read_bytes()
