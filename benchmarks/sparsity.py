@@ -6,10 +6,10 @@ import lepton_edge as le
 from benchmarks.table import Cell, Table
 from benchmarks.workshop import LOOSE, Subject, Workshop
 from lepton_edge_converters.recipe import Sparsity
-from lepton_edge_converters.report import Report
+from lepton_edge_converters.report import Row
 from lepton_edge_converters.sparsity.files import weigh
 
-_COLUMNS = ("weights", "zeros", "KB", "KB packed", "accuracy", "drop, points", "time ÷ first")
+_COLUMNS = ("weights", "zeros", "KB", "KB packed", "accuracy", "drop, points")
 
 _ASKED: dict[str, Sparsity | None] = {
     "as they are": None,
@@ -30,7 +30,6 @@ def measure(workshop: Workshop, seconds: float) -> tuple[Table, ...]:
 
 def _compare(subject: Subject, workshop: Workshop) -> Table:
     rows: list[tuple[Cell, ...]] = []
-    dense = 0.0
     report = None
     for title, sparsity in _ASKED.items():
         click.echo(f"converting {subject.name}, weights {title} …", err=True)
@@ -40,20 +39,17 @@ def _compare(subject: Subject, workshop: Workshop) -> Table:
             subject.keras, out, data=subject.data, preprocess=subject.preprocess, recipe=recipe, force=True
         )
         row = report.row("TFLite int8")
-        assert row.latency
-        dense = dense or row.latency.median_ms
         held = weigh(workshop.member(out, "model.tflite"), "tflite")
-        rows.append((title, f"{held.zeros:.1%}", *_sizes(report, held.download_bytes), row.latency.median_ms / dense))
+        rows.append((title, f"{held.zeros:.1%}", *_sizes(row, held.download_bytes)))
     assert report
     note = (
         f"int8 TFLite; {report.samples.judged} samples judge, the others train and calibrate; 95 % intervals. Packed: "
-        f"deflated, as zip and gzip do. {report.machine}."
+        "deflated, as zip and gzip do."
     )
     return Table(f"Sparse weights, {report.model}", _COLUMNS, tuple(rows), (note,))
 
 
-def _sizes(report: Report, packed: int) -> tuple[Cell, ...]:
-    row = report.row("TFLite int8")
+def _sizes(row: Row, packed: int) -> tuple[Cell, ...]:
     accuracy, drop = row.accuracy, row.drop
     return (
         (row.size_bytes or 0) // 1024,

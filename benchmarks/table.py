@@ -25,9 +25,18 @@ class Table:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        columns = [_column(head, cells) for head, cells in zip(self.columns, zip(*self.rows, strict=True), strict=True)]
-        lines = ["  ".join(texts).rstrip() for texts in zip(*columns, strict=True)]
+        lines = ["  ".join(texts).rstrip() for texts in zip(*self._texts(), strict=True)]
         return "\n".join([self.title, "", *lines, *(f"  {note}" for note in self.notes)])
+
+    def markdown(self) -> str:
+        """Return it for a page, the title as a heading of the third level."""
+        columns = [[text.strip() for text in texts] for texts in self._texts()]
+        lines = [f"| {' | '.join(texts)} |" for texts in zip(*columns, strict=True)]
+        lines[1] = f"|{'---|' * len(columns)}"
+        return "\n\n".join([f"### {self.title}", "\n".join(lines), *self.notes])
+
+    def _texts(self) -> list[list[str]]:
+        return [_column(head, cells) for head, cells in zip(self.columns, zip(*self.rows, strict=True), strict=True)]
 
 
 def side_by_side(latency: Latency, reference: Latency) -> tuple[float, float, float, float]:

@@ -1,9 +1,10 @@
-"""The demo: train a small digit reader, convert it, and run it on a video, start to end.
+"""The demo: train a small digit reader, prune it, convert it, and run it on a video, start to end.
 
 The network is the one of many a first tutorial: two convolutions, two poolings, a hidden layer. The digits
 are 1,797 handwritten ones that scikit-learn ships, 8 × 8 pixels, enlarged to 28 × 28.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_converters.pipeline import convert
+from lepton_edge_converters.recipe import load_recipe
 from lepton_edge_converters.report import Report
 from lepton_edge_converters.worker import Progress, Worker, report_progress
 from lepton_edge_runtime.camera import Camera, Counts
@@ -21,10 +23,13 @@ from lepton_edge_runtime.images import opencv
 from lepton_edge_runtime.model import open_model
 from lepton_edge_runtime.recorder import Recorder
 from lepton_edge_runtime.results import Classes
+from lepton_edge_runtime.timing import time_interleaved
 
 SIZE = 28
 _UNSEEN_SHARE = 0.4
 _EPOCHS = 15
+_PRUNED: Mapping[str, Any] = {"speedup": 2.0, "rounds": 1, "epochs": 15}
+_RECIPES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (("plain", "int8", {}), ("digits", "prune-int8", _PRUNED))
 _VIDEO_DIGITS = 120
 _VIDEO_FPS = 10.0
 _VIDEO_SIZE = 224
@@ -35,15 +40,19 @@ class DemoResult:
     """What came of it.
 
     Attributes:
-        report: Of the conversion.
-        video: The film of digits that was played.
+        plain: Of the conversion to 8 bits.
+        report: Of the conversion with fewer channels: pruned, trained again, then to 8 bits.
+        times: Milliseconds of the plain and of the pruned file, in one run.
+        video: The film of digits that was played to the pruned one.
         shown: Digits in the video.
         right: Digits read right.
         counts: Where the video's frames went.
         choice: Which engine read them, and why.
     """
 
+    plain: Report
     report: Report
+    times: tuple[float, float]
     video: Path
     shown: int
     right: int
@@ -52,7 +61,7 @@ class DemoResult:
 
 
 def run_demo(folder: Path, *, progress: Progress, verbose: bool = False) -> DemoResult:
-    """Train, convert and run in ``folder``, which is made if need be; files of an earlier demo are replaced.
+    """Train, prune, convert and run in ``folder``, which is made if need be; files of an earlier demo are replaced.
 
     Raises:
         MissingExtraError: scikit-learn is not installed.
@@ -68,24 +77,31 @@ def run_demo(folder: Path, *, progress: Progress, verbose: bool = False) -> Demo
     keras_file = folder / "digits.keras"
     with Worker(verbose=verbose) as worker:
         worker.call("lepton_edge.demo:train", training, keras_file, progress=progress)
-    report = convert(
-        keras_file,
-        folder / "digits.lepton",
-        data=(pictures[unseen], digits[unseen]),
-        labels=[str(digit) for digit in range(10)],
-        holdout=0.7,
-        max_drop=1.0,
-        force=True,
-        verbose=verbose,
-        progress=progress,
-    )
+    reports = [
+        convert(
+            keras_file,
+            folder / f"{name}.lepton",
+            data=(pictures[unseen], digits[unseen]),
+            train_data=(pictures[seen], digits[seen]),
+            labels=[str(digit) for digit in range(10)],
+            recipe=load_recipe(recipe, **settings),
+            holdout=0.7,
+            max_drop=1.0,
+            force=True,
+            verbose=verbose,
+            progress=progress,
+        )
+        for name, recipe, settings in _RECIPES
+    ]
     video = folder / "digits.avi"
     _film(video, pictures[filmed])
     progress("reading the video", 0, 1)
     with open_model(folder / "digits.lepton") as model, Camera(video) as camera:
         read = [result.top.index for result in model.stream(camera) if isinstance(result, Classes)]
         right = int((np.array(read) == digits[filmed]).sum())
-        return DemoResult(report, video, len(filmed), right, camera.counts, model.choice)
+        times = _times([report.output for report in reports])
+        plain, pruned = reports
+        return DemoResult(plain, pruned, times, video, len(filmed), right, camera.counts, model.choice)
 
 
 def load_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -131,6 +147,14 @@ def train(training: Path, out: Path) -> None:
     told = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, _: report_progress("training", epoch + 1, _EPOCHS))
     model.fit(pictures.astype(np.float32), digits, epochs=_EPOCHS, batch_size=32, verbose=0, callbacks=[told])
     model.save(out)
+
+
+def _times(bundles: list[Path]) -> tuple[float, float]:
+    """Return the milliseconds of two bundles on the engine that is chosen for each, one beside the other."""
+    with open_model(bundles[0]) as plain, open_model(bundles[1]) as pruned:
+        picture = np.zeros((SIZE, SIZE, 3), np.uint8)
+        timed = time_interleaved({"plain": lambda: plain(picture), "pruned": lambda: pruned(picture)}, seconds=2.0)
+    return timed["plain"].median_ms, timed["pruned"].median_ms
 
 
 def _film(path: Path, pictures: NDArray[np.uint8]) -> None:

@@ -41,6 +41,24 @@ def _train(model, inputs=None, *, targets=None, epochs=12):
     return model
 
 
+def _roomy(keras, layers):
+    """Far wider than four patterns need: there is something to prune."""
+    return _train(
+        keras.Sequential(
+            [
+                keras.Input((SIZE, SIZE, 3), name="picture"),
+                layers.Rescaling(1 / 255),
+                layers.Conv2D(64, 3, strides=2, padding="same", activation="relu"),
+                layers.Conv2D(96, 3, padding="same", activation="relu"),
+                layers.Conv2D(96, 3, strides=2, padding="same", activation="relu"),
+                layers.GlobalAveragePooling2D(),
+                layers.Dense(CLASSES, activation="softmax", name="classes"),
+            ],
+            name="roomy",
+        )
+    )
+
+
 def _sequential(keras, layers):
     return _train(
         keras.Sequential(

@@ -9,6 +9,7 @@ from lepton_edge_converters.report import GateResult, LayerSensitivity, Report, 
 from lepton_edge_converters.report.disagreement import Disagreement, Disagreements
 from lepton_edge_converters.report.layers import Histogram, LayerError, LayerErrors
 from lepton_edge_converters.report.numbers import Drop, Loss, Ratio, Score, Share
+from lepton_edge_converters.report.sparse import SparseLayer, SparseWeights
 from lepton_edge_converters.samples.lint import Finding
 from lepton_edge_runtime.results import ClassScore
 from lepton_edge_runtime.timing import Latency
@@ -131,6 +132,10 @@ def hard():
     )
     return repaired(
         HARD_NAME, lint=(Finding("DARK", HARD_NAME),), tried=tried,
+        sparse=SparseWeights("80% of each layer's weights zero", (
+            SparseLayer("base/conv", "Conv2D", 2_359_296, 0.8, 471_860),
+            SparseLayer(HARD_NAME, "DepthwiseConv2D", 1_152, 0.0, 1_150, "depthwise kernels are small, " * 4),
+        ), 0.7996),
         model=HARD_NAME, rows=tuple(replace(row, **score) for row in rows(scale=12_345.6)), gates=gates,
         warnings=(HARD_NAME, "short"), macs=10**13,
         changes=(HARD_NAME,), layers=layers(160, name=HARD_NAME), machine=HARD_NAME,

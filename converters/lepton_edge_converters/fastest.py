@@ -10,14 +10,14 @@ from lepton_edge_converters.errors import ConversionError
 from lepton_edge_converters.gates.judge import Judgement, run_gates
 from lepton_edge_converters.making import Made
 from lepton_edge_converters.preparation import Job
-from lepton_edge_converters.recipe import SHIPPED
+from lepton_edge_converters.recipe import SCHEMES
 from lepton_edge_converters.report import Outcome, Tried
 from lepton_edge_converters.speed import Timings
 from lepton_edge_converters.summary import describe
 from lepton_edge_runtime.backends import BACKENDS
 
 _REFERENCE = "float32"
-_WITHOUT_INT8 = {"ranges": "minmax", "float_layers": (), "equalize": False, "correct_bias": False}
+_WITHOUT_INT8 = {"ranges": "minmax", "float_layers": (), "equalize": False, "correct_bias": False, "qat": False}
 _HOPELESS = 3.0  # times the time of a scheme that passed: not worth the minutes that judging takes
 
 
@@ -102,7 +102,7 @@ def _make_all(job: Job, make: Callable[[Job], Made]) -> tuple[list[Made], list[T
     """Return the attempts that could be made, and what is to be said of the others."""
     made: list[Made] = []
     missing: list[Tried] = []
-    for scheme in SHIPPED:
+    for scheme in SCHEMES:
         only_int8 = {} if scheme == "int8" else _WITHOUT_INT8
         recipe = msgspec.structs.replace(job.recipe, scheme=scheme, fastest=False, **only_int8)
         try:

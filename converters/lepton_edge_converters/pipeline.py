@@ -10,6 +10,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import msgspec
+
 from lepton_edge_converters.attempt import Attempt, try_out, try_schemes
 from lepton_edge_converters.details.detail import detailed
 from lepton_edge_converters.errors import GateRefusedError
@@ -58,6 +60,7 @@ def convert(
     float_layers: Sequence[str] | None = None,
     equalize: bool | None = None,
     correct_bias: bool | None = None,
+    qat: bool | None = None,
     metric: str | None = None,
     min_metric: float | None = None,
     repair: bool | None = None,
@@ -105,11 +108,12 @@ def convert(
         float_layers: Names of layers of an int8 model that stay in float; ``sensitivity`` finds those that should.
         equalize: Whether to bring channels to like ranges before they are quantized, instead of the recipe's choice.
         correct_bias: Whether biases take back what rounding shifts on average, instead of the recipe's choice.
+        qat: Whether weights and ranges are trained to bear 8 bits, instead of the recipe's choice; takes minutes.
         metric: What else to judge by: ``r2``, ``closeness``, ``map``, ``miou``, ``pck``, ``oks``, or a function of your
             own, ``module:function``, called as ``function(reference, outputs, targets)``, higher being better.
         min_metric: Least number that the metric may say, instead of the recipe's.
         repair: Whether to mend an int8 model that a gate refuses: better ranges, equalization and bias correction,
-            layers in float, until all gates pass.
+            layers in float, training for 8 bits, until all gates pass.
         repair_minutes: No further step of that is begun after this long.
         strict: Refuse for anything odd about the samples, and for bounds that they cannot prove.
         fastest: Try every scheme and ship the fastest that passes the recipe's gates, instead of the recipe's word.
@@ -158,6 +162,7 @@ def convert(
         float_layers=float_layers and tuple(float_layers),
         equalize=equalize,
         correct_bias=correct_bias,
+        qat=qat,
         metric=metric,
         min_metric=min_metric,
         repair=repair,
@@ -180,7 +185,9 @@ def convert(
         plan = prepare(opened, data, said.labels, said.preprocess, said.task, job, train_data)
         source, samples = describe_sources(model, plan)
         hold_to(output, lock, {"source": source, "data": samples})
-        opened, plan = sparsify(*prune_first(opened, plan, job), job)
+        # What was measured and chosen when the lock was written is not chosen anew: a busier machine chooses otherwise.
+        asked = replace(job, recipe=lock.chosen) if lock and lock.chosen else job
+        opened, plan = sparsify(*prune_first(opened, plan, asked), job)
         tried = _try(opened, plan, job, output, lock.chosen if lock else None)
         plan, job = tried.plan, tried.job
         report = detailed(tried.report, plan, tried.judgements, tried.compared, job, images=images)
@@ -189,8 +196,7 @@ def convert(
         if not report.passed:
             raise GateRefusedError(write_refused(report))
         try:
-            searched = recipe.fastest or report.rungs
-            chosen = lock.chosen if lock else job.recipe if searched else None
+            chosen = lock.chosen if lock else _chosen(job.recipe, plan, searched=bool(recipe.fastest or report.rungs))
             bundle = pack(source, samples, plan, tried.judgements, job)
             made = Lock(
                 source=source,
@@ -212,6 +218,13 @@ def convert(
         except OSError as problem:
             raise OutputError(f"cannot write {output} and its report: {problem.strerror or problem}") from problem
         return report
+
+
+def _chosen(recipe: Recipe, plan: Plan, *, searched: bool) -> Recipe | None:
+    """Return what was carried out, where it was searched for or measured; ``None`` where the recipe says it all."""
+    if recipe.prune is not None and plan.pruned is not None:
+        return msgspec.structs.replace(recipe, prune=msgspec.structs.replace(recipe.prune, widths=plan.pruned.chosen))
+    return recipe if searched else None
 
 
 def _try(opened: OpenedModel, plan: Plan, job: Job, output: Path, chosen: Recipe | None) -> Attempt:

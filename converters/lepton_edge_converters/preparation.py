@@ -80,6 +80,7 @@ class Plan:
         reference: The original's answers to ``judged``, real numbers.
         warnings: What was assumed.
         changes: What was done to the graph before it was quantized, one sentence each.
+        changed: The graph after that, its biases not yet corrected: what the layers are compared with.
         lint: What is odd about the samples.
         metric: What outputs other than classes are compared by, or what the user asked for.
         sparse: What became of the weights, where they were made sparse.
@@ -95,6 +96,7 @@ class Plan:
     reference: list[NDArray[Any]]
     warnings: tuple[str, ...]
     changes: tuple[str, ...] = ()
+    changed: Path | None = None
     lint: tuple[Finding, ...] = ()
     metric: Metric | None = None
     training: StoredSamples | None = None
@@ -203,7 +205,7 @@ def _refuse_without_samples(recipe: Recipe, *, given: bool) -> None:
             "or convert without (--recipe float32)"
         )
     if recipe.trains:
-        trained = "sparsity" if recipe.sparsity is not None else "pruning"
+        trained = "sparsity" if recipe.sparsity is not None else "pruning" if recipe.prune is not None else "qat"
         raise SamplesError(f"{trained} trains the model on samples: say where they are (--data)")
 
 

@@ -3,7 +3,7 @@
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -19,7 +19,11 @@ Io = Literal["uint8", "int8", "float32"]
 Ranges = Literal["minmax", "percentile", "mse", "best"]
 Teacher = Literal["answers", "labels"]
 
-SHIPPED = ("float32", "float16", "dynamic", "weights", "int8", "int16x8", "prune-int8", "small", "fast")
+SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
+"""How numbers can be stored; a recipe of its name ships for each."""
+
+SHIPPED = (*SCHEMES, "prune-int8", "small", "fast")
+"""Names of the recipes that ship."""
 
 CALIBRATED = frozenset({"int8", "int16x8"})
 """Schemes whose activations are integers: samples must show their ranges, and no operator may compute in float."""
@@ -131,8 +135,10 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         float_layers: Names of layers of an int8 model that stay in float, in both formats.
         equalize: Whether channels are brought to like ranges before they are quantized, for schemes of 8 bits.
         correct_bias: Whether biases take back what rounding shifts on average, for ``int8``.
+        qat: Whether weights and ranges of an int8 model are trained to bear 8 bits, taught by the original on
+            the samples that do not judge; biases are then trained, not corrected.
         repair: Whether a refused int8 model is mended: better ranges, equalization and bias correction, layers in
-            float, until all gates pass.
+            float, training for 8 bits, until all gates pass.
         repair_minutes: No further rung of that ladder is begun after this long.
         strict: Whether a finding about the samples refuses, and a bound that they cannot prove.
         metric: ``r2``, ``closeness``, ``map``, ``miou``, ``pck``, ``oks``, or a function of the user's own,
@@ -160,6 +166,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     float_layers: tuple[str, ...] = ()
     equalize: bool = False
     correct_bias: bool = False
+    qat: bool = False
     repair: bool = False
     repair_minutes: float = 30.0
     strict: bool = False
@@ -173,7 +180,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     @property
     def trains(self) -> bool:
         """Whether the model is trained on samples."""
-        return self.sparsity is not None or self.prune is not None
+        return self.sparsity is not None or self.prune is not None or self.qat
 
     @property
     def calibrates(self) -> bool:
@@ -252,6 +259,8 @@ def _check_improvements(recipe: Recipe) -> None:
         )
     if recipe.correct_bias and recipe.scheme != "int8":
         raise RecipeError(f"correct_bias is for int8 models; the weights of {recipe.scheme} are rounded otherwise")
+    if recipe.qat and recipe.scheme != "int8":
+        raise RecipeError(f"qat trains for int8; a {recipe.scheme} model has nothing to learn from it")
 
 
 def _read(recipe: str | Path) -> dict[str, Any]:

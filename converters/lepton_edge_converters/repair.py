@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from lepton_edge_converters.attempt import Attempt, try_out
-from lepton_edge_converters.errors import ConversionError
+from lepton_edge_converters.errors import ConversionError, SamplesError, TrainingError
 from lepton_edge_converters.improving import improve
 from lepton_edge_converters.quantize.findings import Sweep
 from lepton_edge_converters.report import LayerSensitivity, Rung
@@ -17,7 +17,7 @@ from lepton_edge_runtime.errors import BackendError, LeptonError
 
 _SWEPT_SAMPLES = 64
 _FLOAT_SHARE_MAX = 0.5  # of the layers: with more of them in float, the file is no int8 model any more
-_ADVICE = "what is left is training for 8 bits, or asking for less"
+_ADVICE = "what is left is another model, or asking for less"
 
 _Settings = Mapping[str, Any]
 _Changed = Tracing | LeptonError
@@ -27,8 +27,9 @@ _Changed = Tracing | LeptonError
 def climb(tracing: Tracing, refused: Attempt) -> Attempt:
     """Return the first attempt that passes all gates; if none does, the one that was asked for.
 
-    The rungs: better ranges; equalization and bias correction; the layers that 8 bits hurt most in float. Each keeps
-    what those below it changed, and one that would change nothing is passed over. The report has them all.
+    The rungs: better ranges; equalization and bias correction; the layers that 8 bits hurt most in float; training for
+    8 bits, with none of them in float. Each keeps what else those below it changed, and one that would change nothing
+    is passed over. The report has them all.
 
     Args:
         tracing: What the refused attempt was made of.
@@ -104,11 +105,20 @@ class _Ladder:
             self.sensitivity = _sweep(tracing)
         except ConversionError as failed:
             yield "layers in float", settings, failed
-            return
         for layers in self._in_float():
             name = f"{len(layers)} {'layer' if len(layers) == 1 else 'layers'} in float"
             spared = {"float_layers": layers}
             yield name, {**settings, **spared}, self._changed(tracing, spared)
+        if not recipe.qat:
+            settings = {**settings, "qat": True}
+            yield "quantization-aware training", settings, self._trained(tracing, settings)
+
+    def _trained(self, tracing: Tracing, settings: _Settings) -> _Changed:
+        """Return the traced model trained for 8 bits, or why it cannot be."""
+        try:
+            return improve(self._changed(tracing, settings))
+        except (ConversionError, SamplesError, TrainingError) as failed:
+            return failed
 
     def _changed(self, tracing: Tracing, settings: _Settings) -> Tracing:
         """Return a traced model with these settings more, to be tried in a folder of its own."""

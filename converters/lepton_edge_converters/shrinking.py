@@ -99,6 +99,7 @@ class Pruning(Budget, frozen=True, forbid_unknown_fields=True, kw_only=True):
         least_share: Of each group's channels, left to it, 0 to 1.
         keep: Names of layers that keep all channels that they make.
         engine: Whose times count.
+        widths: Of groups, what is left after each round, instead of what the bounds would choose: a lock has them.
 
     Example:
         >>> Pruning(speedup=2).criterion
@@ -110,6 +111,7 @@ class Pruning(Budget, frozen=True, forbid_unknown_fields=True, kw_only=True):
     least_share: float = 0.1
     keep: tuple[str, ...] = ()
     engine: Literal["tflite", "onnx"] = "tflite"
+    widths: tuple[dict[str, int], ...] = ()
 
     @property
     def budget(self) -> Budget:
@@ -121,6 +123,8 @@ class Pruning(Budget, frozen=True, forbid_unknown_fields=True, kw_only=True):
         Budget.__post_init__(self)
         if not 1 <= self.rounds <= 20:
             raise ValueError(f"rounds is 1 to 20, not {self.rounds}")
+        if self.widths and len(self.widths) != self.rounds:
+            raise ValueError(f"widths are given for each of {self.rounds} rounds, not for {len(self.widths)}")
         if not 0 < self.least_share <= 1:
             raise ValueError(f"least_share is a share, over 0 and at most 1, not {self.least_share:g}")
 

@@ -44,6 +44,8 @@ def _value(value: Any) -> str:
             return repr(value)
         case str():
             return _text(value)
+        case Mapping():
+            return f"{{{', '.join(f'{_key(key)} = {_value(one)}' for key, one in value.items())}}}"
         case list() | tuple():
             return f"[{', '.join(map(_value, value))}]"
         case _:

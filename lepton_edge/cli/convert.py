@@ -8,11 +8,12 @@ import click
 
 from lepton_edge.cli.cache import cache_folder, no_stage_cache_option, stage_cache_option
 from lepton_edge.cli.interrupts import ending_cleanly
-from lepton_edge.cli.options import Said, model_options
+from lepton_edge.cli.options import Said, model_options, prune_options
 from lepton_edge.cli.progress import progress_bar
-from lepton_edge.cli.show import print_json, say
+from lepton_edge.cli.sparse import sparse_options
 from lepton_edge.cli.told import Server, junit_path
-from lepton_edge_runtime.errors import LeptonError, OutputError
+from lepton_edge.cli.verdict import print_refusal, print_verdict
+from lepton_edge_runtime.errors import LeptonError
 
 
 def _formats(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -23,16 +24,6 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     if not set(formats) <= {"tflite", "onnx"} or len(set(formats)) != len(formats):
         raise click.BadParameter(f"{value!r} is no list of formats; write tflite, onnx, or tflite,onnx")
     return formats
-
-
-def _zeros(context: click.Context, parameter: click.Parameter, value: str | None) -> float | str | None:
-    del context, parameter
-    if value is None or ":" in value:
-        return value  # the recipe says what is wrong with a pattern
-    try:
-        return float(value)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is neither a share, such as 0.8, nor a pattern, such as 2:4") from None
 
 
 @click.command(name="convert")
@@ -111,7 +102,8 @@ def _zeros(context: click.Context, parameter: click.Parameter, value: str | None
 @click.option(
     "--repair",
     is_flag=True,
-    help="If a gate refuses an int8 model, try better ranges, equalization and bias correction, then layers in float.",
+    help="If a gate refuses an int8 model, try better ranges, equalization and bias correction, layers in float, then "
+    "training for 8 bits.",
 )
 @click.option(
     "--repair-minutes",
@@ -130,24 +122,19 @@ def _zeros(context: click.Context, parameter: click.Parameter, value: str | None
     help="Take what rounding shifts on average out of the biases of an int8 model [default: the recipe's, no].",
 )
 @click.option(
+    "--qat/--no-qat",
+    default=None,
+    help="Train the weights and ranges of an int8 model to bear 8 bits, taught by the original; takes minutes "
+    "[default: the recipe's, no].",
+)
+@click.option(
     "--fastest",
     is_flag=True,
     default=None,
     help="Try every scheme and ship the fastest here that passes the recipe's gates; the smallest, where several are.",
 )
-@click.option(
-    "--sparsity",
-    callback=_zeros,
-    metavar="SHARE|N:M",
-    help="Make this share of each layer's weights zero, 0.8 say, or leave N of each M, 2:4 say: a smaller download, no "
-    "faster model. The samples that do not judge train it; see docs/sparsity.md.",
-)
-@click.option(
-    "--clusters",
-    type=click.IntRange(3, 256),
-    metavar="NUMBER",
-    help="Let the weights of a layer have this many different values, 16 say, likewise.",
-)
+@prune_options
+@sparse_options
 @click.option(
     "--custom",
     multiple=True,
@@ -196,7 +183,9 @@ def command(
     repair_minutes: float | None,
     metric: str | None,
     min_metric: float | None,
-    sparsity: float | str | None,
+    shrink: dict[str, Any],
+    train_data: Path | None,
+    zeros: float | str | None,
     clusters: int | None,
     custom: tuple[str, ...],
     signature: str,
@@ -208,6 +197,7 @@ def command(
     strict: bool,
     equalize: bool | None,
     correct_bias: bool | None,
+    qat: bool | None,
     fastest: bool | None,
     trust: bool,
     no_images: bool,
@@ -230,6 +220,7 @@ def command(
     """
     from lepton_edge_converters.errors import GateRefusedError  # noqa: PLC0415 - only for this command
     from lepton_edge_converters.pipeline import convert  # noqa: PLC0415 - only for this command
+    from lepton_edge_converters.recipe import load_recipe  # noqa: PLC0415 - only for this command
 
     if custom or metric or (recipe or "").endswith(".toml"):  # all that may name a user's own module
         sys.path.append(str(Path.cwd()))  # last, so that nothing there hides an installed package
@@ -241,8 +232,9 @@ def command(
                 model,
                 output,
                 data=data,
+                train_data=train_data,
                 labels=said.labels,
-                recipe=recipe,
+                recipe=load_recipe(recipe or "int8", **shrink) if shrink else recipe,
                 preprocess=said.preprocess,
                 task=said.task,
                 io=io,
@@ -260,8 +252,9 @@ def command(
                 strict=strict or None,
                 equalize=equalize,
                 correct_bias=correct_bias,
+                qat=qat,
                 fastest=fastest,
-                zeros=sparsity,
+                zeros=zeros,
                 clusters=clusters,
                 custom=custom,
                 trust=trust,
@@ -275,39 +268,16 @@ def command(
             )
         except GateRefusedError as refused:
             progress.clear()
-            _tell_refusal(refused.report, server, as_json=as_json)
+            print_refusal(refused.report, server, as_json=as_json)
             raise
         except LeptonError as error:
             progress.clear()
             server.tell_error(model, error)
             raise
     server.tell(report)
-    _print(report, as_json=as_json)
+    print_verdict(report, as_json=as_json)
     if not as_json:
         reused = f", {report.stages}" if report.stages and report.stages.reused else ""
         wrote = f"wrote {report.output} ({report.size_bytes / 1024:,.0f} KB) and {report.file('html').name}"
         click.echo(f"{wrote} in {report.seconds:.0f} s{reused}", err=True)
     return 0
-
-
-def _tell_refusal(report: Any, server: Server, *, as_json: bool) -> None:
-    """Tell what came of a refused model; that something cannot be written makes no other exit status of it."""
-    try:
-        server.tell(report)
-    except OutputError as unwritten:
-        say(f"lepton-edge: {unwritten}", err=True)
-    if report.file("html").is_file():
-        say(f"wrote {report.file('html')}", err=True)
-    try:
-        _print(report, as_json=as_json)
-    except BrokenPipeError:
-        sys.stdout = None  # as for any other reader who has enough
-
-
-def _print(report: Any, *, as_json: bool) -> None:
-    if as_json:
-        print_json(report.to_dict())
-        return
-    from lepton_edge_converters.report.table import print_report  # noqa: PLC0415 - needs rich
-
-    print_report(report, sys.stdout)

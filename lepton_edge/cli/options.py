@@ -57,6 +57,16 @@ _BUDGET = (
 )
 
 
+_TRAINING = (
+    click.option(
+        "--train-data",
+        type=click.Path(path_type=Path),
+        help="Samples to train with where a model is pruned or made sparse [default: those that do not judge].",
+    ),
+    click.option("--epochs", type=click.IntRange(1), metavar="N", help="Of training after pruning, each round."),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """What the options say of a model; ``None`` where they leave it to the model.
@@ -81,6 +91,24 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     decorated: Callable[..., Any] = with_said
     for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated
+
+
+def prune_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the bounds of pruning, ``--epochs`` and ``--train-data`` to a command.
+
+    It gets what is said of the first as ``shrink``, keys of a recipe, and the last as ``train_data``.
+    """
+
+    @wraps(command)
+    def with_shrink(*, epochs: int | None, **others: Any) -> Any:
+        said = {name: others.pop(name) for name in ("speedup", "params", "macs", "size_kb", "latency_ms")}
+        shrink = {name: value for name, value in {**said, "epochs": epochs}.items() if value is not None}
+        return command(shrink=shrink, **others)
+
+    decorated = budget_options(with_shrink)
+    for option in reversed(_TRAINING):
         decorated = option(decorated)
     return decorated
 

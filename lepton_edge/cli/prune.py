@@ -95,7 +95,7 @@ def command(
     force: bool,
     as_json: bool,
     verbose: bool,
-    **bounds: float | None,
+    **bounds: Any,
 ) -> None:
     """Remove channels from the Keras model MODEL until it is as small or as fast as asked.
 

@@ -5,13 +5,26 @@ import numpy as np
 import pytest
 
 import lepton_edge as le
-from lepton_edge_converters.recipe import SHIPPED, load_recipe
+from lepton_edge_converters.recipe import SCHEMES, SHIPPED, load_recipe
+
+PRUNING = [name for name in SHIPPED if load_recipe(name).prune]
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_it_converts_and_the_device_agrees_with_keras(name, keras_file, tmp_path, pictures):
+@pytest.fixture(scope="module")
+def times(tmp_path_factory):
+    """A cache folder in which the times of operators are measured once."""
+    return tmp_path_factory.mktemp("times")
+
+
+@pytest.mark.parametrize("name", [*SCHEMES, *(pytest.param(name, marks=pytest.mark.slow) for name in PRUNING)])
+def test_it_converts_and_the_device_agrees_with_keras(name, keras_file, tmp_path, pictures, times):
     report = le.convert(
-        keras_file("sequential"), tmp_path / "m.lepton", data=keras_models.patterns(120, seed=5), recipe=name
+        keras_file("roomy" if name in PRUNING else "sequential"),
+        tmp_path / "m.lepton",
+        data=keras_models.patterns(120, seed=5),
+        train_data=keras_models.patterns(400, seed=6),
+        recipe=name,
+        cache=times,
     )
     assert report.passed
     assert report.scheme == load_recipe(name).scheme
@@ -35,7 +48,7 @@ def real_sizes(keras_file, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sizes")
     numbers = np.random.default_rng(0).normal(size=(40, 64)).astype(np.float32)
     sizes = {}
-    for name in SHIPPED:
+    for name in SCHEMES:
         loose = load_recipe(name, gates={"min_agreement": 0.0, "min_cosine": 0.0, "min_parity": 0.0})
         report = le.convert(keras_file("wide"), folder / f"{name}.lepton", data=numbers, recipe=loose)
         sizes |= {row.title: row.size_bytes for row in report.rows}

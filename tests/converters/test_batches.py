@@ -12,7 +12,7 @@ from lepton_edge_converters.artefacts import Artefact, Batched
 from lepton_edge_converters.errors import ConversionError, GateRefusedError, LoadError
 from lepton_edge_converters.exporters import DERIVED
 from lepton_edge_converters.gates.judge import BATCH, judge, run_gates
-from lepton_edge_converters.recipe import SHIPPED, Recipe
+from lepton_edge_converters.recipe import SCHEMES, Recipe
 from lepton_edge_converters.worker import Worker
 from lepton_edge_runtime.bundle import Bundle
 from lepton_edge_runtime.card import Card, InputCard, OutputCard
@@ -59,7 +59,7 @@ def free(keras_file, tmp_path_factory):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("recipe", SHIPPED)
+@pytest.mark.parametrize("recipe", SCHEMES)
 def test_a_sample_of_a_batch_is_answered_as_alone(recipe, engine, free, pictures):
     bundle = Bundle(free(recipe))
     batch = pictures[0][:5].astype(bundle.card.inputs[0].tensor.dtype)

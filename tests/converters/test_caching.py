@@ -7,12 +7,14 @@ import msgspec
 import pytest
 
 import lepton_edge as le
-from lepton_edge_converters import making, toolchain
+from lepton_edge_converters import improving, making, toolchain
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import open_for_conversion
 from lepton_edge_converters.recipe import Gates, Recipe, Sparsity
+from lepton_edge_converters.shrinking import Pruning
 from lepton_edge_converters.stages.cache import StageCache
+from lepton_edge_converters.train import Training
 from lepton_edge_converters.worker import Worker
 from lepton_edge_runtime.machine import Processor
 
@@ -20,6 +22,7 @@ RECIPE = Recipe(scheme="int8", formats=("tflite",))
 
 FLOAT = {"exporters.tflite:export_tflite", "exporters.embed:embed_card_in_file"}
 EXPORT = {"quantize.export:export_int8", "exporters.embed:embed_card_in_file", "details.layers:compare_layers"}
+IMPROVE = {"passes.improve:improve", "exporters.tflite:export_tflite"}  # a float file changed alike, to compare with
 ONNX = {"exporters.onnx:export_onnx", "exporters.embed:embed_card_in_file"}
 ANSWERS = {"artefacts:answer_samples"}
 LAST = {"artefacts:time_artefacts", "artefacts:prove_bundle"}
@@ -41,12 +44,19 @@ CHANGED = {
     "batch": ("dynamic", {"load.opened:trace_file", "artefacts:answer_batch"} | FLOAT | EXPORT | ANSWERS | LAST),
     "ranges": ("percentile", EXPORT | ANSWERS | LAST),
     "float_layers": (("classes",), EXPORT | ANSWERS | LAST),
-    "equalize": (True, {"passes.improve:improve"} | EXPORT | ANSWERS | LAST),
-    "correct_bias": (True, {"passes.improve:improve"} | EXPORT | ANSWERS | LAST),
+    "equalize": (True, IMPROVE | EXPORT | ANSWERS | LAST),
+    "correct_bias": (True, IMPROVE | EXPORT | ANSWERS | LAST),
+    "qat": (True, {"qat.train:train"} | EXPORT - {"exporters.embed:embed_card_in_file"} | ANSWERS | LAST),
     "repair": (True, {"artefacts:prove_bundle"}),  # nothing had to be repaired
     "repair_minutes": (5.0, {"artefacts:prove_bundle"}),
     "strict": (True, {"artefacts:prove_bundle"}),  # nothing is odd about these samples
     "metric": ("closeness", {"artefacts:prove_bundle"}),
+    "prune": (
+        Pruning(macs=0.7, criterion="l2"),
+        {"load.opened:describe_file", "pruning.jobs:prune_file", "load.opened:trace_file"}
+        | FLOAT | EXPORT | ANSWERS | LAST,
+    ),
+    "training": (Training(epochs=3), {"artefacts:prove_bundle"}),  # nothing is trained
     "sparsity": (
         Sparsity(zeros=0.5, epochs=1),
         REFERENCE | SPARSE | {"load.opened:trace_file"} | FLOAT | EXPORT | ANSWERS | LAST,
@@ -63,6 +73,9 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _short_timing(monkeypatch):
+    # Training that moves nothing: the file is the one that was made before, and its card need not be put in again.
+    still = Training(epochs=1, learning_rate=1e-9)
+    monkeypatch.setattr(improving, "settings_for", lambda _, *, seed: msgspec.structs.replace(still, seed=seed))
     monkeypatch.setattr(making, "_TIMING_SECONDS_A_FILE", 0.01)
     monkeypatch.setattr(making, "NOISY", float("inf"))  # what else the machine does shall decide nothing here
 

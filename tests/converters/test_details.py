@@ -13,6 +13,7 @@ import lepton_edge as le
 from lepton_edge_converters.artefacts import Artefact
 from lepton_edge_converters.details.detail import detailed
 from lepton_edge_converters.details.disagreements import find_disagreements
+from lepton_edge_converters.details.layers import match_tensors
 from lepton_edge_converters.details.sums import Sums
 from lepton_edge_converters.details.thumbnails import SIDE_MAX, thumbnail
 from lepton_edge_converters.errors import WorkerCrashedError
@@ -20,6 +21,7 @@ from lepton_edge_converters.gates.judge import judge
 from lepton_edge_converters.recipe import Gates, Recipe
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_runtime.card import Card, InputCard, OutputCard
+from lepton_edge_runtime.formats import Operator
 from lepton_edge_runtime.tensors import Quant, TensorSpec
 
 INT8 = np.dtype(np.int8)
@@ -86,6 +88,15 @@ class TestLayers:
         )  # fmt: skip
         assert {one.range_low for one in report.layers.layers} == {None}  # all of them store real numbers
 
+    def test_a_tensor_is_known_by_its_name_but_for_the_number_of_a_constant(self):
+        def tensor(index, shape=(1, 4)):
+            return {"index": index, "shape": shape, "dtype": np.float32, "quantization": (0.0, 0)}
+
+        fused = "net/relu/Relu;net/norm/add_1;net/norm/add_1/constant"
+        operators = [Operator("CONV_2D", outputs=(f"{fused}_12",)), Operator("ADD", outputs=("y",))]
+        before, after = {f"{fused}_12": tensor(1), "y": tensor(2)}, {f"{fused}_2": tensor(7), "y": tensor(8, (1, 5))}
+        assert [(one.float_index, one.index) for one in match_tensors(operators, before, after)] == [(1, 7)]
+
     def test_the_last_layer_has_the_error_of_the_outputs(self, converted):
         report = converted[1]
         # Eight of sixty samples, and kernels that round otherwise: near, not equal.
@@ -149,7 +160,11 @@ def made_judgements(original, converted, *, sure=None, targets=None):
     targets = None if targets is None else np.array(targets)
     names = tuple(f"{i}.jpg" for i in range(len(original)))
     plan = SimpleNamespace(
-        reference=reference, judged=SimpleNamespace(targets=targets, names=names, paths=()), preprocess=(), facts=None
+        reference=reference,
+        judged=SimpleNamespace(targets=targets, names=names, paths=()),
+        preprocess=(),
+        facts=None,
+        changed=None,
     )
     artefact = Artefact("ONNX int8", "onnx", path=None, card=CARD, route="made up")
     return plan, [judge(artefact, [scores(converted, [0.6] * len(original))], reference, targets)]

@@ -12,7 +12,7 @@ from lepton_edge_converters.fastest import find_fastest
 from lepton_edge_converters.gates.judge import Judgement
 from lepton_edge_converters.gates.likeness import Likeness
 from lepton_edge_converters.making import Made
-from lepton_edge_converters.recipe import SHIPPED, load_recipe
+from lepton_edge_converters.recipe import SCHEMES, load_recipe
 from lepton_edge_converters.report import GateResult
 from lepton_edge_converters.speed import Timings
 
@@ -96,23 +96,23 @@ def test_what_can_no_longer_win_is_not_judged(search):
 
 
 def test_those_that_were_not_judged_are_slower_and_not_refused(search):
-    times = dict.fromkeys(SHIPPED, 1000) | {"int8": 100}
+    times = dict.fromkeys(SCHEMES, 1000) | {"int8": 100}
     _, tried, _ = search(times)
     assert {one.outcome for one in tried.values()} == {"ships", "not judged"}
     assert tried["int8"].reason.startswith("the fastest on ai-edge-litert; ")
-    _, tried, _ = search(times, refused=set(SHIPPED) - {"int8", "int16x8"}, impossible={"int16x8"})
+    _, tried, _ = search(times, refused=set(SCHEMES) - {"int8", "int16x8"}, impossible={"int16x8"})
     assert {one.outcome for one in tried.values()} == {"ships", "not judged", "not made"}
-    _, tried, _ = search(dict.fromkeys(SHIPPED, 100), refused=set(SHIPPED) - {"float16"})
+    _, tried, _ = search(dict.fromkeys(SCHEMES, 100), refused=set(SCHEMES) - {"float16"})
     assert tried["float16"].reason == "the only one that passes the gates"
 
 
 def test_a_slow_one_is_judged_where_nothing_faster_passes(search):
-    found, _, _ = search({"int8": 100, "int16x8": 9000}, refused=set(SHIPPED) - {"int16x8"})
+    found, _, _ = search({"int8": 100, "int16x8": 9000}, refused=set(SCHEMES) - {"int16x8"})
     assert found.made.scheme == "int16x8"
 
 
 def test_where_nothing_passes_the_refusal_is_told_of_the_scheme_asked_for(search):
-    found, tried, _ = search({}, refused=SHIPPED, asked="float16")
+    found, tried, _ = search({}, refused=SCHEMES, asked="float16")
     assert found.made.scheme == "float16"
     assert {one.outcome for one in tried.values()} == {"refused"}
 

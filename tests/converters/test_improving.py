@@ -67,6 +67,12 @@ class TestWhatEightBitsBreak:
         assert any("channels" in change for change in changes)
         assert changes[-1].startswith("what rounding shifts was taken out of the biases of")
 
+    def test_shows_each_layer_beside_the_float_one_changed_alike(self, kind, mended):
+        report = mended(kind)[1]
+        assert (report.layers.reference, report.layers.unmatched) == ("TFLite float32 changed alike", 0)
+        # Eight of the samples, and kernels that round otherwise: near, not equal.
+        assert report.layers.layers[-1].sqnr_db == pytest.approx(report.row("TFLite int8").sqnr_db, abs=6)
+
 
 def test_a_normalization_behind_the_activation_leaves_no_operator_of_its_own(mended):
     kinds = read_tflite(Bundle(mended("long_tail")[0]).member("model.tflite")).counts()

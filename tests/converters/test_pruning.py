@@ -181,6 +181,7 @@ class TestPrune:
             unlabelled = content["x"]
         assert right(le.prune(model, unlabelled, macs=0.3, rounds=2, training=FEW_EPOCHS)) > 0.95
 
+    @pytest.mark.slow
     def test_a_time_is_that_of_the_int8_file(self, model, tmp_path):
         smaller = le.prune(model, speedup=1.5, cache=tmp_path)
         assert costs(smaller)["macs"] < costs(model)["macs"]
@@ -289,6 +290,14 @@ class TestConvert:
         assert report.row("TFLite int8").size_bytes < 0.7 * plain.row("TFLite int8").size_bytes
         assert report.parameters < 0.6 * plain.parameters
 
+    def test_a_second_run_prunes_nothing_anew(self, file, data, tmp_path):
+        settings = {"data": data, "recipe": load_recipe("int8", macs=0.5, epochs=1), "cache": tmp_path / "cache"}
+        first = le.convert(file, tmp_path / "m.lepton", **settings)
+        second = le.convert(file, tmp_path / "m.lepton", **settings, force=True)
+        assert "pruning.jobs:prune_file" in first.stages.carried_out
+        assert second.stages.carried_out == ()
+        assert second.pruned == first.pruned
+
     def test_samples_to_train_with_may_be_others(self, file, data, tmp_path):
         pictures, targets = keras_models.patterns(128, seed=21)
         recipe = load_recipe("int8", macs=0.5, epochs=1)
@@ -303,3 +312,42 @@ class TestConvert:
     def test_sparse_and_pruned_at_once_is_refused(self):
         with pytest.raises(RecipeError, match="ask for one of them"):
             load_recipe("int8", macs=0.5, zeros=0.5)
+
+    @pytest.mark.slow
+    def test_the_lock_makes_the_same_bundle_again_though_times_are_measured(self, file, data, tmp_path):
+        out = tmp_path / "m.lepton"
+        le.convert(file, out, data=data, recipe=load_recipe("prune-int8", speedup=1.3, epochs=1, rounds=1))
+        before = out.read_bytes()
+        report = le.convert(file, out, data=data, locked=True, force=True)
+        assert out.read_bytes() == before
+        assert "milliseconds" not in report.pruned.before  # nothing was timed to choose by
+
+
+class TestCheckpoints:
+    def test_a_run_goes_on_with_the_widths_and_the_training_that_it_finds(self, model, data, tmp_path):
+        settings = {"macs": 0.4, "rounds": 2, "training": Training(epochs=2, batch_size=32), "checkpoint": tmp_path}
+        first = le.prune(model, data, **settings)
+        said = []
+        again = le.prune(model, data, **settings, progress=lambda what, *_: said.append(what))
+        for one, other in zip(first.get_weights(), again.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+        assert not [what for what in said if what.startswith("training, epoch")]
+        assert not [what for what in said if what == "choosing channels"]
+
+    def test_one_of_something_else_is_refused(self, model, data, tmp_path):
+        settings = {"training": Training(epochs=1), "checkpoint": tmp_path}
+        le.prune(model, data, macs=0.5, **settings)
+        with pytest.raises(PruneError, match="is of another model, other samples or other settings"):
+            le.prune(model, data, macs=0.6, **settings)
+
+    def test_a_damaged_one_is_refused(self, model, tmp_path):
+        (tmp_path / "round_1").mkdir()
+        (tmp_path / "round_1" / "widths.json").write_text("{")
+        with pytest.raises(PruneError, match="cannot be read .*; remove it to begin anew"):
+            le.prune(model, macs=0.5, checkpoint=tmp_path)
+
+    def test_widths_may_be_told(self, model):
+        told = Pruning(macs=0.5, criterion="l2", widths=({"last": 20},))
+        assert told.widths == ({"last": 20},)
+        with pytest.raises(ValueError, match="widths are given for each of 2 rounds, not for 1"):
+            Pruning(macs=0.5, rounds=2, widths=({"last": 20},))

@@ -8,7 +8,7 @@ import lepton_edge as le
 from lepton_edge_converters.errors import ConversionError
 from lepton_edge_converters.exporters import DERIVED, TRACED
 from lepton_edge_converters.exporters.weights import quantize_symmetric
-from lepton_edge_converters.recipe import SHIPPED
+from lepton_edge_converters.recipe import SCHEMES
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,7 @@ class TestFastest:
         )
         (winner,) = [one for one in report.tried if one.outcome == "ships"]
         assert report.scheme == winner.scheme != "int16x8"
-        assert {one.scheme for one in report.tried} == set(SHIPPED)
+        assert {one.scheme for one in report.tried} == set(SCHEMES)
         assert report.tried[-1].scheme == "int16x8"  # by tens of times the slowest
         recipe = bytes(le.Bundle(tmp_path / "m.lepton").manifest.recipe)
         assert f'"scheme":"{winner.scheme}"'.encode() in recipe

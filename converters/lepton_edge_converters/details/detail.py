@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from lepton_edge_converters import cards
 from lepton_edge_converters.artefacts import Artefact
 from lepton_edge_converters.details.disagreements import find_disagreements
 from lepton_edge_converters.errors import ConversionError
@@ -10,6 +12,7 @@ from lepton_edge_converters.gates.judge import Judgement
 from lepton_edge_converters.preparation import Job, Plan
 from lepton_edge_converters.report import Report
 from lepton_edge_converters.report.layers import LayerErrors
+from lepton_edge_runtime.formats.tflite import read_tflite
 
 
 def detailed(
@@ -39,9 +42,19 @@ def _layers(plan: Plan, judgements: Sequence[Judgement], compared: Sequence[Arte
     if converted is None or reference is None:
         return None
     try:
+        reference = reference if plan.changed is None else _changed_alike(reference, plan.changed, plan, job)
         asked = reference, converted, plan.judged, plan.facts
         errors = job.stage("details.layers:compare_layers", *asked, gives=LayerErrors)
     except ConversionError as failed:
         # The files themselves were run and judged: what cannot be drawn is no reason to refuse them.
         return LayerErrors(converted.title, reference.title, 0, 0, (), note=str(failed))
     return errors
+
+
+def _changed_alike(reference: Artefact, changed: Path, plan: Plan, job: Job) -> Artefact:
+    """Return the float file of a graph that passes have changed: its layers are those of the converted one."""
+    path = job.folder / "changed.tflite"
+    asked = changed, plan.facts, "float32", None, path
+    job.stage("exporters.tflite:export_tflite", *asked, gives=type(None), makes=path)
+    card = cards.finish(plan.draft, read_tflite(path.read_bytes()), job.recipe.batch)
+    return replace(reference, title=f"{reference.title} changed alike", path=path, card=card)

@@ -1,5 +1,6 @@
 """Layer by layer: the float TFLite file beside the converted one, on a few judged samples; runs in the worker."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -26,6 +27,8 @@ _SAMPLES = 8  # an SQNR over a layer's thousands of numbers hardly moves with mo
 _SECONDS_MAX = 10.0  # kernels without XNNPACK are slow, and nobody waits for a picture of a large model
 _HISTOGRAMS = 6
 _BINS = 64
+# Constants that passes made, in the name of what they were fused into, are numbered as they came.
+_OURS = re.compile(r";[^;]*/constant[_\d]*(?=;|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class _Tensor:
 
     Attributes:
         operator: The float file's.
-        name: In both files.
+        name: In the float file; in the other one it may differ by the number of a constant.
         float_index: Of the tensor in the float file.
         index: Of the tensor in the converted one.
         dtype: In the converted one.
@@ -88,7 +91,7 @@ def compare_layers(reference: Artefact, artefact: Artefact, samples: StoredSampl
     names = {one.operator: one.name for one in read_layers(content, facts)}
     try:
         before, after = _Opened(reference), _Opened(artefact)
-        matched = list(_matched(operators, before.tensors, after.tensors))
+        matched = list(match_tensors(operators, before.tensors, after.tensors))
         sums = {one.name: Sums(one.dtype, one.quant) for one in matched}
         count = _run(before, after, samples, matched, sums)
         layers = _layer_errors(operators, matched, sums, names)
@@ -99,13 +102,14 @@ def compare_layers(reference: Artefact, artefact: Artefact, samples: StoredSampl
         return LayerErrors(artefact.title, reference.title, 0, _outputs(operators), (), note)
 
 
-def _matched(
+def match_tensors(
     operators: Sequence[Operator], before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]
 ) -> Iterator[_Tensor]:
     """Yield the float outputs that both files have, under one name and of one shape."""
+    found = {_OURS.sub("", name): tensor for name, tensor in after.items()}
     for operator in operators:
         for name in operator.outputs:
-            one, other = before.get(name), after.get(name)
+            one, other = before.get(name), found.get(_OURS.sub("", name))
             if one is None or other is None or np.dtype(one["dtype"]).kind != "f":
                 continue
             if list(one["shape"]) != list(other["shape"]):

@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from lepton_edge_converters.facts import ModelFacts
@@ -47,3 +48,18 @@ class LoadOptions:
     custom: tuple[str, ...] = ()
     trust: bool = False
     signature: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model as a file that a worker can load.
+
+    Attributes:
+        path: The file.
+        options: How it is to be loaded.
+        cached: Whether what is made of it may be kept for other runs.
+    """
+
+    path: Path
+    options: LoadOptions
+    cached: bool

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ from lepton_edge_converters.errors import LoadError
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.load.custom import find_custom
 from lepton_edge_converters.load.files import ModelPath, find_model, teachable_labels
-from lepton_edge_converters.load.loaded import LoadedModel, LoadOptions
+from lepton_edge_converters.load.loaded import LoadedModel, LoadOptions, ModelFile
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.stages.cache import StageCache
 from lepton_edge_converters.stages.run import run_stage
@@ -24,21 +24,6 @@ from lepton_edge_runtime.opening import read_labels
 
 _BATCH = 32
 _TEACHABLE_RANGE = (-1.0, 1.0)  # what Teachable Machine's own export code feeds: pixels / 127.5 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFile:
-    """A model as a file that a worker can load.
-
-    Attributes:
-        path: The file.
-        options: How it is to be loaded.
-        cached: Whether what is made of it may be kept for other runs.
-    """
-
-    path: Path
-    options: LoadOptions
-    cached: bool
 
 
 class OpenedModel(Protocol):

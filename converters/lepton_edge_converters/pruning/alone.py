@@ -143,7 +143,7 @@ def prune_file(
         opened = open_for_conversion(model, worker, options, {})
         samples = None if data is None else _stored(opened, data, labels, preprocess, folder, told)
         made = folder / "pruned.keras"
-        given = Path(model).resolve(), options, samples, pruning, training, _path(cache), _path(checkpoint), made
+        given = Path(model).resolve(), options, samples, pruning, training, _text(cache), _path(checkpoint), made
         found: Pruned = worker.call("lepton_edge_converters.pruning.jobs:prune_file", *given, progress=told)
         try:
             with replacing(output) as file:
@@ -188,6 +188,10 @@ def _checked_output(output: Path, *, force: bool) -> Path:
     if output.suffix != ".keras":
         raise OutputError(f"a Keras model is called NAME.keras, not {output.name}")
     return check_place(output, force=force)
+
+
+def _text(path: str | Path | None) -> str | None:
+    return None if path is None else str(Path(path).resolve())
 
 
 def _path(path: str | Path | None) -> Path | None:

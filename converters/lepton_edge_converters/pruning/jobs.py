@@ -20,7 +20,7 @@ def prune_file(
     samples: StoredSamples | None,
     pruning: Pruning,
     training: Training | None,
-    cache: Path | None,
+    cache: str | None,
     checkpoint: Path | None,
     out: Path,
 ) -> Pruned:

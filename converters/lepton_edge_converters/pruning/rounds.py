@@ -16,11 +16,14 @@ from lepton_edge_converters.prune.importance import Importance, rate
 from lepton_edge_converters.prune.layers import find_costs
 from lepton_edge_converters.prune.surgery import check_faithful, rebuild
 from lepton_edge_converters.prune.widths import Solution, solve
+from lepton_edge_converters.pruning.choice import Choice, keep_choice, read_choice
 from lepton_edge_converters.pruning.clock import Clock
 from lepton_edge_converters.report.pruned import Pruned, Width
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.shrinking import Budget, CostName, Pruning
+from lepton_edge_converters.stages.digest import digest
 from lepton_edge_converters.train import Training
+from lepton_edge_converters.training.determinism import deterministic
 from lepton_edge_converters.training.findings import Recovery
 from lepton_edge_converters.training.normalization import reestimate_batch_norms
 from lepton_edge_converters.training.recovery import recover
@@ -75,12 +78,12 @@ def prune_channels(
     recoveries = []
     current = teacher
     for number in range(pruning.rounds):
-        current = rounds.next(pruning.rounds - number)
+        folder = None if checkpoint is None else checkpoint / f"round_{number + 1}"
+        current = rounds.next(number, folder)
         if samples is None:
             continue
         reestimate_batch_norms(current, samples, limit=_ESTIMATED_MAX, progress=progress)
         if training is not None:
-            folder = None if checkpoint is None else checkpoint / f"round_{number + 1}"
             recoveries.append(
                 recover(current, samples, training, teacher=teacher, checkpoint=folder, progress=progress)
             )
@@ -106,31 +109,68 @@ class _Rounds:
         self._samples = samples
         self._pruning = pruning
         self._progress = progress
-        self._clock = Clock(dependencies, pruning, cache, progress) if {*pruning.bounds} & _TIMES else None
+        timed = {*pruning.bounds} & _TIMES and not pruning.widths
+        self._clock = Clock(dependencies, pruning, cache, progress) if timed else None
         self._costs = self._find_costs(None)
         self.before = self._costs_now()
-        self._limits = pruning.limits(self.before)
+        self._limits = {} if pruning.widths else pruning.limits(self.before)
         self._importance = 1.0
+        self._chosen: list[dict[str, int]] = []
 
-    def next(self, remaining: int) -> Any:
-        """Return the model after a further round; with the last, ``remaining`` 1, it is within the budget."""
-        importance = rate(
-            self._current, self._pruning.criterion, self._samples, seed=remaining, progress=self._progress
-        )
-        limits = self._part_of_the_way(remaining)
-        model, solution = self._without(importance, limits)
-        taken = self._clock.time(model) if self._clock else None
-        for _ in range(_TRIES):
-            # What a table foretells is not what a whole net takes: the next choice makes up for the difference.
-            if taken is None or remaining > 1 or taken <= self._limits["milliseconds"] * _NEAR_ENOUGH:
-                break
-            limits["milliseconds"] *= self._limits["milliseconds"] / taken
-            model, solution = self._without(importance, limits)
-            taken = self._clock.time(model) if self._clock else None
-        self._importance *= solution.importance if solution else 1.0
+    def next(self, number: int, folder: Path | None) -> Any:
+        """Return the model after a further round, counted from 0; after the last, it is within the budget.
+
+        Args:
+            number: Of the round.
+            folder: Where its choice is kept, and taken from if it is there.
+        """
+        pruning = self._pruning
+        with deterministic():  # the same channels go when a run that was cut off, or a lock, is carried out again
+            importance = rate(self._current, pruning.criterion, self._samples, seed=number, progress=self._progress)
+        data = self._samples.fingerprint() if self._samples and folder else ""
+        asked = digest(self._current.flat.model.get_weights(), data, pruning) if folder else ""
+        choice = read_choice(folder, asked) if folder else None
+        if pruning.widths:
+            choice = self._given(pruning.widths[number])
+        elif choice is None:
+            choice = self._choose(importance, asked, pruning.rounds - number)
+        if folder is not None:
+            keep_choice(folder, choice)
+        model = self._with(importance, choice.widths)
+        self._importance *= choice.importance
+        self._chosen.append(choice.widths)
         self._current = find_dependencies(flatten(model))
-        self._costs = self._find_costs(taken)
+        self._costs = self._find_costs(choice.milliseconds)
         return model
+
+    def _choose(self, importance: Importance, asked: str, remaining: int) -> Choice:
+        """Return the widths that bring the model a round nearer to the budget; with ``remaining`` 1, into it."""
+        limits = self._part_of_the_way(remaining)
+        solution = self._within(importance, limits)
+        taken = None
+        for left in reversed(range(_TRIES)):
+            if self._clock is None:
+                break
+            taken = self._clock.time(self._with(importance, solution.widths))
+            # What a table foretells is not what a whole net takes: the next choice makes up for the difference.
+            late = taken / self._limits["milliseconds"]
+            if not left or remaining > 1 or late <= _NEAR_ENOUGH:
+                break
+            limits["milliseconds"] /= late
+            solution = self._within(importance, limits)
+        return Choice(asked=asked, widths=solution.widths, importance=solution.importance, milliseconds=taken)
+
+    def _given(self, widths: Mapping[str, int]) -> Choice:
+        """Return widths that were told, once they fit the model."""
+        groups = self._current.widths()
+        for name, width in widths.items():
+            if not 1 <= width <= groups.get(name, 0):
+                has = f"has {groups[name]} channels" if name in groups else "is not there"
+                raise PruneError(f"the group {name!r} cannot keep {width} channels: it {has}")
+        return Choice(asked="", widths=dict(widths), importance=1.0)
+
+    def _with(self, importance: Importance, widths: Mapping[str, int]) -> Any:
+        return rebuild(self._current, least_important(self._current, importance, widths).tolist())
 
     def told(self, recoveries: Sequence[Recovery]) -> Pruned:
         """Return what was done so far."""
@@ -141,21 +181,19 @@ class _Rounds:
             self._importance,
             dict(self._original.unknown),
             tuple(recoveries),
+            tuple(self._chosen),
         )
 
-    def _without(self, importance: Importance, limits: Mapping[CostName, float]) -> tuple[Any, Solution | None]:
-        """Return the model within these limits, and the widths that it has; as it is where it is within them."""
-        now = self._costs_now()
-        budget = _as_budget(limits, now)
+    def _within(self, importance: Importance, limits: Mapping[CostName, float]) -> Solution:
+        """Return the widths that keep the most importance within limits; all, where the model is within them."""
+        budget = _as_budget(limits, self._costs_now())
         if budget is None:
-            return rebuild(self._current), None
+            return Solution(self._current.widths(), 1.0, {}, {})
         step = self._clock.table.steps.widest if self._clock else FALLBACK
         groups = candidates(self._current, importance, step=step, keep=self._pruning.keep)
         least = self._pruning.least_share ** (1 / self._pruning.rounds)
         self._progress("choosing channels", 0, 1)
-        solution = solve(groups, self._costs, budget, least_share=least)
-        removed = least_important(self._current, importance, solution.widths)
-        return rebuild(self._current, removed.tolist()), solution
+        return solve(groups, self._costs, budget, least_share=least)
 
     def _part_of_the_way(self, remaining: int) -> dict[CostName, float]:
         """Return the limits of this round: as many equal shares of the way, in ratios, as there are rounds left."""

@@ -8,6 +8,7 @@ from lepton_edge_converters.load.opened import OpenedModel, open_for_conversion
 from lepton_edge_converters.preparation import Job, Plan
 from lepton_edge_converters.report.pruned import Pruned
 from lepton_edge_converters.stages.run import run_stage
+from lepton_edge_runtime.machine import read_processor, usable_cores
 
 
 def prune_first(opened: OpenedModel, plan: Plan, job: Job) -> tuple[OpenedModel, Plan]:
@@ -28,10 +29,12 @@ def prune_first(opened: OpenedModel, plan: Plan, job: Job) -> tuple[OpenedModel,
     source = opened.file(job.folder)
     cache = job.cache if source.cached else None
     out = job.folder / "pruned.keras"
-    times = None if cache is None else cache.folder.parent / "latency"
+    # As text: a path would stand for what is in the folder, which is more after each run.
+    times = None if cache is None else str(cache.folder.parent / "latency")
     given = source.path, source.options, plan.training, pruning, training, times, None, out
     where, told = (job.worker, cache), job.progress
-    pruned = run_stage(*where, "pruning.jobs:prune_file", *given, gives=Pruned, makes=out, progress=told)
+    machine = (read_processor().name, usable_cores())  # where times decide, what it is that was timed
+    pruned = run_stage(*where, "pruning.jobs:prune_file", *given, gives=Pruned, makes=out, also=machine, progress=told)
     changed = open_for_conversion(out, job.worker, LoadOptions(source.options.custom), {}, cache)
     size = next((one.size for one in plan.preprocess if one is not None), None)
     facts = changed.describe(size, [tuple(int(n or 1) for n in end.shape) for end in plan.facts.inputs])

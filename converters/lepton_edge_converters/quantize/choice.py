@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ai_edge_litert import schema_py_generated as schema
 
-from lepton_edge_converters.quantize.engine import quantize
+from lepton_edge_converters.quantize.engine import is_trained, quantize
 from lepton_edge_converters.quantize.estimators import ESTIMATORS
 from lepton_edge_converters.quantize.histograms import Histogram, load_histograms, observe, save_histograms
 from lepton_edge_converters.quantize.layers import MOVERS
@@ -24,7 +24,7 @@ class Choice:
 
     Attributes:
         content: The file.
-        estimator: Whose ranges, a row of ``ESTIMATORS``.
+        estimator: Whose ranges, a row of ``ESTIMATORS``, or ``training``.
         measured: What each estimator's int8 file answered, as SQNR in decibels to the float one; empty if only one was
             asked for.
     """
@@ -50,6 +50,8 @@ def choose_ranges(calibrated: Path, samples: StoredSamples, ranges: Ranges, in_f
         in_float: Names of operators that stay in float.
     """
     content = calibrated.read_bytes()
+    if is_trained(calibrated):
+        return Choice(content, "training")  # others would undo it
     if ranges == "minmax":
         return Choice(content, ranges)  # the calibrator's own
     seen = _seen(calibrated, content, samples)

@@ -18,14 +18,19 @@ from lepton_edge_converters.recipe import Io
 from lepton_edge_converters.samples import StoredSamples
 
 _CONVERTERS_NOTE = "CONVERSION_METADATA"
+_TRAINED = Path("assets.extra", "calibrated.tflite")  # where a SavedModel may carry what is not its own
 
 
 def calibrate(traced: Path, calibration: StoredSamples | None) -> Path:
     """Return the traced model as float TFLite with the range of each tensor; beside it, and made once.
 
+    One whose ranges were trained brings it along.
+
     Raises:
         ConversionError: There are no samples, or TensorFlow's converter refuses the model.
     """
+    if (traced / _TRAINED).exists():
+        return traced / _TRAINED
     out = traced.with_name(f"{traced.name}.calibrated.tflite")
     if out.exists():
         return out
@@ -40,6 +45,17 @@ def calibrate(traced: Path, calibration: StoredSamples | None) -> Path:
     # What the converter notes of itself holds a hash of this file; the manifest says which versions made what.
     out.write_bytes(without_metadata(converted(converter), _CONVERTERS_NOTE))
     return out
+
+
+def keep_trained(traced: Path, content: bytes) -> None:
+    """Let a traced model carry the calibrated file whose ranges were trained."""
+    (traced / _TRAINED).parent.mkdir(exist_ok=True)
+    (traced / _TRAINED).write_bytes(content)
+
+
+def is_trained(calibrated: Path) -> bool:
+    """Return whether the ranges of a file that ``calibrate`` gave were trained."""
+    return Path(*calibrated.parts[-2:]) == _TRAINED
 
 
 def quantize(calibrated: bytes, *, io: Io = "float32", in_float: Collection[str] = ()) -> bytes:

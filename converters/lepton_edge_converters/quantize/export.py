@@ -44,23 +44,28 @@ def export_int8(
     if calibration is None:
         raise ConversionError("int8 needs samples to calibrate with")
     calibrated = calibrate(traced, calibration)
-    spared = _spared(calibrated, facts, float_layers)
+    spared = spared_layers(calibrated.read_bytes(), facts, float_layers)
     in_float = [layer.operator for layer in spared]
     choice = choose_ranges(calibrated, calibration, ranges, in_float)
     content = quantize(choice.content, io=io, in_float=in_float)
     named = rename_ends(content, [end.name for end in facts.inputs], [end.name for end in facts.outputs])
     out.write_bytes(named)
-    route = f"by TensorFlow's converter, {choice}" if ranges != "minmax" else "by TensorFlow's converter"
+    route = f"by TensorFlow's converter, {choice}" if choice.estimator != "minmax" else "by TensorFlow's converter"
     return Int8Export(route, _operators_in_float(content, named, spared))
+
+
+def spared_layers(calibrated: bytes, facts: ModelFacts, float_layers: tuple[str, ...]) -> tuple[Layer, ...]:
+    """Return the layers of a calibrated file that stay in float.
+
+    Raises:
+        RecipeError: A name is no layer's.
+    """
+    return named_layers(read_layers(calibrated, facts), float_layers) if float_layers else ()
 
 
 def find_best_ranges(traced: Path, calibration: StoredSamples) -> str:
     """Return the estimator whose int8 file answers the samples that calibrate most like the float one."""
     return choose_ranges(calibrate(traced, calibration), calibration, "best", ()).estimator
-
-
-def _spared(calibrated: Path, facts: ModelFacts, float_layers: tuple[str, ...]) -> tuple[Layer, ...]:
-    return named_layers(read_layers(calibrated.read_bytes(), facts), float_layers) if float_layers else ()
 
 
 def _operators_in_float(content: bytes, named: bytes, spared: tuple[Layer, ...]) -> tuple[str, ...]:

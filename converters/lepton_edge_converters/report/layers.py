@@ -28,7 +28,7 @@ class LayerError:
     Attributes:
         position: In the order in which the float file computes, from 1.
         layer: Its name, as ``float_layers`` takes it where the file is int8.
-        tensor: Name in both files.
+        tensor: Its name in the float file.
         kind: The float file's operator, such as ``CONV_2D``.
         sqnr_db: Power of the float numbers over that of their difference from the converted file's, in decibels: the
             error of all layers up to here; infinite (in JSON ``null``) where they are equal.

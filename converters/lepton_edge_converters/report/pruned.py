@@ -49,6 +49,7 @@ class Pruned:
         importance: Share of the importance that was kept, the last round's.
         unknown: Layers that no rule knows, which kept all that they touch, and what each is.
         recoveries: How training went, a round each; empty without.
+        chosen: Widths of all groups after each round: what ``Pruning.widths`` takes.
     """
 
     widths: tuple[Width, ...]
@@ -57,3 +58,4 @@ class Pruned:
     importance: float
     unknown: dict[str, str]
     recoveries: tuple[Recovery, ...]
+    chosen: tuple[dict[str, int], ...] = ()

@@ -143,7 +143,8 @@ class _Writer:
         flags: dict[str, bool] = {}
         for key, value in node.arguments.kwargs.items():
             if isinstance(value, bool):
-                flags[key] = value
+                # Without it, a layer does as the whole model does: it trains when that is trained.
+                flags |= {} if key == "training" and not value else {key: value}
             elif value is not None and not (key.endswith("mask") and any(value is mask for mask in masks)):
                 named[key] = self._argument(value, numbers, name)
         place = self._places.get(id(operation))

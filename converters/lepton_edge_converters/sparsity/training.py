@@ -16,19 +16,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lepton_edge_converters.errors import ConversionError
+from lepton_edge_converters.errors import ConversionError, LoadError
 from lepton_edge_converters.recipe import Sparsity
 from lepton_edge_converters.report.sparse import SparseLayer
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.sparsity.kernels import kernels, values_of, why_no_clusters, why_no_zeros, zeros_of
 from lepton_edge_converters.sparsity.lessons import Loss, losses
 from lepton_edge_converters.sparsity.tfkeras import build, own_activations, scope_names
-from lepton_edge_converters.sparsity.written import Network, Weights, read_network, write_weights
+from lepton_edge_converters.sparsity.written import Layer, Network, Weights, read_network, write_weights
 from lepton_edge_converters.worker import report_progress
 
 _UPDATES = 40  # times that more weights become zero: often enough for a smooth curve, seldom enough to learn between
 _CLUSTERED_RATE = 1 / 30  # a centroid takes the sum of all its weights' gradients
 _ALIKE = 1e-3  # of the answers' largest number: what two float engines may differ by
+
+_Why = Callable[[Layer, list[NDArray[Any]], Sparsity], str]
 
 
 def train_sparse(
@@ -55,6 +57,10 @@ def train_sparse(
 
     Returns:
         What became of each layer that has a kernel.
+
+    Raises:
+        LoadError: There is nothing that could be made sparse, or it cannot be trained so.
+        ConversionError: tf_keras computes the model otherwise than Keras 3 does.
     """
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     import tensorflow as tf  # noqa: PLC0415 - seconds; only in the process that trains
@@ -63,27 +69,46 @@ def train_sparse(
     tf_keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()  # the same input shall give the same bytes
     network, weights = read_network(carried)
+    steps = [(_with_zeros, _left(network, weights, why_no_zeros, settings))] if settings.zeros is not None else []
+    if settings.clusters is not None:
+        steps.append((_with_clusters, _left(network, weights, why_no_clusters, settings)))
     model, _ = build(network, weights)
     taught = [np.load(path, mmap_mode="r") for path in answers]
     _prove_alike(model, samples, taught)
     lesson = _Lesson(samples, taught if targets is None else [targets], kinds, settings, seed)
     with tf_keras.utils.custom_object_scope(dict(own_activations())):
-        left = [why_no_zeros(*one, settings) for one in zip(network.layers, weights, strict=True)]
-        if settings.zeros is not None:
-            weights = _with_zeros(network, weights, left, lesson)
-        left_apart = [why_no_clusters(*one, settings) for one in zip(network.layers, weights, strict=True)]
-        if settings.clusters is not None:
-            weights = _with_clusters(network, weights, left_apart, lesson)
+        for make, left in steps:
+            weights = make(network, weights, left, lesson)
     write_weights(output, weights)
-    reasons = zip(
-        left if settings.zeros is not None else [""] * len(left),
-        left_apart if settings.clusters is not None else [""] * len(left),
-        strict=True,
-    )
-    told = ["; ".join(dict.fromkeys(filter(None, pair))) for pair in reasons]
+    return _told(network, weights, [left for _, left in steps])
+
+
+def _left(network: Network, weights: Weights, why: _Why, settings: Sparsity) -> list[str]:
+    """Return why each layer is left alone, empty where it is not.
+
+    Raises:
+        LoadError: All are, or the wrappers that change the others would lose masks.
+    """
+    masks = next((one.name for one in network.layers if one.kind == "Masking" or one.config.get("mask_zero")), "")
+    if masks:
+        raise LoadError(
+            f"the layer {masks!r} masks steps of a sequence, and what makes weights sparse "
+            "(tensorflow-model-optimization) loses masks on the way"
+        )
+    left = [why(layer, arrays, settings) for layer, arrays in zip(network.layers, weights, strict=True)]
+    if all(left):
+        pairs = zip(network.layers, weights, left, strict=True)
+        reasons = [f"{layer.name}: {reason}" for layer, arrays, reason in pairs if kernels(layer, arrays)]
+        raise LoadError(f"no layer has weights that could be made sparse; {'; '.join(reasons) or 'none has a kernel'}")
+    return left
+
+
+def _told(network: Network, weights: Weights, left: list[list[str]]) -> tuple[SparseLayer, ...]:
+    """Return what became of each layer that has a kernel."""
+    reasons = ["; ".join(dict.fromkeys(filter(None, of_one))) for of_one in zip(*left, strict=True)]
     return tuple(
         SparseLayer(layer.name, layer.kind, sum(one.size for one in found), zeros_of(found), values_of(found), reason)
-        for layer, arrays, reason in zip(network.layers, weights, told, strict=True)
+        for layer, arrays, reason in zip(network.layers, weights, reasons, strict=True)
         if (found := kernels(layer, arrays))
     )
 
