@@ -3,18 +3,18 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import msgspec
 
 from lepton_edge_converters.errors import RecipeError
-from lepton_edge_converters.recipe import Gates, Recipe, Scheme, load_recipe
+from lepton_edge_converters.recipe import SCHEMES, Gates, Recipe, Scheme, load_recipe
 from lepton_edge_converters.shrinking import Pruning
 from lepton_edge_runtime.wire import nearest
 
 Bound = Literal["speedup", "macs", "params"]
 
-_ONLY_INT8 = {"ranges": "minmax", "float_layers": (), "correct_bias": False, "repair": False}
+_ONLY_INT8 = {"ranges": "minmax", "float_layers": (), "correct_bias": False, "repair": False, "qat": False}
 _ROUNDED = ("int8", "dynamic")  # what equalizing is for
 _ANY_DB = -1e9  # less than any ratio that is measured; a lock has no word for an infinite one
 
@@ -61,9 +61,8 @@ def ask(
     """
     base = load_recipe(recipe)
     for scheme in schemes:
-        if scheme not in get_args(Scheme):
-            hint = nearest(scheme, list(get_args(Scheme)))
-            raise RecipeError(f"no scheme {scheme!r}; there are: {', '.join(get_args(Scheme))}{hint}")
+        if scheme not in SCHEMES:
+            raise RecipeError(f"no scheme {scheme!r}; there are: {', '.join(SCHEMES)}{nearest(scheme, list(SCHEMES))}")
     points = {one.name: one for one in _each(base, budgets, schemes)}
     if not points:
         raise RecipeError("a search has one budget and one scheme at least")
