@@ -135,12 +135,12 @@ def _tables(
             verdicts.append(verdict(several))
     held = sum(holds for holds, _ in verdicts)
     claim = f"At least {FASTER:g} times as fast as plain int8, at most {POINTS:g} point lost against float"
-    made = (
+    settings = (
         f"{bench.settings.images} training images, {bench.settings.epochs} epochs of the float nets, {ROUNDS} × "
         f"{bench.settings.retraining} of what is pruned or made sparse."
     )
     return [
-        made,
+        settings,
         *answers,
         "\n".join([f"{claim}: {held} of {len(verdicts)} nets.", *(f"- {why}" for _, why in verdicts)]),
     ]
