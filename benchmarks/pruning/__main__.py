@@ -17,7 +17,7 @@ from benchmarks.pruning import NET_NAMES
 from benchmarks.pruning.page import fill
 from benchmarks.pruning.steps import Bench, Made, Step, in_order
 from benchmarks.pruning.tables import FASTER, POINTS, Found, net_table, seeds_table, verdict
-from benchmarks.pruning.versions import Settings
+from benchmarks.pruning.versions import ROUNDS, Settings
 from benchmarks.table import Table
 from lepton_edge_runtime.atomic import replacing
 
@@ -49,6 +49,7 @@ _NETS = click.Choice(NET_NAMES)
 @click.option("--minutes", type=click.FloatRange(0), help="No further step is begun after so many.")
 @click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(0), help="That a net is timed for.")
 @click.option("--table", is_flag=True, help="Do no step; only time what is there, and print.")
+@click.option("--retime", is_flag=True, help="Time anew what was timed before: on a quieter machine.")
 @click.option("--retry", is_flag=True, help="Try again what was refused.")
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Page to put the tables into.")
 def main(
@@ -64,6 +65,7 @@ def main(
     minutes: float | None,
     seconds: float,
     table: bool,
+    retime: bool,
     retry: bool,
     markdown: Path | None,
 ) -> None:
@@ -75,6 +77,8 @@ def main(
     steps = list(in_order(nets or NET_NAMES, seeds, seeded))
     if not table:
         _work(bench, steps, minutes, retry=retry)
+    if retime:
+        bench.forget_times()
     tests, truth = read(pictures, "t10k")
     text = _tables(bench, steps, truth, tests[:1], seconds)
     click.echo("\n\n".join(str(one) for one in text))
@@ -131,7 +135,15 @@ def _tables(
             verdicts.append(verdict(several))
     held = sum(holds for holds, _ in verdicts)
     claim = f"At least {FASTER:g} times as fast as plain int8, at most {POINTS:g} point lost against float"
-    return [*answers, "\n".join([f"{claim}: {held} of {len(verdicts)} nets.", *(f"- {why}" for _, why in verdicts)])]
+    settings = (
+        f"{bench.settings.images} training images, {bench.settings.epochs} epochs of the float nets, {ROUNDS} × "
+        f"{bench.settings.retraining} of what is pruned or made sparse."
+    )
+    return [
+        settings,
+        *answers,
+        "\n".join([f"{claim}: {held} of {len(verdicts)} nets.", *(f"- {why}" for _, why in verdicts)]),
+    ]
 
 
 if __name__ == "__main__":

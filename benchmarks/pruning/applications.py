@@ -101,7 +101,7 @@ def main(*, folder: Path, nets: tuple[str, ...], minutes: float | None, retry: b
         with replacing(folder / net / "tried.json") as file:
             file.write(msgspec.json.format(msgspec.json.encode(tried)))
         click.echo(f"  {tried.failed or f'{tried.seconds:.0f} s'}", err=True)
-    table = _table({net: tried for net in PIXELS if (tried := _found(folder, net))})
+    table = _table({net: one for net in PIXELS if (one := _found(folder, net))})
     click.echo(str(table))
     if markdown:
         fill(markdown, table.markdown(), begin="<!-- applications -->")

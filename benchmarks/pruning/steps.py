@@ -20,7 +20,7 @@ from lepton_edge_converters.report import Report
 from lepton_edge_runtime.atomic import replacing
 from lepton_edge_runtime.errors import LeptonError
 
-_KEPT, _BUNDLE = "made.json", "model.lepton"
+_KEPT, _BUNDLE, _TIMES = "made.json", "model.lepton", "times.json"
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +82,9 @@ def in_order(nets: Sequence[str], seeds: int, seeded: Sequence[str]) -> Iterator
 class Bench:
     """A folder of results.
 
+    Attributes:
+        settings: What all of them were made with.
+
     Args:
         pictures: Folder with Fashion-MNIST's four files.
         folder: Where results are; it may have some.
@@ -91,7 +94,7 @@ class Bench:
     def __init__(self, pictures: Path, folder: Path, settings: Settings) -> None:
         self._pictures = pictures
         self._folder = folder
-        self._settings = settings
+        self.settings = settings
 
     def place(self, step: Step) -> Path:
         """Return the folder of a step."""
@@ -104,7 +107,7 @@ class Bench:
 
     def carry_out(self, step: Step) -> Made:
         """Do a step, and keep what it gives."""
-        recipe = VERSIONS[step.version].recipe(self._settings, step.seed)
+        recipe = VERSIONS[step.version].recipe(self.settings, step.seed)
         place = self.place(step)
         place.mkdir(parents=True, exist_ok=True)
         keras = self._trained(step)
@@ -129,7 +132,7 @@ class Bench:
         """
         there = {step.version: self.place(step) / _BUNDLE for step in steps if self._is_there(step)}
         hashes = {version: sha256(path.read_bytes()).hexdigest() for version, path in there.items()}
-        path = self.place(steps[0]).parent / "times.json"
+        path = self.place(steps[0]).parent / _TIMES
         if path.exists():
             before = msgspec.json.decode(path.read_bytes(), type=Times)
             if before.hashes == hashes:
@@ -140,6 +143,11 @@ class Bench:
             file.write(msgspec.json.format(msgspec.json.encode(times)))
         return times
 
+    def forget_times(self) -> None:
+        """Let all be timed anew."""
+        for path in self._folder.glob(f"*/*/{_TIMES}"):
+            path.unlink()
+
     def _is_there(self, step: Step) -> bool:
         made = self.found(step)
         return made is not None and not made.refused
@@ -147,13 +155,13 @@ class Bench:
     def _trained(self, step: Step) -> Path:
         path = self.place(step).parent / f"{step.net}.keras"
         if not path.exists():
-            asked = step.net, str(step.seed), self._pictures, str(self._settings.images), str(self._settings.epochs)
+            asked = step.net, str(step.seed), self._pictures, str(self.settings.images), str(self.settings.epochs)
             run_child("pruning.train", *asked, path)
         return path
 
     def _converted(self, step: Step, keras: Path, recipe: le.Recipe) -> Report:
         """Convert; the samples that judge here are no test images, and refuse nothing."""
-        images, classes = (part[: self._settings.images] for part in read(self._pictures, "train"))
+        images, classes = (part[: self.settings.images] for part in read(self._pictures, "train"))
         return le.convert(
             keras,
             self.place(step) / _BUNDLE,
