@@ -53,9 +53,7 @@ def test_a_wrong_recipe_is_refused_by_name(tmp_path, text, message):
 
 
 def test_a_recipe_that_is_not_there_names_those_that_are(tmp_path):
-    with pytest.raises(
-        RecipeError, match="there are: float32, float16, dynamic, weights, int8, int16x8, or a .toml file"
-    ):
+    with pytest.raises(RecipeError, match="there are: float32, .*, int16x8, prune-int8, small, fast, or a .toml file"):
         load_recipe("int9")
     with pytest.raises(RecipeError, match="cannot read the recipe"):
         load_recipe(tmp_path / "none.toml")
