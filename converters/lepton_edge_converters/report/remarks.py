@@ -26,7 +26,7 @@ def remarks(report: Report) -> Iterator[Remark]:
     if report.sparse is not None:
         yield Remark("sparse weights", sparse_remark(report))
     if report.pruned is not None:
-        yield Remark("pruned channels", pruned_remark(report.pruned))
+        yield Remark(report.model, pruned_remark(report.pruned))
 
 
 def sparse_remark(report: Report) -> str:
@@ -58,7 +58,7 @@ def pruned_remark(pruned: Pruned) -> str:
     trained = f"; {epochs} epochs of training by {' and '.join(learned)}" if learned else "; it was not trained"
     unknown = ", ".join(f"{layer} ({kind})" for layer, kind in pruned.unknown.items())
     kept = f"; not known, and so left with all that they touch: {unknown}" if unknown else ""
-    return f"channels were removed: {', '.join(fewer)}{trained}{kept}"
+    return f"channels were removed, {', '.join(fewer)}{trained}{kept}"
 
 
 _COSTS = {"milliseconds": "time in 8 bits", "parameters": "parameters", "macs": "multiplications"}
