@@ -103,7 +103,7 @@ class TestDifferences:
         others = {
             bool: True, str: "module:other", int: 99, float: 0.77, dict: {"numpy": "0"}, tuple: ("x",),
             type(None): "raw",
-            Gates: Gates(min_parity=0.5), le.Preprocess: le.Preprocess(),
+            Gates: Gates(min_parity=0.5), le.Preprocess: le.Preprocess(), le.Training: le.Training(epochs=99),
         }  # fmt: skip
         value = getattr(LOCK, part)
         for name in type(value).__struct_fields__:
