@@ -182,7 +182,7 @@ def data(tmp_path_factory):
 def recipe():
     """One that trains for an epoch, and asks for more than 8 bits or fewer channels can give."""
     made = load_recipe("prune-int8", epochs=1, rounds=1)
-    return msgspec.structs.replace(made, gates=msgspec.structs.replace(made.gates, min_sqnr_db=55))
+    return msgspec.structs.replace(made, gates=msgspec.structs.replace(made.gates, min_sqnr_db=50))
 
 
 @pytest.fixture(scope="module")

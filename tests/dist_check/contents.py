@@ -24,6 +24,7 @@ _NEEDED = {
         "lepton_edge_converters/recipes/int8.toml",
         "lepton_edge_converters/report/report.schema.json",
         "lepton_edge_converters/report/templates/page.html",
+        "lepton_edge_converters/search/templates/search.html",
         "lepton_edge_runtime/py.typed",
         "lepton_edge_runtime/backends/saturation_probe.onnx",
     },
