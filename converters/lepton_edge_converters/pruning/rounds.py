@@ -30,9 +30,9 @@ from lepton_edge_converters.training.recovery import recover
 from lepton_edge_converters.worker import Progress
 
 _TIMES = {"speedup", "latency_ms"}
-_TRIES = 3
+_TRIES = 4
 _ESTIMATED_MAX = 2048  # more move no mean by what matters, and each costs a pass for each layer
-_NEAR_ENOUGH = 1.02  # two timings of one model differ by as much
+_SPARE = 1.02  # two timings of one model differ by as much
 _BOUND_OF: Mapping[CostName, tuple[str, float | None]] = {
     "parameters": ("params", None),
     "macs": ("macs", None),
@@ -154,9 +154,9 @@ class _Rounds:
             taken = self._clock.time(self._with(importance, solution.widths))
             # What a table foretells is not what a whole net takes: the next choice makes up for the difference.
             late = taken / self._limits["milliseconds"]
-            if not left or remaining > 1 or late <= _NEAR_ENOUGH:
+            if not left or remaining > 1 or late <= 1:
                 break
-            limits["milliseconds"] /= late
+            limits["milliseconds"] /= late * _SPARE
             solution = self._within(importance, limits)
         return Choice(asked=asked, widths=solution.widths, importance=solution.importance, milliseconds=taken)
 
