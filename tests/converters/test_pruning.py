@@ -201,6 +201,10 @@ class TestPrune:
         with pytest.raises(PruneError, match=r"macs 0.0001, and the least that can be left is"):
             le.prune(model, macs=1e-4)
 
+    def test_in_several_rounds_the_bound_told_is_the_one_that_was_asked_for(self, model):
+        with pytest.raises(PruneError, match=r"macs 0.0001, and the least that can be left is"):
+            le.prune(model, macs=1e-4, rounds=3)
+
     def test_a_layer_that_there_is_not_cannot_be_kept(self, model):
         with pytest.raises(PruneError, match="there is no layer 'lst' to keep"):
             le.prune(model, macs=0.5, keep=["lst"])

@@ -193,7 +193,12 @@ class _Rounds:
         groups = candidates(self._current, importance, step=step, keep=self._pruning.keep)
         least = self._pruning.least_share ** (1 / self._pruning.rounds)
         self._progress("choosing channels", 0, 1)
-        return solve(groups, self._costs, budget, least_share=least)
+        try:
+            return solve(groups, self._costs, budget, least_share=least)
+        except PruneError:
+            if self._current is self._original:  # the bounds of the whole way are those that were asked for
+                solve(groups, self._costs, self._pruning.budget, least_share=self._pruning.least_share)
+            raise
 
     def _part_of_the_way(self, remaining: int) -> dict[CostName, float]:
         """Return the limits of this round: as many equal shares of the way, in ratios, as there are rounds left."""
