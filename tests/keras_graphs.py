@@ -82,6 +82,13 @@ def text():
     return keras.Model(words, layers.Dense(1, activation="sigmoid")(layers.Dense(8)(layers.LSTM(10)(x))))
 
 
+def masked_text():
+    """Return a classifier of words of which 0 is none: a mask goes along."""
+    words = keras.Input((12,), dtype="int32", name="words")
+    x = layers.Bidirectional(layers.GRU(8, return_sequences=True))(layers.Embedding(20, 10, mask_zero=True)(words))
+    return keras.Model(words, layers.Dense(2)(layers.LSTM(10)(x)))
+
+
 def transformer():
     """Return a block with attention, whose channels stay, and a dense part, whose inner ones may go."""
     words = keras.Input((12, 8), name="words")

@@ -59,7 +59,9 @@ def groups(model):
 
 
 class TestWholeNetworks:
-    @pytest.mark.parametrize("kind", ["u_net", "three_heads", "two_inputs", "text", "transformer", "dense_net"])
+    @pytest.mark.parametrize(
+        "kind", ["u_net", "three_heads", "two_inputs", "text", "masked_text", "transformer", "dense_net"]
+    )
     def test_each_is_pruned_and_exact(self, kind):
         model = keras_graphs.randomized(getattr(keras_graphs, kind)(), 0)
         dependencies = found(model)

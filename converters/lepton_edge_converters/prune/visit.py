@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from lepton_edge_converters.errors import PruneError
 from lepton_edge_converters.prune.channels import Channels, Ids, Label
-from lepton_edge_converters.prune.flat import Call, Shape
+from lepton_edge_converters.prune.flat import Call, Shape, filled
 
 Role = Literal["makes", "follows", "takes"]
 """Whether an axis of weights is why a channel is there, goes along with it, or reads it."""
@@ -105,6 +106,13 @@ class Visit:
         self.channels.freeze(fixed, f"{self.call.name} takes what is not followed")
         return fixed
 
+    @property
+    def beside(self) -> list[int]:
+        """Return the places of further inputs than the first, masks left out: states that a layer starts from."""
+        masks = filled(self.call.kwargs.get("mask"), id)
+        masked = set(masks) if isinstance(masks, list | tuple) else {masks}
+        return [place for place, one in enumerate(self.call.inputs) if place and id(one) not in masked]
+
     def last(self, ids: Ids, output: int = 0) -> list[Label | None]:
         """Return labels of one output whose channels are along its last axis."""
         return [Label(len(self.outputs[output]) - 1, ids)]
@@ -140,7 +148,10 @@ class Visit:
         place = next(i for i, one in enumerate(self.call.operation.weights) if one is variable)
         axis %= len(variable.shape)
         if len(ids) != variable.shape[axis]:
-            raise AssertionError(f"{self.call.name}: {len(ids)} channels for {variable.path}, axis {axis}")
+            raise PruneError(
+                f"{self.call.name} has {variable.shape[axis]} places along axis {axis} of {variable.path}, where its "
+                f"channels would be {len(ids)}; build it with layers of Keras's own"
+            )
         known = self.notes.slots.setdefault(
             (self.call.name, place, axis), Slot(self.call.name, place, axis, role, np.asarray(ids))
         )

@@ -97,4 +97,5 @@ RULES: Mapping[str, Rule] = {
     "PReLU": prelu,
     "Rescaling": rescaling,
     "Normalization": own_numbers,
+    "Masking": at_once,
 }

@@ -128,6 +128,13 @@ def item(visit: Visit) -> Sequence[Label | None]:
     return [Label(axis - sum(isinstance(one, int) for one in keys[:axis]), ids[begin:end])]
 
 
+def compared(visit: Visit) -> Sequence[Label | None]:
+    """Freeze what is compared: a truth is no channel. Masks of words are made so."""
+    for label in visit.labels:
+        visit.stay(label, f"{visit.call.name} compares it")
+    return [None] * len(visit.outputs)
+
+
 _UNARY = (
     "Relu", "Relu6", "Sigmoid", "Softplus", "Softsign", "Silu", "LogSigmoid", "LeakyRelu", "HardSigmoid", "HardSilu",
     "Elu", "Selu", "Gelu", "Celu", "HardTanh", "TanhShrink", "SoftShrink", "HardShrink", "Threshold", "Squareplus",
@@ -141,6 +148,10 @@ _BINARY = (
 RULES: Mapping[str, Rule] = {
     **dict.fromkeys(_UNARY, unchanged),
     **dict.fromkeys(_BINARY, binary),
+    **dict.fromkeys(
+        ("Equal", "NotEqual", "Greater", "GreaterEqual", "Less", "LessEqual", "LogicalAnd", "LogicalOr", "Any", "All"),
+        compared,
+    ),
     **dict.fromkeys(("Mean", "Max", "Min", "Sum", "Amax", "Amin", "Var", "Std"), reduction),
     **dict.fromkeys(("Softmax", "LogSoftmax"), softmax),
     "Concatenate": end_to_end,

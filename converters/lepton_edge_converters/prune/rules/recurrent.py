@@ -22,11 +22,10 @@ def recurrent(visit: Visit) -> Sequence[Label | None]:
     it can go.
     """
     read = visit.ids()
-    if len(visit.inputs) > 1:
-        for place in range(1, len(visit.inputs)):
-            visit.stay(visit.labels[place], f"{visit.call.name} starts from it")
+    for place in visit.beside:
+        visit.stay(visit.labels[place], f"{visit.call.name} starts from it")
     made = _units(visit, visit.layer, (), read)
-    if len(visit.inputs) > 1:
+    if visit.beside:
         visit.channels.freeze(made, f"{visit.call.name} is given its first state")
     return [Label(len(shape) - 1, made) for shape in visit.outputs]
 
@@ -35,7 +34,7 @@ def bidirectional(visit: Visit) -> Sequence[Label | None]:
     """Follow Bidirectional, both ways: their units one after the other, or place by place."""
     wrapper, read = visit.layer, visit.ids()
     forward, backward = wrapper.forward_layer, wrapper.backward_layer
-    if type(forward).__name__ not in _GATES or len(visit.inputs) > 1 or len(visit.outputs) > 1:
+    if type(forward).__name__ not in _GATES or visit.beside or len(visit.outputs) > 1:
         visit.channels.freeze(read, f"{visit.call.name} is of a kind that is not followed")
         return [None] * len(visit.outputs)
     there = _units(visit, forward, ("layer", "config"), read)
