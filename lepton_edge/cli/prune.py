@@ -11,6 +11,7 @@ import msgspec
 
 from lepton_edge.cli.cache import user_cache
 from lepton_edge.cli.columns import columns, sentence
+from lepton_edge.cli.interrupts import ending_cleanly
 from lepton_edge.cli.options import Said, budget_options, model_options
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.show import print_json
@@ -125,7 +126,7 @@ def command(
         training = Training(epochs=epochs, learning_rate=learning_rate) if epochs and data is not None else None
     except ValueError as wrong:
         raise click.UsageError(str(wrong)) from wrong
-    with progress_bar(shown=not verbose) as progress:
+    with ending_cleanly(), progress_bar(shown=not verbose) as progress:
         found = prune_file(
             model, output, data, pruning=pruning, training=training, labels=said.labels, preprocess=said.preprocess,
             custom=custom, trust=trust, cache=user_cache(), checkpoint=checkpoint, force=force, verbose=verbose,

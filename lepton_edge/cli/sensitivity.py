@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lepton_edge.cli.columns import columns, sentence
+from lepton_edge.cli.interrupts import ending_cleanly
 from lepton_edge.cli.options import Said, model_options
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.show import print_json
@@ -73,7 +74,7 @@ def command(
 
     if custom:
         sys.path.append(str(Path.cwd()))  # last, so that nothing there hides an installed package
-    with progress_bar(shown=not verbose) as progress:
+    with ending_cleanly(), progress_bar(shown=not verbose) as progress:
         found = sensitivity(
             model, data=data, labels=said.labels, preprocess=said.preprocess, task=said.task, ranges=ranges,
             samples=samples, calibration=calibration, custom=custom, trust=trust, signature=signature,
