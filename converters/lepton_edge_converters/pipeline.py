@@ -188,6 +188,8 @@ def convert(
         # What was measured and chosen when the lock was written is not chosen anew: a busier machine chooses otherwise.
         asked = replace(job, recipe=lock.chosen) if lock and lock.chosen else job
         opened, plan = sparsify(*prune_first(opened, plan, asked), job)
+        if plan.pruned is not None:  # from here on, the bundle's recipe among it, widths are what was asked for
+            job = replace(job, recipe=_with_widths(job.recipe, plan.pruned.chosen))
         tried = _try(opened, plan, job, output, lock.chosen if lock else None)
         plan, job = tried.plan, tried.job
         report = detailed(tried.report, plan, tried.judgements, tried.compared, job, images=images)
@@ -196,7 +198,8 @@ def convert(
         if not report.passed:
             raise GateRefusedError(write_refused(report))
         try:
-            chosen = lock.chosen if lock else _chosen(job.recipe, plan, searched=bool(recipe.fastest or report.rungs))
+            searched = recipe.fastest or report.rungs or plan.pruned is not None
+            chosen = lock.chosen if lock else job.recipe if searched else None
             bundle = pack(source, samples, plan, tried.judgements, job)
             made = Lock(
                 source=source,
@@ -220,11 +223,9 @@ def convert(
         return report
 
 
-def _chosen(recipe: Recipe, plan: Plan, *, searched: bool) -> Recipe | None:
-    """Return what was carried out, where it was searched for or measured; ``None`` where the recipe says it all."""
-    if recipe.prune is not None and plan.pruned is not None:
-        return msgspec.structs.replace(recipe, prune=msgspec.structs.replace(recipe.prune, widths=plan.pruned.chosen))
-    return recipe if searched else None
+def _with_widths(recipe: Recipe, widths: tuple[dict[str, int], ...]) -> Recipe:
+    prune = recipe.prune and msgspec.structs.replace(recipe.prune, widths=widths)
+    return msgspec.structs.replace(recipe, prune=prune)
 
 
 def _try(opened: OpenedModel, plan: Plan, job: Job, output: Path, chosen: Recipe | None) -> Attempt:
