@@ -171,7 +171,8 @@ def _rows(found: "Pruned") -> Iterator[tuple[str, ...]]:
 def _told(found: "Pruned", *, trained: bool) -> Iterator[str]:
     for name, before in found.before.items():
         after = found.after[name]
-        yield sentence(_UNITS[name], f"{before:.4g} to {after:.4g}, {before / after:.2f} times less")
+        exact = ".4g" if name == "milliseconds" else ",.0f"
+        yield sentence(_UNITS[name], f"{before:{exact}} to {after:{exact}}, {before / after:.2f} times less")
     for layer, kind in found.unknown.items():
         yield sentence("note", f"{layer} ({kind}) is not known, and keeps what it touches")
     for number, one in enumerate(found.recoveries, 1):
