@@ -51,7 +51,9 @@ _NETS = click.Choice(NET_NAMES)
 @click.option("--table", is_flag=True, help="Do no step; only time what is there, and print.")
 @click.option("--retime", is_flag=True, help="Time anew what was timed before: on a quieter machine.")
 @click.option("--retry", is_flag=True, help="Try again what was refused.")
-@click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Page to put the tables into.")
+@click.option(
+    "--markdown", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Page to put the tables into."
+)
 def main(
     *,
     pictures: Path,

@@ -84,7 +84,9 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--nets", multiple=True, type=click.Choice(list(PIXELS)), help="Which; several times. All by default.")
 @click.option("--minutes", type=click.FloatRange(0), help="No further net is begun after so many.")
 @click.option("--retry", is_flag=True, help="Try again what failed.")
-@click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Page to put the table into.")
+@click.option(
+    "--markdown", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Page to put the table into."
+)
 def main(*, folder: Path, nets: tuple[str, ...], minutes: float | None, retry: bool, markdown: Path | None) -> None:
     """Prune nets of keras.applications at random, convert what is left, and print a table."""
     folder = folder.resolve()
