@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import browser
 import keras_models
 import numpy as np
 import pytest
@@ -92,4 +93,13 @@ def folder(tmp_path, pictures):
     for i, picture in enumerate(pictures[0][:8]):
         cv2.imwrite(str(path / f"{i}.png"), picture[..., ::-1])
     (path / "3.png").write_bytes(b"no picture")
+    return path
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """The browser that pages are looked at in."""
+    path = browser.find_browser()
+    if path is None:
+        pytest.skip(f"no browser to open the page in: {' or '.join(browser.NAMES)} (Debian's package chromium)")
     return path

@@ -23,6 +23,7 @@ from lepton_edge_converters.report.sparse import SparseWeights
 from lepton_edge_converters.said import Said
 from lepton_edge_converters.samples import SampleSet, StoredSamples, SyntheticSamples, store
 from lepton_edge_converters.samples.lint import NO_SAMPLES, Finding
+from lepton_edge_converters.samples.pictures import PictureTable
 from lepton_edge_converters.samples.read import Gathered, open_samples, peek_shapes, read_samples
 from lepton_edge_converters.split import split
 from lepton_edge_converters.stages.cache import StageCache
@@ -153,7 +154,9 @@ def prepare(
         calibration = store(samples, calibrating, completed, job.folder, "calibration", job.progress)
     if recipe.trains:
         given = (
-            samples if train_data is None else _read_more(train_data, facts, completed, labels or samples.labels, task)
+            samples
+            if train_data is None
+            else _read_all(open_samples(train_data, facts.inputs), facts, completed, labels or samples.labels, task)
         )
         others = np.arange(given.count) if given is not samples else np.setdiff1d(np.arange(given.count), judging)
         training = store(given, others, completed, job.folder, "training", job.progress)
@@ -209,16 +212,15 @@ def _refuse_without_samples(recipe: Recipe, *, given: bool) -> None:
         raise SamplesError(f"{trained} trains the model on samples: say where they are (--data)")
 
 
-def _read_more(
-    data: Any,
+def _read_all(
+    found: Gathered | PictureTable | Path,
     facts: ModelFacts,
     preprocess: tuple[Preprocess | None, ...],
     labels: tuple[str, ...],
     task: str | None,
 ) -> SampleSet:
-    """Return samples to train with, prepared as those that judge."""
+    """Return whatever the user calls samples, prepared for the model."""
     classes = cards.class_count(facts, labels, task)
-    found = open_samples(data, facts.inputs)
     return read_samples(found, facts.inputs, preprocess, labels, classes.count, certain=classes.certain)
 
 
@@ -240,9 +242,7 @@ def store_all(opened: OpenedModel, data: Any, said: Said, folder: Path, progress
     found = open_samples(data, facts.inputs)
     extremes = found.extremes() if isinstance(found, Gathered) else []
     completed, _ = cards.complete_preprocess(facts, said.preprocess, extremes)
-    labels = said.labels or facts.labels
-    classes = cards.class_count(facts, labels, said.task)
-    samples = read_samples(found, facts.inputs, completed, labels, classes.count, certain=classes.certain)
+    samples = _read_all(found, facts, completed, said.labels or facts.labels, said.task)
     return store(samples, np.arange(samples.count), completed, folder, "all", progress)
 
 

@@ -24,14 +24,6 @@ WIDTHS = (1280, 1024, 768, 390)
 SHEET = 660  # of a browser's pixels: A4 without its margins
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    path = browser.find_browser()
-    if path is None:
-        pytest.skip(f"no browser to open the page in: {' or '.join(browser.NAMES)} (Debian's package chromium)")
-    return path
-
-
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("kind", MADE)
 def test_everything_fits_and_can_be_read(chromium, kind, dark, tmp_path):

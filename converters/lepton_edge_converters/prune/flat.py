@@ -46,11 +46,6 @@ class Call:
         """Return the tensors among the arguments, flat."""
         return tuple(_tensors((self.args, dict(self.kwargs))))
 
-    @property
-    def is_layer(self) -> bool:
-        """Return whether it has weights and a configuration, as layers do."""
-        return hasattr(self.operation, "weights")
-
 
 @dataclass(frozen=True, slots=True)
 class Flat:
@@ -92,7 +87,7 @@ def as_functional(model: Any) -> Any:
 
     if not isinstance(model, keras.Model):
         raise PruneError(f"a Keras 3 model is pruned; this is a {type(model).__module__}.{type(model).__name__}")
-    if is_functional(model):
+    if hasattr(model, "_nodes_by_depth"):  # its graph can be read from it
         return model
     if isinstance(model, keras.Sequential):
         if not model.built:
@@ -113,11 +108,6 @@ def as_functional(model: Any) -> Any:
             "layers; build it with keras.Model(inputs, outputs)"
         )
     return functional
-
-
-def is_functional(model: Any) -> bool:
-    """Return whether a model's graph can be read from it."""
-    return type(model).__name__ == "Functional" or hasattr(model, "_nodes_by_depth")
 
 
 def _input_shapes(model: Any) -> Any:
@@ -178,8 +168,6 @@ def _opened(operation: Any) -> Any:
 
     if not isinstance(operation, keras.Model):
         return None
-    if is_functional(operation):
-        return operation
     try:
         return as_functional(operation)
     except PruneError:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lepton_edge_converters.prune.channels import Ids
 from lepton_edge_converters.prune.dependencies import Dependencies
 from lepton_edge_converters.prune.flat import Call
+from lepton_edge_converters.prune.visit import Slot
 from lepton_edge_converters.prune.walk import walk
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.worker import Progress
@@ -105,15 +106,18 @@ def taylor(
 def find_reads(dependencies: Dependencies) -> Mapping[tuple[Call, int], Read]:
     """Return the inputs along whose channels a layer reads, by the call and the place among its tensors."""
     notes, leaders = dependencies.notes, dependencies.leaders
+    taking: dict[str, list[Slot]] = {}
+    for slot in notes.slots.values():
+        if slot.role == "takes":
+            taking.setdefault(slot.layer, []).append(slot)
     reads: dict[tuple[Call, int], Read] = {}
     for call in dependencies.flat.calls:
         label = notes.labels.get(id(call.inputs[0])) if call.inputs else None
         if label is None:
             continue
         energy = np.zeros(len(leaders))
-        for slot in notes.slots.values():
-            read = np.isin(leaders[slot.ids], leaders[label.ids]).all()
-            if slot.layer == call.name and slot.role == "takes" and read:
+        for slot in taking.get(call.name, ()):
+            if np.isin(leaders[slot.ids], leaders[label.ids]).all():
                 weight = np.asarray(call.operation.weights[slot.weight], np.float64)
                 squares = np.square(weight).sum(tuple(axis for axis in range(weight.ndim) if axis != slot.axis))
                 np.add.at(energy, leaders[slot.ids], squares)
