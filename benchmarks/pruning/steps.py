@@ -153,9 +153,10 @@ class Bench:
         return made is not None and not made.refused
 
     def _trained(self, step: Step) -> Path:
-        path = self.place(step).parent / f"{step.net}.keras"
+        epochs = VERSIONS[step.version].epochs(self.settings)
+        path = self.place(step).parent / f"{step.net}_{epochs}.keras"
         if not path.exists():
-            asked = step.net, str(step.seed), self._pictures, str(self.settings.images), str(self.settings.epochs)
+            asked = step.net, str(step.seed), self._pictures, str(self.settings.images), str(epochs)
             run_child("pruning.train", *asked, path)
         return path
 

@@ -35,12 +35,18 @@ class Version:
         recipe: Makes its recipe, for a seed.
         first: Whether it is made before the others of any net.
         ours: Whether it is what is to be twice as fast as plain int8.
+        longer: Whether its float net was trained for as many epochs as one that is pruned learns in all.
     """
 
     title: str
     recipe: Callable[[Settings, int], Recipe]
     first: bool = False
     ours: bool = False
+    longer: bool = False
+
+    def epochs(self, settings: Settings) -> int:
+        """Return for how many epochs the float net that it is made of is trained."""
+        return settings.epochs + (ROUNDS * settings.retraining if self.longer else 0)
 
 
 def _shipped(scheme: str) -> Callable[[Settings, int], Recipe]:
@@ -79,6 +85,7 @@ VERSIONS: Mapping[str, Version] = {
     "int8": Version("plain int8", _shipped("int8"), first=True),
     "ours_2": Version("ours, speedup 2", _pruned(2.0), first=True, ours=True),
     "ours_4": Version("ours, speedup 4", _pruned(4.0), ours=True),
+    "longer": Version("plain int8 of a float net trained as long", _shipped("int8"), longer=True),
     "qat": Version("trained for 8 bits (QAT)", _trained_for_8_bits),
     "sparse_50": Version("tfmot, 50 % zeros, int8", _sparse(0.5)),
     "sparse_80": Version("tfmot, 80 % zeros, int8", _sparse(0.8)),
