@@ -5,8 +5,9 @@ al., "DepGraph: Towards Any Structural Pruning", CVPR 2023); here single channel
 concatenation puts side by side stays apart.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from lepton_edge_converters.prune.channels import Ids, Label
 from lepton_edge_converters.prune.flat import Call, Flat
 from lepton_edge_converters.prune.rules import find_rule
-from lepton_edge_converters.prune.visit import Notes, Visit
+from lepton_edge_converters.prune.visit import Notes, Visit, first_channels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +77,14 @@ class Dependencies:
         return ~np.isin(self.leaders, removed)
 
 
+_ODD: Mapping[str, Callable[[Any], bool]] = {
+    "channels first": first_channels,
+    "with LoRA": lambda layer: bool(getattr(layer, "lora_enabled", False)),
+    "quantized": lambda layer: getattr(layer, "quantization_mode", None) is not None,
+}
+"""What keeps a rule from following a layer of its kind: axes, or weights, are not where it knows them to be."""
+
+
 def find_dependencies(flat: Flat) -> Dependencies:
     """Return which channels of a graph hang together."""
     notes = Notes()
@@ -97,34 +106,38 @@ def find_dependencies(flat: Flat) -> Dependencies:
 
 
 def _visited(call: Call, notes: Notes) -> Sequence[Label | None]:
-    visit = Visit(call, notes)
-    rule = find_rule(call.operation)
-    first = getattr(call.operation, "data_format", None) == "channels_first"
-    if rule is not None and not first:
+    visit, layer = Visit(call, notes), call.operation
+    rule = find_rule(layer)
+    odd = [said for said, is_so in _ODD.items() if is_so(layer)]
+    if rule is not None and not odd:
         return rule(visit)
-    kind = type(call.operation).__name__
-    notes.unknown[call.name] = f"{kind}, channels first" if first else kind
+    notes.unknown[call.name] = ", ".join([type(layer).__name__, *odd])
     for label in visit.labels:
         visit.stay(label, f"{call.name} ({notes.unknown[call.name]}) is not known")
     return [None] * len(call.outputs)
 
 
 def _grouped(flat: Flat, notes: Notes, leaders: Ids) -> tuple[Group, ...]:
-    """Return the channels with the same places in the same weights as a group each."""
+    """Return the channels with the same places in the same weights, and in the same parts, as a group each."""
     order = {call.name: place for place, call in reversed(list(enumerate(flat.calls)))}
     slots = sorted(notes.slots.values(), key=lambda slot: (order[slot.layer], slot.weight, slot.axis))
     touched: dict[int, list[tuple[int, int]]] = {}
     for place, slot in enumerate(slots):
         for leader, count in zip(*np.unique(leaders[slot.ids], return_counts=True), strict=True):
             touched.setdefault(int(leader), []).append((place, int(count)))
+    for place, ids in enumerate(notes.parts, len(slots)):
+        for leader in np.unique(leaders[ids]).tolist():
+            if leader in touched:
+                touched[leader].append((place, 1))
     frozen = notes.channels.frozen()
     alike: dict[tuple[tuple[tuple[int, int], ...], str], list[int]] = {}
     for leader in sorted(touched):
         alike.setdefault((tuple(touched[leader]), frozen.get(leader, "")), []).append(leader)
     groups: list[Group] = []
     for (places, why), members in alike.items():
+        met = [slots[place] for place, _ in places if place < len(slots)]
         layers = {
-            role: tuple(dict.fromkeys(slots[place].layer for place, _ in places if slots[place].role == role))
+            role: tuple(dict.fromkeys(slot.layer for slot in met if slot.role == role))
             for role in ("makes", "follows", "takes")
         }
         if layers["makes"]:  # channels of the model's inputs are made by no layer

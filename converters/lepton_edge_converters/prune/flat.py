@@ -1,6 +1,7 @@
 """A Keras model as one flat list of calls: nested models opened, shared layers called as often as they are."""
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,12 @@ import numpy as np
 from lepton_edge_converters.errors import PruneError
 
 Shape = tuple[int | None, ...]
+
+_MARKUP = re.compile(r"\x1b\[\d*m")
+_AROUND = ("Exception encountered when calling", "Error when deserializing", "Arguments received by", "•")
+_SEQUENCE_RANK = 3
+_FREE_STEPS = 8
+_FREE_SIDE = 96  # of pictures of any size; common nets of ImageNet take none smaller than 75
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +78,7 @@ def flatten(model: Any) -> Flat:
         PruneError: Its graph cannot be seen.
     """
     functional = as_functional(model)
-    builder = _Builder()
+    builder = _Builder(input_names(functional))
     inputs = tuple(Tensor(tuple(one.shape), str(one.dtype)) for one in functional.inputs)
     outputs = builder.add(functional, inputs, prefix="")
     return Flat(functional, inputs, tuple(builder.calls), outputs)
@@ -100,7 +107,7 @@ def as_functional(model: Any) -> Any:
     except Exception as refused:  # whatever the user's code raises
         raise PruneError(
             f"the model {model.name!r} is a class of its own, and its call cannot be followed on symbolic inputs "
-            f"({type(refused).__name__}: {refused}); build it with keras.Model(inputs, outputs)"
+            f"({type(refused).__name__}: {reason(refused)}); build it with keras.Model(inputs, outputs)"
         ) from refused
     if {id(one) for one in functional.weights} != {id(one) for one in model.weights}:
         raise PruneError(
@@ -121,10 +128,10 @@ def _input_shapes(model: Any) -> Any:
 class _Builder:
     """Collects the calls of a model and of those nested in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Iterable[str]) -> None:
         self.calls: list[Call] = []
         self._names: dict[int, str] = {}
-        self._taken: set[str] = set()
+        self._taken = set(taken)
 
     def add(self, model: Any, inputs: tuple[Tensor, ...], *, prefix: str) -> tuple[Tensor, ...]:
         """Add the calls of a functional model on these tensors, and return its outputs."""
@@ -133,15 +140,28 @@ class _Builder:
             args, kwargs = node.arguments.convert(lambda one: known.get(id(one), one))
             operation = node.operation
             inner = _opened(operation)
-            if inner is not None:
-                # Keras trains nested models as it trains those around them, whatever they were called with.
-                given = tuple(_tensors((args, {k: v for k, v in kwargs.items() if k not in ("training", "mask")})))
-                results = self.add(inner, given, prefix=f"{prefix}{operation.name}_")
+            # Keras trains nested models as it trains those around them, whatever they were called with.
+            given = tuple(_tensors((args, {k: v for k, v in kwargs.items() if k not in ("training", "mask")})))
+            if inner is not None and _ranks(inner.inputs) == _ranks(given):
+                cast = tuple(self._cast(*one, prefix) for one in zip(given, inner.inputs, strict=True))
+                results = self.add(inner, cast, prefix=f"{prefix}{operation.name}_")
             else:
                 results = tuple(Tensor(tuple(one.shape), str(one.dtype)) for one in node.outputs)
                 self.calls.append(Call(operation, self._name(operation, prefix), args, kwargs, results))
             known.update((id(symbol), tensor) for symbol, tensor in zip(node.outputs, results, strict=True))
         return tuple(known[id(one)] for one in model.outputs)
+
+    def _cast(self, given: Tensor, taken: Any, prefix: str) -> Tensor:
+        """Return a tensor as the numbers that an input of a nested model takes, which Keras makes of others."""
+        import keras  # noqa: PLC0415 - whoever made the model has it
+
+        if given.dtype == str(taken.dtype):
+            return given
+        symbol = keras.ops.cast(keras.KerasTensor(given.shape, given.dtype), taken.dtype)
+        cast = symbol._keras_history.operation  # noqa: SLF001 - Keras shows no other way to what it records
+        result = Tensor(given.shape, str(taken.dtype))
+        self.calls.append(Call(cast, self._name(cast, prefix), (given,), {}, (result,)))
+        return result
 
     def _name(self, operation: Any, prefix: str) -> str:
         """Return the layer's own name where no other has it, else with the names of the models around it."""
@@ -153,6 +173,15 @@ class _Builder:
             self._names[id(operation)] = unique
             self._taken.add(unique)
         return self._names[id(operation)]
+
+
+def input_names(model: Any) -> list[str]:
+    """Return the names of a functional model's inputs."""
+    return [symbol._keras_history.operation.name for symbol in model.inputs]  # noqa: SLF001 - where Keras keeps them
+
+
+def _ranks(tensors: Iterable[Any]) -> list[int]:
+    return [len(one.shape) for one in tensors]
 
 
 def _nodes(model: Any) -> Iterator[Any]:
@@ -196,13 +225,27 @@ def filled(nested: Any, value: Callable[[Tensor], Any]) -> Any:
     return [filled(one, value) for one in nested] if isinstance(nested, list) else nested
 
 
+def reason(problem: Exception) -> str:
+    """Return what went wrong in one line, of what Keras says in many: not the call that it was in, nor its arguments."""
+    lines = [_MARKUP.sub("", line).strip() for line in str(problem).splitlines()]
+    told = [line for line in lines if line and not line.startswith(_AROUND)]
+    return told[0].removeprefix("Exception encountered: ") if told else " ".join(lines)
+
+
 def random_inputs(flat: Flat, *, count: int, seed: int) -> list[np.ndarray[Any, Any]]:
-    """Return seeded numbers that the model takes: from 0 to 1, or numbers of words that its vocabulary has."""
+    """Return seeded numbers that the model takes: from 0 to 1, or numbers of words that its vocabulary has.
+
+    Raises:
+        PruneError: It takes no numbers.
+    """
     rng = np.random.default_rng(seed)
     words = min((call.operation.input_dim for call in flat.calls if hasattr(call.operation, "input_dim")), default=2)
     made = []
     for one in flat.inputs:
-        shape = (one.shape[0] or count, *(size or 8 for size in one.shape[1:]))
+        if one.dtype == "string":
+            raise PruneError("a model that takes text is not pruned; prune the model behind its text layers")
+        free = _FREE_SIDE if len(one.shape) > _SEQUENCE_RANK else _FREE_STEPS
+        shape = (one.shape[0] or count, *(size or free for size in one.shape[1:]))
         integer = one.dtype.startswith(("int", "uint"))
         made.append((rng.integers(0, words, shape) if integer else rng.random(shape)).astype(one.dtype))
     return made

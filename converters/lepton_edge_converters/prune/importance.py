@@ -48,7 +48,7 @@ def rate(
         progress: Called as samples are done.
 
     Raises:
-        PruneError: There is no such criterion, or it needs samples.
+        PruneError: There is no such criterion, or it needs samples, or what it finds is no number.
     """
     row = CRITERIA.get(criterion)
     if row is None:
@@ -59,6 +59,12 @@ def rate(
             f"the criterion {criterion!r} runs the model on samples, and there are none; others: {without}"
         )
     rated = row.rate(dependencies, samples, seed, progress)
+    for group in dependencies.groups:
+        if not np.isfinite(rated[group.leaders]).all():
+            raise PruneError(
+                f"what the channels of {group.name} are worth is no number by the criterion {criterion!r}: weights there, "
+                "or answers to the samples, are NaN or infinite"
+            )
     return rated if row.comparable else _normalized(dependencies, rated)
 
 

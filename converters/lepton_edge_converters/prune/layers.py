@@ -13,8 +13,11 @@ from lepton_edge_converters.prune.channels import Ids
 from lepton_edge_converters.prune.cost import Cost, Layer, Term, costs_of
 from lepton_edge_converters.prune.dependencies import Dependencies
 from lepton_edge_converters.prune.flat import Call, Shape
+from lepton_edge_converters.prune.rules.convolutions import RULES as CONVOLUTIONS
+from lepton_edge_converters.prune.visit import kind_of
 from lepton_edge_converters.shrinking import CostName
 
+_CONVOLUTIONS = {*CONVOLUTIONS} - {"Dense", "Embedding"}
 _GATES = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}
 _JOINTS: Mapping[str, Kind] = {"Add": "add", "Subtract": "add", "Average": "add", "Multiply": "multiply"}
 _POOLS: Mapping[str, Kind] = {"AveragePooling": "average_pool", "MaxPooling": "max_pool"}
@@ -79,17 +82,17 @@ class _Spans:
         label = self.notes.labels.get(id(tensor))
         if label is not None and label.axis == len(tensor.shape) - 1:
             return self.of(label.ids)
-        return Span(int(tensor.shape[-1] or 1))
+        return Span(int(tensor.shape[-1] or 1) if tensor.shape else 1)
 
 
 def _layers(call: Call, spans: _Spans) -> Iterator[Layer]:
-    kind, layer = type(call.operation).__name__, call.operation
+    kind, layer = kind_of(call.operation), call.operation
     if not call.inputs or not call.outputs:
         return
     height, width = _size(call.inputs[0].shape)
     window = {"height": height, "width": width, **_window(layer)}
     inputs, outputs = spans.inputs(call), spans.outputs(call)
-    if kind.startswith(("Conv", "DepthwiseConv", "SeparableConv")) and kind[-2:] in ("1D", "2D", "3D", "se"):
+    if kind in _CONVOLUTIONS:
         yield from _convolution(spans, kind, layer, (inputs, outputs), window)
     elif kind == "Dense":
         yield spans.layer("dense", inputs, outputs, height=height, width=width)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import PruneError
 from lepton_edge_converters.prune.dependencies import Dependencies
-from lepton_edge_converters.prune.flat import Call, filled, random_inputs
+from lepton_edge_converters.prune.flat import Call, filled, input_names, random_inputs, reason
 
 
 def rebuild(dependencies: Dependencies, removed: Iterable[int] = ()) -> Any:
@@ -20,7 +20,8 @@ def rebuild(dependencies: Dependencies, removed: Iterable[int] = ()) -> Any:
         removed: Leaders of channels; what is tied to them goes too.
 
     Raises:
-        PruneError: A layer cannot be made again from its own configuration, or nothing of a layer would be left.
+        PruneError: A layer cannot be made again from its own configuration and weights, or nothing of a layer would
+            be left.
     """
     import keras  # noqa: PLC0415 - whoever made the model has it
 
@@ -28,8 +29,7 @@ def rebuild(dependencies: Dependencies, removed: Iterable[int] = ()) -> Any:
     surgeon = _Surgeon(dependencies, np.array(sorted(removed), np.int64))
     values: dict[int, Any] = {}
     inputs = []
-    for tensor, symbol in zip(flat.inputs, flat.model.inputs, strict=True):
-        name = symbol._keras_history.operation.name  # noqa: SLF001 - where Keras keeps an input's name
+    for tensor, name in zip(flat.inputs, input_names(flat.model), strict=True):
         inputs.append(keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name))
         values[id(tensor)] = inputs[-1]
     for call in flat.calls:
@@ -74,12 +74,20 @@ class _Surgeon:
             try:
                 made = type(call.operation).from_config(config)
             except Exception as refused:  # whatever the user's class raises
-                raise PruneError(
-                    f"{call.name} ({type(call.operation).__name__}) cannot be made again from its configuration "
-                    f"({type(refused).__name__}: {refused})"
-                ) from refused
+                if not self._may_serve_twice(call):
+                    raise PruneError(
+                        f"{call.name} ({type(call.operation).__name__}) cannot be made again from its configuration "
+                        f"({type(refused).__name__}: {reason(refused)}); name classes and functions of your "
+                        "own (custom_objects, --custom MODULE:NAME)"
+                    ) from refused
+                made = call.operation
             self._made[call.name] = call.operation, made
         return self._made[call.name][1]
+
+    def _may_serve_twice(self, call: Call) -> bool:
+        """Return whether a layer can be in the new model as it is: it has nothing to cut or to learn, as a Lambda."""
+        changed = call.name in self._notes.rewrites or any(one.layer == call.name for one in self._notes.sizes.values())
+        return not (changed or getattr(call.operation, "variables", ()) or call.name != call.operation.name)
 
     def arguments(self, call: Call) -> tuple[Any, ...]:
         """Return what a call is given; slices of channels are shorter."""
@@ -99,7 +107,14 @@ class _Surgeon:
                 for axis, kept in cuts.get((name, place), ()):
                     weight = np.compress(kept, weight, axis)  # noqa: PLW2901 - cut axis by axis
                 weights.append(weight)
-            new.set_weights(weights)
+            try:
+                new.set_weights(weights)
+            except ValueError as refused:
+                raise PruneError(
+                    f"{name} ({type(old).__name__}) cannot be given its weights again: {reason(refused)}"
+                ) from refused
+            if hasattr(new, "finalize_state"):  # Normalization works with copies of its weights
+                new.finalize_state()
 
 
 def _unbuilt(config: Any) -> Any:
@@ -129,7 +144,13 @@ def check_faithful(dependencies: Dependencies) -> None:
     flat = dependencies.flat
     inputs = random_inputs(flat, count=2, seed=0)
     again = rebuild(dependencies)
-    expected, found = (answers(model, inputs) for model in (flat.model, again))
+    try:
+        expected, found = (answers(model, inputs) for model in (flat.model, again))
+    except Exception as refused:  # whatever layers and engine raise
+        raise PruneError(
+            f"the model {flat.model.name!r} cannot be run on numbers of the shapes "
+            f"{', '.join(str(one.shape) for one in inputs)} ({type(refused).__name__}: {reason(refused)})"
+        ) from refused
     for one, other in zip(expected, found, strict=True):
         if not np.allclose(one, other, rtol=1e-4, atol=1e-5, equal_nan=True):
             raise PruneError(

@@ -57,6 +57,8 @@ class Notes:
         arguments: Arguments of a call that do, by the call.
         unknown: Layers that no rule knows: what each is.
         renormalized: Layers whose mean and variance are those of the channels that are left.
+        parts: Channels that a split or a slice takes out of a tensor: of each part some stay.
+        seen: Channels that came into an operation first, by its name.
     """
 
     channels: Channels = field(default_factory=Channels)
@@ -67,6 +69,8 @@ class Notes:
     arguments: dict[int, Callable[[Kept], tuple[Any, ...]]] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
     renormalized: set[str] = field(default_factory=set)
+    parts: list[Ids] = field(default_factory=list)
+    seen: dict[str, Ids] = field(default_factory=dict)
 
 
 class Visit:
@@ -137,6 +141,17 @@ class Visit:
         if known.ids is not ids:
             self.channels.tie(known.ids, ids)
 
+    def again(self, ids: Ids) -> None:
+        """Tie these channels to those of earlier calls of the layer, which has one setting for all."""
+        known = self.notes.seen.setdefault(self.call.name, ids)
+        if known is not ids:
+            self.channels.tie(known, ids)
+
+    def part(self, ids: Ids) -> Ids:
+        """Note that channels are taken out of a tensor as a part, of which some must stay, and return them."""
+        self.notes.parts.append(ids)
+        return ids
+
     def stay(self, label: Label | None, why: str) -> None:
         """Note that the channels of a tensor cannot be removed."""
         if label is not None:
@@ -157,6 +172,17 @@ class Visit:
         )
         if known.ids is not ids:  # a layer that is called again
             self.channels.tie(known.ids, ids)
+
+
+def first_channels(layer: Any) -> bool:
+    """Return whether a layer has the channels along the first axis behind the batch."""
+    return getattr(layer, "data_format", None) == "channels_first"
+
+
+def kind_of(operation: Any) -> str:
+    """Return the name of a layer's or an operation's class, nothing where the class is not one of Keras's own."""
+    kind = type(operation)
+    return kind.__name__ if kind.__module__.startswith("keras.") else ""
 
 
 Rule = Callable[[Visit], Sequence[Label | None]]

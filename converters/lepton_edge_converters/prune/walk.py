@@ -18,6 +18,9 @@ def walk(flat: Flat, inputs: Sequence[Any], watch: Watch) -> list[Any]:
         places = {id(tensor): place for place, tensor in enumerate(call.inputs)}
         seen = {key: watch(call, place, values[key]) for key, place in places.items()}
         args, kwargs = (filled(given, lambda one, at=seen: at[id(one)]) for given in (call.args, dict(call.kwargs)))  # type: ignore[misc]  # mypy sees no lambda's default
+        if getattr(call.operation, "_call_has_training_arg", False):
+            # As the whole model has it, where it is in use; layers that change pictures do so by default.
+            kwargs["training"] = False
         results = keras.tree.flatten(call.operation(*args, **kwargs))
         values.update((id(tensor), value) for tensor, value in zip(call.outputs, results, strict=True))
     return [values[id(tensor)] for tensor in flat.outputs]

@@ -65,7 +65,7 @@ def prune(
             by default not at all, which is for a training loop of your own.
         labels: Names of the classes in the model's order, where class folders or a table name them.
         preprocess: How pictures become the model's input; what it leaves open is taken from the model.
-        custom_objects: Classes and functions of your own that a file is made of, by name.
+        custom_objects: Classes and functions of your own that the model is made of, by name.
         cache: A folder for the times of operators, so that a later run measures none twice.
         checkpoint: A folder for the state of the training: a run that was cut off goes on there.
         progress: Called with what is being done, how much is done, and how much there is.
@@ -79,6 +79,8 @@ def prune(
         >>> smaller.fit(pictures, classes)                                      # doctest: +SKIP
     """
     require_converter()
+    import keras  # noqa: PLC0415 - only who prunes needs it
+
     from lepton_edge_converters.pruning.rounds import prune_channels  # noqa: PLC0415 - imports TensorFlow
 
     pruning = Pruning(
@@ -88,7 +90,8 @@ def prune(
     )  # fmt: skip
     opened = opened_here(model, custom_objects or {})
     told = progress or silent
-    with TemporaryDirectory(prefix="lepton-edge-") as folder:
+    own = dict(custom_objects or {})
+    with TemporaryDirectory(prefix="lepton-edge-") as folder, keras.saving.custom_object_scope(own):
         samples = None if data is None else _stored(opened, data, labels, preprocess, Path(folder), told)
         pruned, _ = prune_channels(
             opened.keras, samples, pruning, training,

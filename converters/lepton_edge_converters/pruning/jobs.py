@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import keras
+
+from lepton_edge_converters.load.custom import find_custom
 from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import load_keras3
 from lepton_edge_converters.prune.dependencies import find_dependencies
@@ -25,11 +28,12 @@ def prune_file(
     out: Path,
 ) -> Pruned:
     """Write the model of a file without some of its channels; see ``prune_channels``."""
-    model, told = prune_channels(
-        load_keras3(path, options), samples, pruning, training,
-        cache=cache, checkpoint=checkpoint, progress=report_progress,
-    )  # fmt: skip
-    model.save(out)
+    with keras.saving.custom_object_scope(find_custom(options.custom)):
+        model, told = prune_channels(
+            load_keras3(path, options), samples, pruning, training,
+            cache=cache, checkpoint=checkpoint, progress=report_progress,
+        )  # fmt: skip
+        model.save(out)
     return told
 
 

@@ -16,7 +16,7 @@ from lepton_edge_converters.prune.rules import (
     recurrent,
     shapes,
 )
-from lepton_edge_converters.prune.visit import Rule
+from lepton_edge_converters.prune.visit import Rule, kind_of
 
 LAYERS: Mapping[str, Rule] = {
     **convolutions.RULES,
@@ -34,7 +34,4 @@ OPERATIONS: Mapping[str, Rule] = operations.RULES
 
 def find_rule(operation: Any) -> Rule | None:
     """Return the rule of a layer or operation of Keras; of a class of someone else's, ``None``."""
-    kind = type(operation)
-    if not kind.__module__.startswith("keras."):
-        return None
-    return (LAYERS if hasattr(operation, "weights") else OPERATIONS).get(kind.__name__)
+    return (LAYERS if hasattr(operation, "weights") else OPERATIONS).get(kind_of(operation))

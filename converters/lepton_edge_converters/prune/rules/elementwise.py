@@ -21,7 +21,7 @@ def is_elementwise(activation: Any) -> bool:
         return True
     name = getattr(activation, "__name__", None) or type(activation).__name__.lower()
     home = getattr(activation, "__module__", "")
-    return home.startswith("keras.") and (name in _ELEMENTWISE or name in ("leakyrelu", "prelu"))
+    return home.startswith("keras.") and (name in _ELEMENTWISE or name == "leakyrelu")
 
 
 def unchanged(visit: Visit) -> Sequence[Label | None]:

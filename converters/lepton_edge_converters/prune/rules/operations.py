@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from lepton_edge_converters.prune.channels import Label
+from lepton_edge_converters.prune.flat import Tensor
 from lepton_edge_converters.prune.rules.elementwise import at_once, unchanged
 from lepton_edge_converters.prune.rules.joining import end_to_end, together
 from lepton_edge_converters.prune.rules.shapes import placed
@@ -14,10 +15,11 @@ from lepton_edge_converters.prune.visit import Kept, Rule, Visit
 
 def binary(visit: Visit) -> Sequence[Label | None]:
     """Follow ``x + y``: of tensors as a joint, of a tensor with a number as nothing."""
-    if any(np.ndim(one) for one in (*visit.call.args, *visit.call.kwargs.values()) if one not in visit.call.inputs):
+    given = (*visit.call.args, *visit.call.kwargs.values())
+    if any(np.ndim(one) for one in given if not isinstance(one, Tensor)):
         for label in visit.labels:
             visit.stay(label, f"{visit.call.name} has numbers of its own for each channel")
-        return [visit.labels[0]]
+        return [None]
     return unchanged(visit) if len(visit.inputs) == 1 else together(visit)
 
 
@@ -53,11 +55,12 @@ def reshape(visit: Visit) -> Sequence[Label | None]:
 
 def transpose(visit: Visit) -> Sequence[Label | None]:
     """Follow a transpose that leaves the batch axis first."""
-    label, axes = visit.labels[0], visit.layer.axes
+    label, rank = visit.labels[0], len(visit.inputs[0])
+    axes = [one % rank for one in visit.layer.axes or ()]
     if label is None or not axes or axes[0] != 0:
         visit.stay(label, f"{visit.call.name} moves the batch axis")
         return [None]
-    return [Label(list(axes).index(label.axis), label.ids)]
+    return [Label(axes.index(label.axis), label.ids)]
 
 
 def expanded(visit: Visit) -> Sequence[Label | None]:
@@ -98,7 +101,8 @@ def split(visit: Visit) -> Sequence[Label | None]:
         return {"indices_or_sections": [int(kept(ids[:begin]).sum()) for begin in begins]}
 
     visit.notes.rewrites[visit.call.name] = rewritten
-    return [Label(axis, part) for part in np.split(ids, begins)]
+    visit.again(ids)  # one setting describes all calls
+    return [Label(axis, visit.part(part)) for part in np.split(ids, begins)]
 
 
 def item(visit: Visit) -> Sequence[Label | None]:
@@ -125,7 +129,8 @@ def item(visit: Visit) -> Sequence[Label | None]:
         return (visit.call.args[0], (*keys[:axis], part, *keys[axis + 1 :]))
 
     visit.notes.arguments[id(visit.call)] = rewritten
-    return [Label(axis - sum(isinstance(one, int) for one in keys[:axis]), ids[begin:end])]
+    part = ids[begin:end] if end - begin == len(ids) else visit.part(ids[begin:end])
+    return [Label(axis - sum(isinstance(one, int) for one in keys[:axis]), part)]
 
 
 def compared(visit: Visit) -> Sequence[Label | None]:

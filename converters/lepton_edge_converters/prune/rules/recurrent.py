@@ -10,7 +10,7 @@ from lepton_edge_converters.prune.rules.convolutions import dense
 from lepton_edge_converters.prune.rules.elementwise import RULES as ELEMENTWISE
 from lepton_edge_converters.prune.rules.elementwise import is_elementwise
 from lepton_edge_converters.prune.rules.normalizing import RULES as NORMALIZING
-from lepton_edge_converters.prune.visit import Rule, Visit
+from lepton_edge_converters.prune.visit import Rule, Visit, first_channels, kind_of
 
 _GATES = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}
 
@@ -34,8 +34,9 @@ def bidirectional(visit: Visit) -> Sequence[Label | None]:
     """Follow Bidirectional, both ways: their units one after the other, or place by place."""
     wrapper, read = visit.layer, visit.ids()
     forward, backward = wrapper.forward_layer, wrapper.backward_layer
-    if type(forward).__name__ not in _GATES or visit.beside or len(visit.outputs) > 1:
-        visit.channels.freeze(read, f"{visit.call.name} is of a kind that is not followed")
+    if kind_of(forward) not in _GATES or kind_of(backward) not in _GATES or visit.beside or len(visit.outputs) > 1:
+        for ids in (read, *(visit.ids(place) for place in visit.beside)):
+            visit.channels.freeze(ids, f"{visit.call.name} is of a kind that is not followed")
         return [None] * len(visit.outputs)
     there = _units(visit, forward, ("layer", "config"), read)
     path = ("backward_layer", "config") if "backward_layer" in wrapper.get_config() else ()
@@ -51,7 +52,7 @@ def bidirectional(visit: Visit) -> Sequence[Label | None]:
 def each_step(visit: Visit) -> Sequence[Label | None]:
     """Follow TimeDistributed: its layer sees each step by itself."""
     inner = visit.layer.layer
-    rule = _EACH_STEP.get(type(inner).__name__)
+    rule = None if first_channels(inner) else _EACH_STEP.get(kind_of(inner))
     label = visit.labels[0]
     if rule is None or (label and label.axis == 1):
         visit.stay(label, f"{visit.call.name} wraps a layer that is not followed")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -63,6 +64,9 @@ def placed(visit: Visit, to: Shape) -> Placed | None:
         return None
     if None in shape[1:] or None in to[1:]:
         visit.stay(label, f"{visit.call.name} reshapes what has no fixed shape")
+        return None
+    if len(to) < 2 or prod(shape[1:]) != prod(to[1:]):
+        visit.stay(label, f"{visit.call.name} reshapes the batch too")
         return None
     sizes = [int(size or 0) for size in shape]
     spread = np.expand_dims(label.ids, tuple(range(1, len(sizes) - label.axis)))
