@@ -177,6 +177,8 @@ def _told(found: "Pruned", *, trained: bool) -> Iterator[str]:
         yield sentence("note", f"{layer} ({kind}) is not known, and keeps what it touches")
     for number, one in enumerate(found.recoveries, 1):
         yield sentence(f"round {number}", f"{one.epochs} epochs by {one.learned_from}; {_kept(one.after)}")
+    if found.missed:
+        yield sentence("note", found.missed)
     if not trained:
         yield sentence("note", "the model is not trained yet: it answers otherwise than before")
 

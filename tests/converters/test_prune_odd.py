@@ -222,7 +222,7 @@ def test_functions_that_nobody_registered_are_told():
     x = picture()
     model = keras.Model(x, head(layers.Conv2D(6, 3, activation=doubled, name="mine")(x)))
     dependencies = find_dependencies(flatten(model))
-    with pytest.raises(PruneError, match=r"mine \(Conv2D\) cannot be made again .*: Could not locate function 'doubled'"):
+    with pytest.raises(PruneError, match=r"mine \(Conv2D\) cannot be made again .*: Could not locate function"):
         check_faithful(dependencies)
     with keras.saving.custom_object_scope({"doubled": doubled}):
         check_faithful(dependencies)

@@ -159,19 +159,6 @@ class TestImportance:
         assert set(CRITERIA) == {"taylor", "activation", "gamma", "l2", "l1"}
 
 
-    @pytest.mark.parametrize(("criterion", "value"), [("l2", np.nan), ("gamma", np.nan), ("taylor", 1e38)])
-    def test_what_is_worth_no_number_is_told(self, rated, criterion, value):
-        dependencies, _, of = rated
-        layer = dependencies.flat.model.get_layer("last")
-        before = layer.get_weights()
-        layer.set_weights([np.full_like(before[0], value), before[1]])
-        try:
-            with pytest.raises(PruneError, match=f"channels of .* no number by the criterion '{criterion}'"):
-                of(criterion)
-        finally:
-            layer.set_weights(before)
-
-
 class TestPrune:
     @pytest.mark.parametrize(
         ("bound", "cost", "most"),

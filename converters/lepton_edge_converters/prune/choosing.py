@@ -13,7 +13,12 @@ from lepton_edge_runtime.wire import nearest
 
 
 def candidates(
-    dependencies: Dependencies, importance: Importance, *, step: int, keep: Collection[str] = ()
+    dependencies: Dependencies,
+    importance: Importance,
+    *,
+    step: int,
+    keep: Collection[str] = (),
+    least: Mapping[str, int] | None = None,
 ) -> list[Candidate]:
     """Return the groups that may lose channels, as the solver takes them.
 
@@ -22,6 +27,7 @@ def candidates(
         importance: Of each channel.
         step: Widths are multiples of it, or what they were; of narrow groups, of a part of it.
         keep: Layers that keep all channels that they make.
+        least: Of groups, how many channels they keep at least; 1 by default.
 
     Raises:
         PruneError: There is no such layer to keep.
@@ -35,7 +41,7 @@ def candidates(
             group.name,
             group.width,
             importance[group.leaders],
-            minimum=group.width if {*group.makers} & {*keep} else 1,
+            minimum=group.width if {*group.makers} & {*keep} else min(group.width, (least or {}).get(group.name, 1)),
             step=aligned_step(group.width, step),
         )
         for group in dependencies.prunable

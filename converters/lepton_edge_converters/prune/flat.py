@@ -226,7 +226,7 @@ def filled(nested: Any, value: Callable[[Tensor], Any]) -> Any:
 
 
 def reason(problem: Exception) -> str:
-    """Return what went wrong in one line, of what Keras says in many: not the call that it was in, nor its arguments."""
+    """Return what went wrong in one line, of what Keras says in many: not in which call, nor with what."""
     lines = [_MARKUP.sub("", line).strip() for line in str(problem).splitlines()]
     told = [line for line in lines if line and not line.startswith(_AROUND)]
     return told[0].removeprefix("Exception encountered: ") if told else " ".join(lines)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lepton_edge_converters.errors import PruneError
 from lepton_edge_converters.prune.channels import Ids
 from lepton_edge_converters.prune.dependencies import Dependencies
 from lepton_edge_converters.prune.flat import Call
@@ -91,7 +92,11 @@ def taylor(
                 return gated[call, place]
 
             outputs = walk(dependencies.flat, batch, gate)
-            loss = tf.add_n([_asked(one, rng, targets, classes=c) for one, c in zip(outputs, classes, strict=True)])
+            pairs = zip(outputs, classes, strict=True)
+            asked = [_asked(one, rng, targets, classes=c) for one, c in pairs if one.dtype.is_floating]
+            if not asked:
+                raise PruneError("all outputs are whole numbers, which have no slope; take another criterion")
+            loss = tf.add_n(asked)
         slopes = tape.gradient(loss, list(gated.values()))
         moved = np.zeros((len(leaders), len(batch[0])))
         for (key, value), slope in zip(gated.items(), slopes, strict=True):
@@ -129,7 +134,7 @@ def find_reads(dependencies: Dependencies) -> Mapping[tuple[Call, int], Read]:
 
 
 def _asked(output: Any, rng: np.random.Generator, targets: NDArray[np.int64] | None, *, classes: bool) -> Any:
-    """Return the number whose slope tells what an output owes to the gates, the samples' added up."""
+    """Return the number whose slope tells what an output owes to the gates, the samples' added up, in ``float32``."""
     import tensorflow as tf  # noqa: PLC0415 - seconds, and only where models are pruned
 
     if classes and len(output.shape) == 2:
@@ -137,8 +142,9 @@ def _asked(output: Any, rng: np.random.Generator, targets: NDArray[np.int64] | N
             chances = np.cumsum(output.numpy(), 1)
             drawn = rng.random((len(chances), 1)) * chances[:, -1:]
             targets = np.minimum((chances < drawn).sum(1), output.shape[1] - 1)
-        right = tf.gather(output, targets, batch_dims=1)
+        right = tf.gather(tf.cast(output, tf.float32), targets, batch_dims=1)
         return tf.reduce_sum(tf.math.log(tf.maximum(right, _LOG_FLOOR)))
+    output = tf.cast(output, tf.float32)
     spread = tf.math.reduce_std(output) + _LOG_FLOOR
     signs = tf.constant(rng.choice([-1.0, 1.0], output.shape), output.dtype)
     size = float(np.prod(output.shape[1:])) ** 0.5

@@ -62,8 +62,8 @@ def rate(
     for group in dependencies.groups:
         if not np.isfinite(rated[group.leaders]).all():
             raise PruneError(
-                f"what the channels of {group.name} are worth is no number by the criterion {criterion!r}: weights there, "
-                "or answers to the samples, are NaN or infinite"
+                f"what the channels of {group.name} are worth is no number by the criterion {criterion!r}: weights "
+                "there, or answers to the samples, are NaN or infinite"
             )
     return rated if row.comparable else _normalized(dependencies, rated)
 

@@ -87,7 +87,7 @@ class _Surgeon:
     def _may_serve_twice(self, call: Call) -> bool:
         """Return whether a layer can be in the new model as it is: it has nothing to cut or to learn, as a Lambda."""
         changed = call.name in self._notes.rewrites or any(one.layer == call.name for one in self._notes.sizes.values())
-        return not (changed or getattr(call.operation, "variables", ()) or call.name != call.operation.name)
+        return not (changed or getattr(call.operation, "variables", None) or call.name != call.operation.name)
 
     def arguments(self, call: Call) -> tuple[Any, ...]:
         """Return what a call is given; slices of channels are shorter."""

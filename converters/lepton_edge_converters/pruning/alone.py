@@ -44,7 +44,8 @@ def prune(
     """Return a Keras 3 model without the channels that its answers owe the least to: smaller, and faster.
 
     The model given is left as it is; the one returned is an ordinary Keras model, to be trained on, saved, converted.
-    What of the bounds is set must hold.
+    What of the bounds is set must hold; a time that operators promised and the whole model does not keep is logged as
+    a warning.
 
     Args:
         model: A Keras 3 model in memory, or a ``.keras`` or ``.h5`` file of one.

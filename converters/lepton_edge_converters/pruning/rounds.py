@@ -1,6 +1,8 @@
 """A Keras model without the channels that its answers owe the least to, trained until it answers as before."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,10 @@ from lepton_edge_converters.train import Training
 from lepton_edge_converters.training.determinism import deterministic
 from lepton_edge_converters.training.findings import Recovery
 from lepton_edge_converters.training.normalization import reestimate_batch_norms
-from lepton_edge_converters.training.recovery import recover
+from lepton_edge_converters.training.recovery import recover, refuse_untrainable
 from lepton_edge_converters.worker import Progress
+
+log = logging.getLogger(__name__)
 
 _TIMES = {"speedup", "latency_ms"}
 _TRIES = 4
@@ -72,6 +76,8 @@ def prune_channels(
     teacher = as_functional(model)
     dependencies = find_dependencies(flatten(teacher))
     check_faithful(dependencies)
+    if training is not None and samples is not None:
+        refuse_untrainable(teacher, samples, training)
     if not dependencies.prunable:
         raise PruneError(f"nothing of the model {teacher.name!r} can be pruned: {_why(dependencies)}")
     rounds = _Rounds(dependencies, samples, pruning, cache, progress)
@@ -82,7 +88,8 @@ def prune_channels(
         current = rounds.next(number, folder)
         if samples is None:
             continue
-        reestimate_batch_norms(current, samples, limit=_ESTIMATED_MAX, progress=progress)
+        with deterministic():  # the training that follows knows the model by its numbers when it goes on
+            reestimate_batch_norms(current, samples, limit=_ESTIMATED_MAX, progress=progress)
         if training is not None:
             recoveries.append(
                 recover(current, samples, training, teacher=teacher, checkpoint=folder, progress=progress)
@@ -147,17 +154,22 @@ class _Rounds:
         """Return the widths that bring the model a round nearer to the budget; with ``remaining`` 1, into it."""
         limits = self._part_of_the_way(remaining)
         solution = self._within(importance, limits)
-        taken = None
+        if self._clock is None:
+            return Choice(asked=asked, widths=solution.widths, importance=solution.importance)
+        tried: list[tuple[float, Solution]] = []
         for left in reversed(range(_TRIES)):
-            if self._clock is None:
-                break
             taken = self._clock.time(self._with(importance, solution.widths))
+            tried.append((taken, solution))
             # What a table foretells is not what a whole net takes: the next choice makes up for the difference.
             late = taken / self._limits["milliseconds"]
             if not left or remaining > 1 or late <= 1:
                 break
             limits["milliseconds"] /= late * _SPARE
-            solution = self._within(importance, limits)
+            try:
+                solution = self._within(importance, limits)
+            except PruneError:
+                break  # there is nothing faster; that it is not as fast as asked is told at the end
+        taken, solution = min(tried, key=lambda one: one[0])
         return Choice(asked=asked, widths=solution.widths, importance=solution.importance, milliseconds=taken)
 
     def _given(self, widths: Mapping[str, int]) -> Choice:
@@ -174,6 +186,9 @@ class _Rounds:
 
     def told(self, recoveries: Sequence[Recovery]) -> Pruned:
         """Return what was done so far."""
+        missed = self._missed()
+        if missed:
+            log.warning("%s", missed)
         return Pruned(
             tuple(_widths(self._original, self._current)),
             self.before,
@@ -182,7 +197,15 @@ class _Rounds:
             dict(self._original.unknown),
             tuple(recoveries),
             tuple(self._chosen),
+            missed,
         )
+
+    def _missed(self) -> str:
+        """Return by how much the model is slower than was asked; nothing where it is not."""
+        limit, taken = self._limits.get("milliseconds"), self._costs_now().get("milliseconds", 0.0)
+        if limit is None or taken <= limit:
+            return ""
+        return f"not as fast as asked: {limit:.4g} ms at most, and the fastest choice measured takes {taken:.4g} ms"
 
     def _within(self, importance: Importance, limits: Mapping[CostName, float]) -> Solution:
         """Return the widths that keep the most importance within limits; all, where the model is within them."""
@@ -190,15 +213,18 @@ class _Rounds:
         if budget is None:
             return Solution(self._current.widths(), 1.0, {}, {})
         step = self._clock.table.steps.widest if self._clock else FALLBACK
-        groups = candidates(self._current, importance, step=step, keep=self._pruning.keep)
-        least = self._pruning.least_share ** (1 / self._pruning.rounds)
+        least = {name: ceil(self._pruning.least_share * n - 1e-9) for name, n in self._original.widths().items()}
+        groups = candidates(self._current, importance, step=step, keep=self._pruning.keep, least=least)
         self._progress("choosing channels", 0, 1)
         try:
-            return solve(groups, self._costs, budget, least_share=least)
+            return solve(
+                groups, self._costs, budget, least_share=self._pruning.least_share ** (1 / self._pruning.rounds)
+            )
         except PruneError:
             if self._current is self._original:  # the bounds of the whole way are those that were asked for
-                solve(groups, self._costs, self._pruning.budget, least_share=self._pruning.least_share)
-            raise
+                solve(groups, self._costs, self._pruning.budget, least_share=0)
+        # A narrow group has no width so little below its own: it may go further at once than its part of the way.
+        return solve(groups, self._costs, budget, least_share=0)
 
     def _part_of_the_way(self, remaining: int) -> dict[CostName, float]:
         """Return the limits of this round: as many equal shares of the way, in ratios, as there are rounds left."""

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from lepton_edge_converters.errors import SamplesError
-from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import OpenedModel, open_for_conversion
 from lepton_edge_converters.preparation import Job, Plan
 from lepton_edge_converters.report.pruned import Pruned
@@ -35,7 +34,7 @@ def prune_first(opened: OpenedModel, plan: Plan, job: Job) -> tuple[OpenedModel,
     where, told = (job.worker, cache), job.progress
     machine = (read_processor().name, usable_cores())  # where times decide, what it is that was timed
     pruned = run_stage(*where, "pruning.jobs:prune_file", *given, gives=Pruned, makes=out, also=machine, progress=told)
-    changed = open_for_conversion(out, job.worker, LoadOptions(source.options.custom), {}, cache)
+    changed = open_for_conversion(out, job.worker, replace(source.options, signature=""), {}, cache)
     size = next((one.size for one in plan.preprocess if one is not None), None)
     facts = changed.describe(size, [tuple(int(n or 1) for n in end.shape) for end in plan.facts.inputs])
     kept = plan.facts

@@ -50,6 +50,7 @@ class Pruned:
         unknown: Layers that no rule knows, which kept all that they touch, and what each is.
         recoveries: How training went, a round each; empty without.
         chosen: Widths of all groups after each round: what ``Pruning.widths`` takes.
+        missed: By how much the model is slower than was asked, where it is.
     """
 
     widths: tuple[Width, ...]
@@ -59,3 +60,4 @@ class Pruned:
     unknown: dict[str, str]
     recoveries: tuple[Recovery, ...]
     chosen: tuple[dict[str, int], ...] = ()
+    missed: str = ""

@@ -58,7 +58,8 @@ def pruned_remark(pruned: Pruned) -> str:
     trained = f"; {epochs} epochs of training by {' and '.join(learned)}" if learned else "; it was not trained"
     unknown = ", ".join(f"{layer} ({kind})" for layer, kind in pruned.unknown.items())
     kept = f"; not known, and so left with all that they touch: {unknown}" if unknown else ""
-    return f"channels were removed, {', '.join(fewer)}{trained}{kept}"
+    missed = f"; {pruned.missed}" if pruned.missed else ""
+    return f"channels were removed, {', '.join(fewer)}{trained}{kept}{missed}"
 
 
 _COSTS = {"milliseconds": "time in 8 bits", "parameters": "parameters", "macs": "multiplications"}

@@ -57,11 +57,9 @@ def recover(
             training, or cannot be read or written.
         SamplesError: There are too few samples, or labels that the model has no class for.
     """
-    _refuse_open(model, "model")
+    refuse_untrainable(model, samples, training)
     if teacher is not None:
         _refuse_open(teacher, "teacher")
-    if training.augment != "none" and not any(samples.preprocess):
-        raise TrainingError(f"augment {training.augment!r} moves pictures, and these samples are ready-made numbers")
     try:
         with deterministic(), _folder(checkpoint) as folder:
             lesson = make_lesson(model, samples, training, teacher, kinds=kinds, folder=folder, progress=progress)
@@ -74,6 +72,15 @@ def recover(
     finally:
         # What traced calls leave there is no number outside of them.
         model._clear_losses()  # noqa: SLF001 - as Keras does before each call
+
+
+def refuse_untrainable(model: Any, samples: StoredSamples, training: Training) -> None:
+    """Raise TrainingError where ``recover`` could do nothing for a model, by what can be told without running it."""
+    _refuse_open(model, "model")
+    if not model.trainable_variables:
+        raise TrainingError(f"nothing to train: every layer of {model.name!r} is frozen (trainable=False)")
+    if training.augment != "none" and not any(samples.preprocess):
+        raise TrainingError(f"augment {training.augment!r} moves pictures, and these samples are ready-made numbers")
 
 
 def _refuse_open(model: Any, role: str) -> None:

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lepton_edge_converters.errors import TrainingError
 from lepton_edge_converters.train import Training
 from lepton_edge_converters.training.checkpoint import Arrays
 from lepton_edge_converters.training.goal import Goal, accuracy
@@ -27,8 +26,6 @@ class Student:
     """
 
     def __init__(self, model: Any, goal: Goal, training: Training, steps: int) -> None:
-        if not model.trainable_variables:
-            raise TrainingError(f"nothing to train: every layer of {model.name!r} is frozen (trainable=False)")
         self._model = model
         self._goal = goal
         self._optimizer = _optimizer(model, training, steps)

@@ -65,14 +65,14 @@ def placed(visit: Visit, to: Shape) -> Placed | None:
     if None in shape[1:] or None in to[1:]:
         visit.stay(label, f"{visit.call.name} reshapes what has no fixed shape")
         return None
-    if len(to) < 2 or prod(shape[1:]) != prod(to[1:]):
+    sizes, sizes_after = ([int(size or 0) for size in one] for one in (shape, to))
+    if len(to) < 2 or prod(sizes[1:]) != prod(sizes_after[1:]):
         visit.stay(label, f"{visit.call.name} reshapes the batch too")
         return None
-    sizes = [int(size or 0) for size in shape]
     spread = np.expand_dims(label.ids, tuple(range(1, len(sizes) - label.axis)))
     places = np.broadcast_to(spread, sizes[label.axis :]).reshape(1, -1)
     before = int(np.prod(sizes[1 : label.axis], dtype=np.int64))
-    ids = np.broadcast_to(places, (before, places.size)).reshape([int(size or 0) for size in to[1:]])
+    ids = np.broadcast_to(places, (before, places.size)).reshape(sizes_after[1:])
     varying = [axis for axis in range(ids.ndim) if ids.shape[axis] > 1 and (ids.take([0], axis) != ids).any()]
     if not varying:
         return None if ids.size == 0 else Placed(Label(len(to) - 1, ids.reshape(-1, ids.shape[-1])[0]), {})
