@@ -126,11 +126,30 @@ def test_the_command_finds_it_too(tmp_path, monkeypatch):
     assert smaller.get_layer("last").filters < 48
 
 
-def test_a_trusted_lambda_is_pruned_around_and_converted(samples, tmp_path):
-    path = tmp_path / "code.keras"
-    net(layers.Lambda(lambda x: x * 2.0)).save(path)
+@pytest.fixture
+def lenient():
     recipe = load_recipe("float32", macs=0.5, epochs=1)
-    recipe = msgspec.structs.replace(recipe, gates=Gates(min_agreement=0.0))
-    report = le.convert(path, tmp_path / "m.lepton", data=samples, recipe=recipe, trust=True)
-    assert report.pruned.unknown == {"lambda": "Lambda"}
+    return msgspec.structs.replace(recipe, gates=Gates(min_agreement=0.0))
+
+
+@pytest.mark.parametrize("where", ["file", "memory"])
+def test_a_trusted_lambda_is_pruned_around_and_converted(samples, lenient, tmp_path, where):
+    model, path = net(layers.Lambda(lambda x: x * 2.0)), tmp_path / "code.keras"
+    model.save(path)
+    given = path if where == "file" else model
+    report = le.convert(given, tmp_path / "m.lepton", data=samples, recipe=lenient, trust=where == "file")
+    assert list(report.pruned.unknown.values()) == ["Lambda"]
+    assert report.pruned.after["macs"] <= 0.5 * report.pruned.before["macs"]
+
+
+@pytest.mark.parametrize("where", ["file", "memory"])
+def test_code_that_only_this_process_has_is_pruned_and_converted(samples, lenient, tmp_path, where):
+    def doubled(x):
+        return 2 * x
+
+    model, path = net(activation=doubled), tmp_path / "code.keras"
+    model.save(path)
+    given = path if where == "file" else model
+    settings = {"data": samples, "recipe": lenient, "custom_objects": {"doubled": doubled}}
+    report = le.convert(given, tmp_path / "m.lepton", **settings)
     assert report.pruned.after["macs"] <= 0.5 * report.pruned.before["macs"]

@@ -66,9 +66,9 @@ def open_for_conversion(
         path = Path(model).resolve()
         _checked(find_model(path), options)  # before anything slow: a wrong file is told at once
         if custom_objects:
-            return ModelHere(load_file(path, options, custom_objects), hash_path(path))
+            return ModelHere(load_file(path, options, custom_objects), hash_path(path), custom_objects)
         return _ModelInWorker(path, worker, options, None if options.custom else cache)
-    return ModelHere(_as_loaded(model), "")
+    return ModelHere(_as_loaded(model), "", custom_objects)
 
 
 class _ModelInWorker:
@@ -99,11 +99,16 @@ class _ModelInWorker:
 
 
 class ModelHere:
-    """A model in this process: whoever made it has TensorFlow here already."""
+    """A model in this process: whoever made it has TensorFlow here already.
 
-    def __init__(self, loaded: LoadedModel, sha256: str) -> None:
+    Attributes:
+        own: Classes and functions of the user's own that it is made of, by name; the worker might not find them.
+    """
+
+    def __init__(self, loaded: LoadedModel, sha256: str, own: Mapping[str, Any] | None = None) -> None:
         self._loaded = loaded
         self._sha256 = sha256
+        self.own = dict(own or {})
 
     def describe(self, picture_size: tuple[int, int] | None, sample_shapes: list[tuple[int, ...]]) -> ModelFacts:
         """Return what is known of it."""
@@ -135,7 +140,8 @@ class ModelHere:
             raise LoadError("a SavedModel has no layers that could be changed; convert the model it was made from")
         path = folder / "opened.keras"
         model.save(path)
-        return ModelFile(path, LoadOptions(), cached=False)
+        # The code in it is here already, so whoever gave the model trusts it.
+        return ModelFile(path, LoadOptions(trust=True), cached=False)
 
 
 def opened_here(model: Any, custom_objects: Mapping[str, Any]) -> ModelHere:
@@ -146,8 +152,8 @@ def opened_here(model: Any, custom_objects: Mapping[str, Any]) -> ModelHere:
     """
     if isinstance(model, str | Path):
         path = Path(model).resolve()
-        return ModelHere(load_file(path, LoadOptions(), custom_objects), hash_path(path))
-    return ModelHere(_as_loaded(model), "")
+        return ModelHere(load_file(path, LoadOptions(), custom_objects), hash_path(path), custom_objects)
+    return ModelHere(_as_loaded(model), "", custom_objects)
 
 
 def load_keras3(path: Path, options: LoadOptions) -> Any:
