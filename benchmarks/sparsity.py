@@ -5,9 +5,9 @@ import click
 import lepton_edge as le
 from benchmarks.table import Cell, Table
 from benchmarks.workshop import LOOSE, Subject, Workshop
-from lepton_edge_converters.recipe import Sparsity
 from lepton_edge_converters.report import Row
 from lepton_edge_converters.sparsity.files import weigh
+from lepton_edge_converters.thinning import Sparsity
 
 _COLUMNS = ("weights", "zeros", "KB", "KB packed", "accuracy", "drop, points")
 

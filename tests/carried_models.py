@@ -223,7 +223,8 @@ def convert_in_memory(model_file, output, data):
     import keras
 
     import lepton_edge as le
-    from lepton_edge_converters.recipe import Gates, Recipe, Sparsity
+    from lepton_edge_converters.recipe import Gates, Recipe
+    from lepton_edge_converters.thinning import Sparsity
 
     model = keras.models.load_model(model_file)
     before = [np.asarray(one) for one in model.weights]

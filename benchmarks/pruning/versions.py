@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import msgspec
 
 from benchmarks.workshop import LOOSE
-from lepton_edge_converters.recipe import Recipe, Sparsity, load_recipe
+from lepton_edge_converters.recipe import Recipe, load_recipe
+from lepton_edge_converters.thinning import Sparsity
 
 CALIBRATION = 200
 ROUNDS = 2

@@ -44,7 +44,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """The samples.
 
     Attributes:
-        sha256: Of those that calibrated and judged, as the model takes them; empty without samples.
+        sha256: Of those that calibrated, judged and trained, as the model takes them; empty without samples.
         total, calibration, judged: How many there were, and what they were used for.
     """
 

@@ -90,8 +90,8 @@ def convert(
         data: What calibrates and judges: a folder of pictures (class subfolders are labels), a ``.csv``
             with ``path`` and ``label`` or ``class_index``, ``.npz``, ``.npy``, arrays, or an iterable of
             arrays. ``int8`` needs some; without any the other schemes are judged on synthetic samples.
-        train_data: What a recipe that prunes or makes weights sparse trains with, in the same forms; by default the
-            samples of ``data`` that do not judge.
+        train_data: What a recipe that prunes, makes weights sparse or trains for 8 bits trains with, in the same
+            forms; by default the samples of ``data`` that do not judge, in a repair those that calibrate.
         labels: Names of the classes in the model's order, or a text file with one a line.
         recipe: ``float32``, ``float16``, ``dynamic``, ``weights``, ``int8``, ``int16x8``, a ``.toml`` file, or a
             ``Recipe``.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_converters import cards
-from lepton_edge_converters.errors import LoadError, SamplesError
+from lepton_edge_converters.errors import LoadError, RecipeError, SamplesError
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.lint import lint
 from lepton_edge_converters.load.opened import OpenedModel
@@ -118,6 +118,11 @@ def prepare(
     recipe = job.recipe
     check_metric(recipe.metric)
     _refuse_without_samples(recipe, given=data is not None)
+    if train_data is not None and not recipe.may_train:
+        raise RecipeError(
+            "samples to train with were given, and the recipe trains nothing: it neither prunes, nor makes weights "
+            "sparse, nor trains for 8 bits, nor repairs"
+        )
     data = list(data) if hasattr(data, "__next__") else data  # a generator is read once
     size = preprocess.size if preprocess else None
     facts = opened.describe(size, peek_shapes(data))
@@ -152,7 +157,7 @@ def prepare(
     calibration = None
     if calibrating is not None:
         calibration = store(samples, calibrating, completed, job.folder, "calibration", job.progress)
-    if recipe.trains:
+    if recipe.trains or train_data is not None:
         given = (
             samples
             if train_data is None

@@ -9,6 +9,7 @@ import msgspec
 
 from lepton_edge_converters.errors import RecipeError
 from lepton_edge_converters.shrinking import BOUNDS, Pruning
+from lepton_edge_converters.thinning import Sparsity
 from lepton_edge_converters.train import Training
 from lepton_edge_runtime.card import Batch
 from lepton_edge_runtime.wire import nearest
@@ -17,7 +18,6 @@ Scheme = Literal["float32", "float16", "dynamic", "weights", "int8", "int16x8"]
 Format = Literal["tflite", "onnx"]
 Io = Literal["uint8", "int8", "float32"]
 Ranges = Literal["minmax", "percentile", "mse", "best"]
-Teacher = Literal["answers", "labels"]
 
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 """How numbers can be stored; a recipe of its name ships for each."""
@@ -60,60 +60,6 @@ class Gates(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
                 raise ValueError(f"{name} is a share from 0 to 1, not {getattr(self, name)}")
         if self.max_drop is not None and not self.max_drop >= 0:
             raise ValueError(f"max_drop is what may be lost, 0 or more, not {self.max_drop}")
-
-
-class Sparsity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Weights made zero, or equal, while the model is trained on: a smaller download, and no faster model.
-
-    Attributes:
-        zeros: Share of each layer's weights that become zero, 0 to 1, the smallest of them; or ``"2:4"``: of each 4
-            weights in a row, along the channels that go in, at most 2 stay. ``None`` to make none zero.
-        clusters: How many different values the weights of a layer may have, zero among them; ``None`` for any.
-        epochs: How often the training samples are seen, once for zeros and once more for clusters.
-        begin, end: Shares of that training, 0 to 1, between which weights become zero: slower and slower.
-        learning_rate: Adam's; a thirtieth of it while weights are clustered.
-        batch_size: How many samples a step sees.
-        learn: What the training samples teach: the original model's ``answers``, or their ``labels``.
-        keep: Names of layers whose weights are left alone.
-    """
-
-    zeros: float | str | None = None
-    clusters: int | None = None
-    epochs: int = 10
-    begin: float = 0.0
-    end: float = 0.7
-    learning_rate: float = 1e-3
-    batch_size: int = 32
-    learn: Teacher = "answers"
-    keep: tuple[str, ...] = ()
-
-    @property
-    def blocks(self) -> tuple[int, int] | None:
-        """How many weights of how many in a row stay; ``None`` where zeros are no pattern."""
-        if not isinstance(self.zeros, str):
-            return None
-        stay, _, of = self.zeros.partition(":")
-        return int(stay), int(of)
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be carried out."""
-        if self.zeros is None and self.clusters is None:
-            raise ValueError("sparsity asks for nothing; say zeros, such as 0.8 or '2:4', or clusters, such as 16")
-        if isinstance(self.zeros, str):
-            stay, _, of = self.zeros.partition(":")
-            if not (stay.isdecimal() and of.isdecimal() and 0 < int(stay) < int(of)):
-                raise ValueError(
-                    f"zeros is a share, such as 0.8, or N of M that stay, such as '2:4', not {self.zeros!r}"
-                )
-        elif self.zeros is not None and not 0 < self.zeros < 1:
-            raise ValueError(f"zeros is a share between 0 and 1, not {self.zeros:g}")
-        if self.clusters is not None and not 3 <= self.clusters <= 256:
-            raise ValueError(f"clusters is a number of values from 3 to 256, not {self.clusters}")
-        if not 0 <= self.begin < self.end <= 1:
-            raise ValueError(f"begin and end are shares of the training, 0 to 1, not {self.begin:g} and {self.end:g}")
-        for name, least in (("epochs", 1), ("batch_size", 1), ("learning_rate", 1e-9)):
-            if not getattr(self, name) >= least:
-                raise ValueError(f"{name} is {least:g} or more, not {getattr(self, name):g}")
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -183,6 +129,16 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return self.sparsity is not None or self.prune is not None or self.qat
 
     @property
+    def clustered(self) -> bool:
+        """Whether the weights of a layer share a few values."""
+        return self.sparsity is not None and self.sparsity.clusters is not None
+
+    @property
+    def may_train(self) -> bool:
+        """Whether it is, or a repair may come to do so."""
+        return self.trains or self.repair
+
+    @property
     def calibrates(self) -> bool:
         """Whether samples must show what ranges activations have."""
         return self.scheme in CALIBRATED or self.equalize or self.fastest
@@ -211,7 +167,6 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 _IN_TABLES = {
     "gates": ("max_drop", "min_metric"),
     "prune": (*BOUNDS, "rounds", "keep"),
-    "training": ("epochs", "learning_rate"),
     "sparsity": ("zeros", "clusters"),
 }
 _TABLES: dict[str, type[msgspec.Struct]] = {
@@ -225,8 +180,9 @@ def load_recipe(recipe: str | Path | Recipe, **overrides: Any) -> Recipe:
     Args:
         recipe: Name, file, or a recipe already loaded.
         overrides: Settings that are not ``None`` replace the recipe's; ``max_drop`` and ``min_metric`` are among
-            its gates, the bounds of pruning, ``rounds`` and ``keep`` in its ``prune``, ``epochs`` and
-            ``learning_rate`` in its ``training``, ``zeros`` and ``clusters`` in its ``sparsity``.
+            its gates, the bounds of pruning, ``rounds`` and ``keep`` in its ``prune``, ``zeros`` and ``clusters`` in
+            its ``sparsity``, ``epochs`` and ``learning_rate`` in its ``sparsity`` or, of a model that is pruned, in
+            its ``training``.
 
     Raises:
         RecipeError: There is no such recipe, or it asks for something that does not exist.
@@ -237,6 +193,9 @@ def load_recipe(recipe: str | Path | Recipe, **overrides: Any) -> Recipe:
         for name in names:
             if name in given:
                 settings[table] = {**(settings.get(table) or {}), name: given.pop(name)}
+    if taught := {name: given.pop(name) for name in ("epochs", "learning_rate") if name in given}:
+        table = _trained_by(settings)
+        settings[table] = {**(settings.get(table) or {}), **taught}
     loaded = _checked({**settings, **given}, what=f"recipe {recipe}" if isinstance(recipe, str | Path) else "recipe")
     if given.get("io", "float32") != "float32" and loaded.scheme != "int8":
         raise RecipeError(f"io {loaded.io} is for int8 models; those of scheme {loaded.scheme} take and give float32")
@@ -252,6 +211,17 @@ def load_recipe(recipe: str | Path | Recipe, **overrides: Any) -> Recipe:
     return loaded
 
 
+def _trained_by(settings: dict[str, Any]) -> str:
+    """Return the table that says how the model is trained again."""
+    for asked, table in (("prune", "training"), ("sparsity", "sparsity")):
+        if settings.get(asked) is not None:
+            return table
+    raise RecipeError(
+        "epochs and learning_rate are for models that are pruned or made sparse; training for 8 bits (qat) has as many "
+        "epochs as its samples ask for"
+    )
+
+
 def _check_improvements(recipe: Recipe) -> None:
     if recipe.equalize and recipe.scheme not in ("int8", "dynamic"):
         raise RecipeError(
@@ -261,6 +231,11 @@ def _check_improvements(recipe: Recipe) -> None:
         raise RecipeError(f"correct_bias is for int8 models; the weights of {recipe.scheme} are rounded otherwise")
     if recipe.qat and recipe.scheme != "int8":
         raise RecipeError(f"qat trains for int8; a {recipe.scheme} model has nothing to learn from it")
+    if recipe.qat and recipe.clustered:
+        raise RecipeError(
+            "qat gives each weight a value of its own again, which undoes clusters; ask for one of them, or for "
+            "sparsity, whose zeros stay"
+        )
 
 
 def _read(recipe: str | Path) -> dict[str, Any]:

@@ -19,6 +19,8 @@ _SWEPT_SAMPLES = 64
 _FLOAT_SHARE_MAX = 0.5  # of the layers: with more of them in float, the file is no int8 model any more
 _ADVICE = "what is left is another model, or asking for less"
 
+_CLUSTERED = ConversionError("training gives each weight a value of its own again, which would undo the clusters")
+
 _Settings = Mapping[str, Any]
 _Changed = Tracing | LeptonError
 """A traced model to try, or why there is none."""
@@ -110,8 +112,8 @@ class _Ladder:
             spared = {"float_layers": layers}
             yield name, {**settings, **spared}, self._changed(tracing, spared)
         if not recipe.qat:
-            settings = {**settings, "qat": True}
-            yield "quantization-aware training", settings, self._trained(tracing, settings)
+            settings, name = {**settings, "qat": True}, "quantization-aware training"
+            yield name, settings, _CLUSTERED if recipe.clustered else self._trained(tracing, settings)
 
     def _trained(self, tracing: Tracing, settings: _Settings) -> _Changed:
         """Return the traced model trained for 8 bits, or why it cannot be."""

@@ -11,12 +11,12 @@ from lepton_edge_converters.errors import SamplesError
 from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import OpenedModel, open_for_conversion
 from lepton_edge_converters.preparation import Job, Plan
-from lepton_edge_converters.recipe import Sparsity
 from lepton_edge_converters.report import Report
 from lepton_edge_converters.report.sparse import SparseLayer, SparseWeights
 from lepton_edge_converters.sparsity.files import FileWeights
 from lepton_edge_converters.sparsity.lessons import Loss
 from lepton_edge_converters.stages.run import run_stage
+from lepton_edge_converters.thinning import Sparsity
 
 _ZEROS_LOST = 0.01  # constants that are no layer's weights, such as a mean that is taken off, are counted in files too
 

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,9 @@ from lepton_edge.cli.told import Server, junit_path
 from lepton_edge.cli.verdict import print_refusal, print_verdict
 from lepton_edge_runtime.errors import LeptonError
 
+if TYPE_CHECKING:
+    from lepton_edge_converters.recipe import Recipe
+
 
 def _formats(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
     del context, parameter
@@ -24,6 +27,14 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str | No
     if not set(formats) <= {"tflite", "onnx"} or len(set(formats)) != len(formats):
         raise click.BadParameter(f"{value!r} is no list of formats; write tflite, onnx, or tflite,onnx")
     return formats
+
+
+def _with(recipe: str | None, locked: Path | None, **settings: Any) -> "Recipe":
+    """Return the recipe that is named, or that of the lock, with more settings."""
+    from lepton_edge_converters.lock import read_lock  # noqa: PLC0415 - only for this command
+    from lepton_edge_converters.recipe import load_recipe  # noqa: PLC0415 - likewise
+
+    return load_recipe(recipe or (read_lock(locked).recipe if locked else "int8"), **settings)
 
 
 @click.command(name="convert")
@@ -220,7 +231,6 @@ def command(
     """
     from lepton_edge_converters.errors import GateRefusedError  # noqa: PLC0415 - only for this command
     from lepton_edge_converters.pipeline import convert  # noqa: PLC0415 - only for this command
-    from lepton_edge_converters.recipe import load_recipe  # noqa: PLC0415 - only for this command
 
     if custom or metric or (recipe or "").endswith(".toml"):  # all that may name a user's own module
         sys.path.append(str(Path.cwd()))  # last, so that nothing there hides an installed package
@@ -234,7 +244,9 @@ def command(
                 data=data,
                 train_data=train_data,
                 labels=said.labels,
-                recipe=load_recipe(recipe or "int8", **shrink) if shrink else recipe,
+                recipe=_with(recipe, output if locked else None, zeros=zeros, clusters=clusters, **shrink)
+                if shrink
+                else recipe,
                 preprocess=said.preprocess,
                 task=said.task,
                 io=io,

@@ -61,9 +61,15 @@ _TRAINING = (
     click.option(
         "--train-data",
         type=click.Path(path_type=Path),
-        help="Samples to train with where a model is pruned or made sparse [default: those that do not judge].",
+        help="Samples to train with where a model is pruned, made sparse or trained for 8 bits [default: those that do "
+        "not judge; in a repair those that calibrate].",
     ),
-    click.option("--epochs", type=click.IntRange(1), metavar="N", help="Of training after pruning, each round."),
+    click.option(
+        "--epochs",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Of training: of a pruned model each round; of a sparse one for zeros, and as many for clusters.",
+    ),
 )
 
 

@@ -11,9 +11,10 @@ from lepton_edge_converters import improving, making, toolchain
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import open_for_conversion
-from lepton_edge_converters.recipe import Gates, Recipe, Sparsity
+from lepton_edge_converters.recipe import Gates, Recipe
 from lepton_edge_converters.shrinking import Pruning
 from lepton_edge_converters.stages.cache import StageCache
+from lepton_edge_converters.thinning import Sparsity
 from lepton_edge_converters.train import Training
 from lepton_edge_converters.worker import Worker
 from lepton_edge_runtime.machine import Processor

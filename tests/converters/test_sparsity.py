@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 import lepton_edge as le
-from lepton_edge_converters.errors import LoadError, RecipeError, SamplesError
+from lepton_edge_converters import improving
+from lepton_edge_converters.errors import GateRefusedError, LoadError, RecipeError, SamplesError
 from lepton_edge_converters.load.loaded import LoadOptions
-from lepton_edge_converters.recipe import Gates, Recipe, Sparsity, load_recipe
+from lepton_edge_converters.recipe import Gates, Recipe, load_recipe
 from lepton_edge_converters.report.sparse import SparseLayer, SparseWeights
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.sparsity.known import LAYERS
+from lepton_edge_converters.thinning import Sparsity
+from lepton_edge_converters.train import Training
 from lepton_edge_converters.worker import Worker
 from lepton_edge_runtime.bundle import Bundle
 
@@ -279,6 +282,39 @@ def test_other_schemes_hold_the_zeros_too_and_load(made, scheme):
     assert report.row(f"TFLite {scheme}").latency is not None
 
 
+@pytest.fixture
+def brief(monkeypatch):
+    """Training for 8 bits takes seconds: what becomes of zeros counts, and not how far it gets."""
+    monkeypatch.setattr(improving, "settings_for", lambda _, *, seed: Training(epochs=4, distillation=1.0, seed=seed))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("brief")
+def test_training_for_8_bits_leaves_zeros_where_they_are(made):
+    report, bundle = made("sequential", msgspec.structs.replace(sparse(zeros=0.8, formats=("tflite",)), qat=True))
+    assert report.changes[-1].startswith("trained for 8 bits: ")
+    weights = tflite_weights(Bundle(bundle).member("model.tflite")).values()
+    assert share(weights) >= report.sparse.zeros
+    assert not any("quantization lost" in warning for warning in report.warnings)
+
+
+@pytest.mark.slow
+def test_a_repair_does_not_train_clusters_apart(keras_file, tmp_path):
+    recipe = sparse(clusters=8, formats=("tflite",))
+    recipe = msgspec.structs.replace(recipe, repair=True, gates=Gates(min_sqnr_db=90))
+    with pytest.raises(GateRefusedError) as refused:
+        le.convert(keras_file("sequential"), tmp_path / "m.lepton", data=keras_models.patterns(120), recipe=recipe)
+    rung = refused.value.report.rungs[-1]
+    assert rung.name == "quantization-aware training"
+    assert "which would undo the clusters" in rung.refused[0]
+
+
+@pytest.mark.slow
+def test_a_layer_to_keep_that_is_not_there_is_told(made):
+    with pytest.raises(LoadError, match=r"no layer 'clases' to keep \(did you mean 'classes'\?\)"):
+        made("sequential", sparse(zeros=0.5, keep=("clases",)))
+
+
 @pytest.mark.slow
 def test_a_model_in_memory_is_made_sparse_and_stays_as_it_is(keras_file, worker, tmp_path):
     data = keras_models.patterns(60, seed=7)
@@ -338,6 +374,26 @@ def test_what_is_said_beside_a_recipe_goes_into_its_sparsity():
     assert load_recipe("int8").sparsity is None
 
 
+def test_epochs_are_those_of_the_training_that_the_recipe_asks_for():
+    assert load_recipe("int8", zeros=0.5, epochs=3).sparsity == Sparsity(zeros=0.5, epochs=3)
+    assert load_recipe("int8", speedup=2.0, epochs=3).training.epochs == 3
+    for nothing in ({}, {"qat": True}):
+        with pytest.raises(RecipeError, match="epochs and learning_rate are for models that are pruned or made sparse"):
+            load_recipe("int8", epochs=3, **nothing)
+
+
+def test_clusters_are_not_asked_for_with_what_undoes_them():
+    assert load_recipe("int8", zeros=0.5, qat=True).qat
+    with pytest.raises(RecipeError, match="which undoes clusters"):
+        load_recipe("int8", clusters=16, qat=True)
+
+
+def test_samples_to_train_with_are_not_passed_over(keras_file, tmp_path):
+    data = keras_models.patterns(60)
+    with pytest.raises(RecipeError, match="the recipe trains nothing"):
+        le.convert(keras_file("sequential"), tmp_path / "m.lepton", data=data, train_data=data)
+
+
 def test_without_samples_there_is_nothing_to_train_on(keras_file, tmp_path):
     with pytest.raises(SamplesError, match="sparsity trains the model on samples"):
         le.convert(keras_file("sequential"), tmp_path / "m.lepton", recipe="float32", zeros=0.5)
@@ -390,6 +446,19 @@ def test_the_command_line_takes_a_share_or_a_pattern(monkeypatch, given, expecte
     CliRunner().invoke(command, ["m.keras", "-o", "m.lepton", *(["--sparsity", given] if given else []), "--no-cache"])
     assert {name: seen[name] for name in expected} == expected
     assert seen["clusters"] is None
+
+
+def test_the_command_line_tells_a_sparse_model_how_long_to_train(monkeypatch, tmp_path):
+    from click.testing import CliRunner
+
+    from lepton_edge.cli.convert import command
+    from lepton_edge_converters import pipeline
+
+    seen = {}
+    monkeypatch.setattr(pipeline, "convert", lambda *_, **settings: seen.update(settings))
+    given = ["m.keras", "-o", str(tmp_path / "m.lepton"), "--sparsity", "0.5", "--epochs", "3", "--no-cache"]
+    CliRunner().invoke(command, given)
+    assert seen["recipe"].sparsity == Sparsity(zeros=0.5, epochs=3)
 
 
 def test_the_command_line_refuses_what_is_neither():

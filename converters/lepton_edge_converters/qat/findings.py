@@ -12,7 +12,7 @@ class Trained:
         samples: That were learned from.
         weights: Numbers that were trained.
         ranges: Ranges of activations that were learned.
-        loss_before: Distance of the rounded model's answers from the original's, on samples held out of training.
+        loss_before: Distance of the rounded model's answers from those it had in float, on samples held out of training.
         loss_after: The same when it was over; what is kept is never worse than what it began with.
         in_float: Operators that 8 bits do not reach, by their first outputs.
         one_step: Share of the int8 file's answers that are the trained model's, but for one step of an output's scale.
@@ -34,7 +34,7 @@ class Trained:
         strayed = f"; {len(self.strayed)} tensors got another scale than they were trained for" if self.strayed else ""
         return (
             f"trained for 8 bits: {self.weights} weights and {self.ranges} ranges, {self.epochs} epochs of "
-            f"{self.samples} samples, distance from the original's answers {self.loss_before:.3g} before, "
+            f"{self.samples} samples, distance from the float model's answers {self.loss_before:.3g} before, "
             f"{self.loss_after:.3g} after; the int8 file answers within one step of what was trained in "
             f"{100 * self.one_step:.1f} % of its numbers{spared}{strayed}"
         )

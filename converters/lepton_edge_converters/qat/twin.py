@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import ConversionError
 from lepton_edge_converters.qat.operators import OPERATORS, compute
-from lepton_edge_converters.qat.program import Program, Step, weights
+from lepton_edge_converters.qat.program import WEIGHTED, Program, Step, weights
 from lepton_edge_converters.qat.rounding import round_activation, round_constant, stored_constant
 from lepton_edge_converters.quantize.ranges import Range
 
@@ -63,6 +63,8 @@ class Operator(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
         given: One an input: a variable, an array, ``None`` where it is left out, ``...`` where a tensor comes.
         axes: Of the variables that are rounded; ``None`` for one scale.
         name: Of the layer.
+
+    The zeros of a kernel stay: somebody made it sparse.
     """
 
     def __init__(
@@ -73,6 +75,8 @@ class Operator(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
         self.activation = _ACTIVATIONS.get(step.kind, keras.activations.linear)
         self._step, self._shape, self._axes = step, shape, dict(axes)
         self._given = tuple(given)
+        kernel = WEIGHTED[step.kind][0] if step.kind in WEIGHTED else len(given)
+        self._left = {i: _left(one) for i, one in enumerate(given) if i == kernel and isinstance(one, keras.Variable)}
         # Keras finds a layer's variables among its attributes, in lists too.
         self.own = [one for one in given if isinstance(one, keras.Variable)]
         self.built = True
@@ -87,8 +91,14 @@ class Operator(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
     def _read(self, place: int, one: Any) -> Any:
         if not isinstance(one, keras.Variable):
             return one
-        values = one.value
+        values = one.value * self._left[place] if place in self._left else one.value
         return round_constant(values, self._axes[place]) if place in self._axes else values
+
+
+def _left(kernel: Any) -> NDArray[np.float32]:
+    """Return 1 where a kernel has a weight, 0 where it has none: what it is multiplied by has no gradient there."""
+    left: NDArray[np.float32] = (np.asarray(kernel.value) != 0).astype(np.float32)
+    return left
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def _convert(job: PointJob, recipe: Recipe) -> None:
         job.model,
         job.bundle,
         data=job.data,
-        train_data=job.train_data,
+        train_data=job.train_data if recipe.may_train else None,  # with all channels there may be nothing to train
         labels=said.labels or None,
         recipe=recipe,
         preprocess=said.preprocess,

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lepton_edge_converters.recipe import Sparsity
 from lepton_edge_converters.sparsity.written import Layer
+from lepton_edge_converters.thinning import Sparsity
 
 _WORTHWHILE = 200  # weights: in fewer there is nothing to gain, and the first layer's few are the dearest (Zhu & Gupta)
 
@@ -61,9 +61,13 @@ def values_of(arrays: list[NDArray[Any]]) -> int:
     return max((len(np.unique(one)) for one in arrays), default=0)
 
 
+def known_as(layer: Layer) -> set[str]:
+    """Return the names of a layer: its author's, and with those of the models that it is nested in."""
+    return {layer.name, layer.name.rpartition("/")[2]}
+
+
 def _why_at_all(layer: Layer, weights: list[NDArray[Any]], settings: Sparsity) -> str:
-    name = layer.name.rpartition("/")[2]
-    if settings.keep and {layer.name, name} & set(settings.keep):
+    if settings.keep and known_as(layer) & set(settings.keep):
         return "it is to be kept"
     if layer.kind.startswith("Depthwise"):
         return "depthwise kernels are small, and each of their weights counts"

@@ -17,14 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import ConversionError, LoadError
-from lepton_edge_converters.recipe import Sparsity
 from lepton_edge_converters.report.sparse import SparseLayer
 from lepton_edge_converters.samples import StoredSamples
-from lepton_edge_converters.sparsity.kernels import kernels, values_of, why_no_clusters, why_no_zeros, zeros_of
+from lepton_edge_converters.sparsity.kernels import (
+    kernels,
+    known_as,
+    values_of,
+    why_no_clusters,
+    why_no_zeros,
+    zeros_of,
+)
 from lepton_edge_converters.sparsity.lessons import Loss, losses
 from lepton_edge_converters.sparsity.tfkeras import build, own_activations, scope_names
 from lepton_edge_converters.sparsity.written import Layer, Network, Weights, read_network, write_weights
+from lepton_edge_converters.thinning import Sparsity
 from lepton_edge_converters.worker import report_progress
+from lepton_edge_runtime.wire import nearest
 
 _UPDATES = 40  # times that more weights become zero: often enough for a smooth curve, seldom enough to learn between
 _CLUSTERED_RATE = 1 / 30  # a centroid takes the sum of all its weights' gradients
@@ -87,7 +95,7 @@ def _left(network: Network, weights: Weights, why: _Why, settings: Sparsity) -> 
     """Return why each layer is left alone, empty where it is not.
 
     Raises:
-        LoadError: All are, or the wrappers that change the others would lose masks.
+        LoadError: All are, one to keep is not there, or the wrappers that change the others would lose masks.
     """
     masks = next((one.name for one in network.layers if one.kind == "Masking" or one.config.get("mask_zero")), "")
     if masks:
@@ -95,6 +103,9 @@ def _left(network: Network, weights: Weights, why: _Why, settings: Sparsity) -> 
             f"the layer {masks!r} masks steps of a sequence, and what makes weights sparse "
             "(tensorflow-model-optimization) loses masks on the way"
         )
+    for name in settings.keep:
+        if name not in (names := [known for layer in network.layers for known in known_as(layer)]):
+            raise LoadError(f"the model has no layer {name!r} to keep{nearest(name, names)}")
     left = [why(layer, arrays, settings) for layer, arrays in zip(network.layers, weights, strict=True)]
     if all(left):
         pairs = zip(network.layers, weights, left, strict=True)
