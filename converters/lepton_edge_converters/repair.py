@@ -9,7 +9,9 @@ import msgspec
 
 from lepton_edge_converters.attempt import Attempt, try_out
 from lepton_edge_converters.errors import ConversionError, SamplesError, TrainingError
+from lepton_edge_converters.gates.judge import run_gates
 from lepton_edge_converters.improving import improve
+from lepton_edge_converters.making import judge_files
 from lepton_edge_converters.quantize.findings import Sweep
 from lepton_edge_converters.report import LayerSensitivity, Rung
 from lepton_edge_converters.tracing import Tracing
@@ -73,7 +75,26 @@ def _stubborn(refused: Attempt) -> str:
     if refused.job.recipe.scheme != "int8":
         return f"the repair is for int8 models, and this one was converted as {refused.job.recipe.scheme}"
     names = [gate.name for gate in refused.report.gates if not gate.passed and gate.about != "answers"]
-    return f"another quantization cannot mend what refused: {', '.join(names)}" if names else ""
+    if names:
+        return f"another quantization cannot mend what refused: {', '.join(names)}"
+    return _lost_before(refused)
+
+
+def _lost_before(refused: Attempt) -> str:
+    """Return that a pruned or sparse model answers otherwise in float already; empty where it does not."""
+    plan, job = refused.plan, refused.job
+    if plan.pruned is None and plan.sparse is None:
+        return ""
+    recipe = msgspec.structs.replace(job.recipe, scheme="float32")
+    gates = run_gates(recipe, judge_files(refused.compared, plan, job))
+    lost = [f"{gate.name}: {gate.detail}" for gate in gates if not gate.passed and gate.about == "answers"]
+    done, advice = ("pruned", "prune less") if plan.pruned else ("made sparse", "ask for fewer zeros or more clusters")
+    return (
+        f"no other quantization was tried, since the model that was {done} is refused in float already "
+        f"({'; '.join(lost)}); {advice}, or train for longer or with more samples"
+        if lost
+        else ""
+    )
 
 
 class _Ladder:

@@ -78,7 +78,8 @@ def _words(context: click.Context, parameter: click.Parameter, value: str) -> tu
 @click.option("--no-images", is_flag=True, help="Leave the pictures of samples out of the points' pages.")
 @click.option("--cache", type=click.Path(path_type=Path, file_okay=False), help="Folder of what stages give  "
     "[default: cache in the output folder]")  # fmt: skip
-@click.option("--force", is_flag=True, help="Replace points of another model, other samples, settings or versions.")
+@click.option("--force", is_flag=True, help="Replace points of another model, other samples, settings or versions, and "
+    "try again what could not be made.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--verbose", is_flag=True, help="Show what the converter libraries print.")
 def command(
@@ -128,7 +129,12 @@ def command(
         print_json(found.to_dict())
     else:
         _print(found)
-    say(f"{found.made} of {len(found.points)} points made; {output / 'search.html'} in {found.seconds:.0f} s", err=True)
+    there = sum(not point.problem for point in found.points)
+    say(
+        f"{there} of {len(found.points)} points, {found.made} made or tried in this run; {output / 'search.html'} in "
+        f"{found.seconds:.0f} s",
+        err=True,
+    )
 
 
 def _print(found: "Search") -> None:

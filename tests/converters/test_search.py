@@ -23,7 +23,7 @@ from lepton_edge_converters.recipe import load_recipe
 from lepton_edge_converters.report.axis import decade_axis
 from lepton_edge_converters.search import job as job_module
 from lepton_edge_converters.search.asked import ask, loosened
-from lepton_edge_converters.search.given import data_path, known_by, model_path
+from lepton_edge_converters.search.given import code_of, data_path, known_by, model_path
 from lepton_edge_converters.search.local import local_processes
 from lepton_edge_converters.search.page import render_search
 from lepton_edge_converters.search.pareto import pareto
@@ -134,6 +134,17 @@ class TestGiven:
         assert data_path((x.copy(), np.array(y)), tmp_path) == path
         assert data_path((x + 1, y), tmp_path) != path
         assert data_path(x, tmp_path) != path
+
+    def test_code_of_the_users_own_is_known_by_its_file(self, tmp_path, monkeypatch):
+        (tmp_path / "my_metric_here.py").write_text("")
+        monkeypatch.syspath_prepend(tmp_path)
+        assert code_of(["my_metric_here:f", "not_there:f", "not.there:f"]) == (tmp_path / "my_metric_here.py",)
+
+    def test_what_cannot_be_written_is_told(self, tmp_path):
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+        for write, what in ((model_path, model), (data_path, np.zeros(3))):
+            with pytest.raises(OutputError, match="cannot write .*none"):
+                write(what, tmp_path / "none")
 
     def test_what_other_processes_cannot_get_is_refused(self, tmp_path):
         with pytest.raises(SamplesError, match="hands its samples to other processes: .*; got generator"):
@@ -311,6 +322,11 @@ class TestResuming:
         assert (missing.bundle, missing.files) == (None, ())
         assert again(**more)[1] == []
 
+    def test_what_could_not_be_made_is_tried_again_by_force(self, again):
+        more = {"macs": (1, 0.4, 0.0001), "schemes": ("int8",)}
+        assert again(**more)[1] == ["macs0.0001-int8"]
+        assert again(force=True, **more)[1] == ["macs0.0001-int8"]
+
     def test_ctrl_c_leaves_whole_points_and_the_next_run_makes_the_others(self, again):
         for name in NAMES[1:]:
             for path in (again.folder / f"{name}.lepton", stamp_path(again.folder / f"{name}.lepton")):
@@ -343,6 +359,10 @@ class TestResuming:
         assert again(force=True, **changes)[1] == ["full-int8"]
         assert again(**changes)[1] == []
 
+    def test_pages_that_shall_show_no_samples_are_made_anew(self, again):
+        with pytest.raises(OutputError, match="is of another search"):
+            again(images=False)
+
     def test_a_bundle_of_someone_else_stays(self, model, data, tmp_path):
         (tmp_path / "full-int8.lepton").write_text("mine")
         with pytest.raises(OutputError, match="is of another search"):
@@ -351,6 +371,25 @@ class TestResuming:
 
 
 class TestTrouble:
+    @pytest.mark.parametrize("what", ["metric", "class"])
+    def test_a_point_is_another_one_when_code_of_ones_own_is(self, model, data, tmp_path, monkeypatch, what):
+        own = tmp_path / f"own_{what}.py"
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.setattr(job_module, "convert", lambda *_, **__: None)
+        recipe = msgspec.structs.replace(load_recipe("prune-int8"), metric=f"{own.stem}:f" if what == "metric" else "")
+        given = {"recipe": recipe, "custom": () if what == "metric" else (f"{own.stem}:f",)}
+        keys = []
+        for text in ("f = 1", "f = 1", "f = 2"):
+            own.write_text(text)
+            with pytest.raises(OutputError):  # nothing was made that could be measured
+                le.search(model, tmp_path / "out", data=data, macs=(1,), executor=Here(), force=True, **given)
+            keys.append(read_stamp(tmp_path / "out" / "full-int8.lepton").key)
+        assert keys[0] == keys[1] != keys[2]
+
+    def test_samples_that_nothing_trains_with_are_told(self, model, data, tmp_path):
+        with pytest.raises(RecipeError, match="no point is trained"):
+            le.search(model, tmp_path, data=data, train_data=data, macs=(1,), executor=Here())
+
     def test_a_search_without_a_single_point_says_why(self, model, data, tmp_path, monkeypatch):
         def refuse(*arguments, **others):
             raise PruneError("this cannot be pruned")

@@ -310,6 +310,15 @@ def test_a_repair_does_not_train_clusters_apart(keras_file, tmp_path):
 
 
 @pytest.mark.slow
+def test_what_zeros_have_lost_is_not_looked_for_in_8_bits(keras_file, tmp_path):
+    recipe = msgspec.structs.replace(sparse(zeros=0.99, formats=("tflite",)), repair=True, gates=Gates())
+    with pytest.raises(GateRefusedError) as refused:
+        le.convert(keras_file("imbalanced"), tmp_path / "m.lepton", data=keras_models.patterns(120), recipe=recipe)
+    assert [rung.name for rung in refused.value.report.rungs] == ["as asked"]
+    assert "the model that was made sparse is refused in float already" in refused.value.report.warnings[-1]
+
+
+@pytest.mark.slow
 def test_a_layer_to_keep_that_is_not_there_is_told(made):
     with pytest.raises(LoadError, match=r"no layer 'clases' to keep \(did you mean 'classes'\?\)"):
         made("sequential", sparse(zeros=0.5, keep=("clases",)))

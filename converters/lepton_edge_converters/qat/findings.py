@@ -12,7 +12,7 @@ class Trained:
         samples: That were learned from.
         weights: Numbers that were trained.
         ranges: Ranges of activations that were learned.
-        loss_before: Distance of the rounded model's answers from those it had in float, on samples held out of training.
+        loss_before: Distance of the rounded model's answers from the float one's, on samples held out of training.
         loss_after: The same when it was over; what is kept is never worse than what it began with.
         in_float: Operators that 8 bits do not reach, by their first outputs.
         one_step: Share of the int8 file's answers that are the trained model's, but for one step of an output's scale.

@@ -17,6 +17,8 @@ SCHEMA_VERSION = 1
 
 Cost = Literal["latency", "size"]
 
+_COUNTED = {"macs": "MACs", "params": "params"}
+
 
 @dataclass(frozen=True, slots=True)
 class Worth:
@@ -93,7 +95,9 @@ class Point:
         """What was asked for, in few words."""
         if not self.bound:
             return f"full {self.scheme}"
-        return f"{self.value:g}× {self.scheme}" if self.bound == "speedup" else f"{100 * self.value:.3g}% {self.scheme}"
+        if self.bound == "speedup":
+            return f"{self.value:g}× {self.scheme}"
+        return f"{100 * self.value:.3g}% {_COUNTED[self.bound]} {self.scheme}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class Search:
         original: The original model's; ``None`` where it is what files are compared with.
         samples: What judged the points.
         points: In the order in which they were asked for.
-        made: How many were made in this run; the others were there already.
+        made: How many were made in this run, or tried to be; of the others it was known already.
         warnings: What the user should know, one sentence each.
         machine: Where latency was measured.
         versions: Of the packages that did it.

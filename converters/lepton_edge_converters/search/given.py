@@ -1,6 +1,8 @@
 """Model and samples as paths that other processes can read; what is in memory is written first."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ def model_path(model: Any, folder: Path) -> Path:
 
     Raises:
         LoadError: It is not there, or of a kind that cannot be written.
+        OutputError: It cannot be written.
     """
     if isinstance(model, str | Path):
         path = Path(model).resolve()
@@ -33,8 +36,9 @@ def model_path(model: Any, folder: Path) -> Path:
     path = folder / f"model-{known[:_DIGITS]}.keras"
     if not path.exists():
         whole = path.with_name(f".{path.name}.part.keras")
-        model.save(whole)
-        whole.replace(path)
+        with _writing(path):
+            model.save(whole)
+            whole.replace(path)
     return path
 
 
@@ -43,6 +47,7 @@ def data_path(data: Any, folder: Path) -> Path:
 
     Raises:
         SamplesError: They are not there, or of a kind that is not handed to other processes.
+        OutputError: They cannot be written.
     """
     if isinstance(data, str | Path):
         path = Path(data).resolve()
@@ -52,7 +57,7 @@ def data_path(data: Any, folder: Path) -> Path:
     arrays = _arrays(data)
     path = folder / f"samples-{digest(arrays)[:_DIGITS]}.npz"
     if not path.exists():
-        with replacing(path) as file:
+        with _writing(path), replacing(path) as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]  # a name of an array is no option of savez here
     return path
 
@@ -67,6 +72,17 @@ def known_by(path: Path | None) -> str:
     return digest(path, [table.base / str(one or "") for one in table.columns.get("path", ())])
 
 
+def code_of(names: Iterable[str]) -> tuple[Path, ...]:
+    """Return the files of the modules that objects of the user's own, ``module:Name``, are found in."""
+    found = []
+    for name in names:
+        with suppress(ImportError, ValueError):  # who calls it tells what is wrong with it
+            spec = find_spec(name.partition(":")[0])
+            if spec is not None and spec.origin is not None and Path(spec.origin).is_file():
+                found.append(Path(spec.origin))
+    return tuple(found)
+
+
 def ready(folder: Path) -> Path:
     """Return the folder, made if need be.
 
@@ -78,6 +94,14 @@ def ready(folder: Path) -> Path:
     except OSError as problem:
         raise OutputError(f"cannot make the folder {folder}: {problem.strerror or problem}") from problem
     return folder.resolve()
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        raise OutputError(f"cannot write {path}: {problem.strerror or problem}") from problem
 
 
 def _arrays(data: Any) -> dict[str, np.ndarray[Any, Any]]:

@@ -21,7 +21,6 @@ class Line:
 
     Attributes:
         label: Of its point.
-        asked: What its budget was, where the label does not say.
         left: What pruning left of what the budget is about, where that is no time.
         speedup: How many times as fast as with all channels.
         worth, interval, latency, size: As they are.
@@ -30,7 +29,6 @@ class Line:
     """
 
     label: str
-    asked: str
     left: str
     speedup: str
     worth: str
@@ -86,7 +84,6 @@ def _line(point: Point, file: PointFile) -> Line:
     fronts = (("latency", file.on_latency_front), ("size", file.on_size_front))
     return Line(
         label=point.label,
-        asked=_BOUNDS[point.bound] if point.bound in ("macs", "params") else "",
         left=words.percent(1 / point.estimated) if point.estimated and point.bound != "speedup" else "",
         speedup=f"{ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})" if ratio else "",
         worth=worth_in_words(file.worth),

@@ -8,12 +8,13 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from lepton_edge_converters.errors import RecipeError
 from lepton_edge_converters.preparation import require_converter, silent
 from lepton_edge_converters.recipe import Recipe
 from lepton_edge_converters.said import say
 from lepton_edge_converters.search.asked import Bound, ask
 from lepton_edge_converters.search.found import Search
-from lepton_edge_converters.search.given import data_path, known_by, model_path, ready
+from lepton_edge_converters.search.given import code_of, data_path, known_by, model_path, ready
 from lepton_edge_converters.search.handing import make_points
 from lepton_edge_converters.search.job import PointJob
 from lepton_edge_converters.search.measuring import measure
@@ -85,7 +86,8 @@ def search(
         jobs: How many local processes make them where there is no executor. One by default: a budget of time is met
             by measuring, and neighbours would disturb each other. They are fresh processes, so a script must call
             this below ``if __name__ == "__main__":``.
-        force: Replace points of another model, other samples, settings or versions.
+        force: Replace points of another model, other samples, settings or versions, and try again what could not be
+            made.
         cache: A folder for what stages give; by default ``cache`` in ``folder``. Through it the schemes share the
             training of a budget.
         verbose: Let the converter libraries print.
@@ -109,8 +111,11 @@ def search(
     kept = Path(cache).resolve() if cache is not None else folder / "cache"
     given = model_path(model, folder), data_path(data, folder)
     train = None if train_data is None else data_path(train_data, folder)
+    if train is not None and not any(one.recipe.may_train for one in asked):
+        raise RecipeError("samples to train with were given, and no point is trained: budgets of 1 leave all channels")
     files = [known_by(path) for path in (*given, train)]
-    known = digest(files, said, tuple(custom), trust, read_toolchain())
+    own = code_of([*custom, *(name for name in {one.recipe.metric for one in asked} if ":" in name)])
+    known = digest(files, said, tuple(custom), own, trust, images, read_toolchain())
     points = [
         PointJob(
             model=given[0], bundle=folder / f"{one.name}.lepton", data=given[1], train_data=train, recipe=one.recipe,
@@ -119,11 +124,17 @@ def search(
         )
         for one in asked
     ]  # fmt: skip
-    missing = [point for point in points if finished(point.bundle, point.key) is None]
+    missing = [point for point in points if _is_missing(point, again=force)]
     _refuse_others(missing, force=force)
     make_points(missing, executor, jobs, told)
     found = measure(asked, folder, kept, told, verbose=verbose)
     return _written(replace(found, made=len(missing), seconds=monotonic() - begin))
+
+
+def _is_missing(point: PointJob, *, again: bool) -> bool:
+    """Return whether a point is to be made: also what could not be, where that is to be tried again."""
+    stamp = finished(point.bundle, point.key)
+    return stamp is None or (again and bool(stamp.problem))
 
 
 def _budgets(
