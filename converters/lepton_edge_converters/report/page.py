@@ -34,6 +34,7 @@ def render_page(report: Report) -> str:
     """
     layers = report.layers if report.layers is not None and report.layers.layers else None
     page: str = load_template("page.html").render(
+        version=report.versions["lepton-edge"],
         report=report,
         words=words,
         versions=version_table(report.rows),

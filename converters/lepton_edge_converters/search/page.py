@@ -51,6 +51,7 @@ class EngineSection:
 def render_search(found: Search) -> str:
     """Return the whole page; names of models and files are escaped."""
     page: str = load_template("search.html", _ROOM).render(
+        version=found.versions["lepton-edge"],
         found=found,
         words=words,
         tiles=tuple(_tiles(found)),
