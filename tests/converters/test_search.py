@@ -23,6 +23,7 @@ from lepton_edge_converters.recipe import load_recipe
 from lepton_edge_converters.report.axis import decade_axis
 from lepton_edge_converters.search import job as job_module
 from lepton_edge_converters.search.asked import ask, loosened
+from lepton_edge_converters.search.found import Point
 from lepton_edge_converters.search.given import code_of, data_path, known_by, model_path
 from lepton_edge_converters.search.local import local_processes
 from lepton_edge_converters.search.page import render_search
@@ -502,3 +503,7 @@ class TestPage:
         page = render_search(made_searches.search())
         assert "1 far below what is shown stands at the bottom." in page
         assert ">60 %<" not in page
+
+    def test_budgets_of_one_share_are_told_apart(self):
+        labels = {Point("n", bound, 0.5, "int8").label for bound in ("macs", "params")}
+        assert labels == {"50% MACs int8", "50% params int8"}
