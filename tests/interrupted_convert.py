@@ -22,10 +22,10 @@ def wait(_line, what, done, _total):
             signal.pause()
 
 
-def write_while_interrupted(report, write=pipeline.write_reports):
+def write_while_interrupted(report, others, write=pipeline.write_reports):
     if STEP == "writing":
         os.kill(os.getpid(), signal.SIGINT)
-    write(report)
+    write(report, others)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from lepton_edge_converters.recipe import Recipe
 from lepton_edge_converters.said import Said
 from lepton_edge_converters.toml import encode_toml
 from lepton_edge_converters.toolchain import Toolchain
-from lepton_edge_runtime.atomic import replacing
 from lepton_edge_runtime.bundle import Bundle
 from lepton_edge_runtime.text import printable
 
@@ -83,10 +82,9 @@ def lock_path(bundle: Path) -> Path:
     return bundle.with_name(f"{bundle.name}.lock")
 
 
-def write_lock(bundle: Path, lock: Lock) -> None:
-    """Write the lock beside its bundle; raise OSError if it cannot be written."""
-    with replacing(lock_path(bundle)) as file:
-        file.write((_HEADER + encode_toml(msgspec.to_builtins(lock))).encode())
+def encode_lock(lock: Lock) -> bytes:
+    """Return what the file of a lock holds."""
+    return (_HEADER + encode_toml(msgspec.to_builtins(lock))).encode()
 
 
 def read_lock(bundle: Path) -> Lock:

@@ -18,7 +18,7 @@ from lepton_edge_converters.errors import GateRefusedError
 from lepton_edge_converters.improving import improve
 from lepton_edge_converters.load.loaded import LoadOptions
 from lepton_edge_converters.load.opened import OpenedModel, open_for_conversion
-from lepton_edge_converters.lock import Lock, hash_artefacts, hold_to, read_lock, write_lock
+from lepton_edge_converters.lock import Lock, encode_lock, hash_artefacts, hold_to, lock_path, read_lock
 from lepton_edge_converters.packing import describe_sources, pack
 from lepton_edge_converters.preparation import Job, Plan, prepare, require_converter, silent
 from lepton_edge_converters.pruning.stage import prune_first
@@ -32,7 +32,6 @@ from lepton_edge_converters.stages.cache import StageCache
 from lepton_edge_converters.toolchain import read_toolchain, surroundings
 from lepton_edge_converters.tracing import trace
 from lepton_edge_converters.worker import Progress, workplace
-from lepton_edge_runtime.atomic import replacing
 from lepton_edge_runtime.bundle import check_output
 from lepton_edge_runtime.card import Batch
 from lepton_edge_runtime.errors import OutputError
@@ -253,7 +252,5 @@ def _try(opened: OpenedModel, plan: Plan, job: Job, output: Path, chosen: Recipe
 def _place(output: Path, bundle: Path, report: Report, lock: Lock) -> None:
     """Put the finished bundle where it was asked for, and beside it its reports and its lock: all of them or none."""
     content = bundle.read_bytes()
-    with uninterrupted(), replacing(output) as file:
-        file.write(content)
-        write_reports(report)
-        write_lock(output, lock)
+    with uninterrupted():
+        write_reports(report, {lock_path(output): encode_lock(lock), output: content})

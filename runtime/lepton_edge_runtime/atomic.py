@@ -3,8 +3,8 @@
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -30,6 +30,20 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def replace_all(contents: Mapping[Path, bytes]) -> None:
+    """Write files that belong together: none takes its place before all of them are on the disk.
+
+    Raises:
+        OSError: One cannot be written; the files that were there are still as they were.
+    """
+    with ExitStack() as stack:
+        for path, content in contents.items():
+            file = stack.enter_context(replacing(path))
+            file.write(content)
+            file.flush()  # a full disk is known here
+            os.fsync(file.fileno())
 
 
 def check_place(output: Path, *, force: bool) -> Path:

@@ -12,7 +12,7 @@ import pytest
 import lepton_edge as le
 from lepton_edge_converters import making, pipeline
 from lepton_edge_converters.errors import LockError, LockMismatchError
-from lepton_edge_converters.lock import Data, Lock, Source, hold_to, lock_path, read_lock, write_lock
+from lepton_edge_converters.lock import Data, Lock, Source, encode_lock, hold_to, lock_path, read_lock
 from lepton_edge_converters.recipe import Gates, Recipe
 from lepton_edge_converters.said import Said, say
 from lepton_edge_converters.toolchain import Toolchain, read_toolchain
@@ -29,6 +29,10 @@ LOCK = Lock(
     ),
     artefacts={"model.tflite": "c" * 64, "bundle": "d" * 64},
 )
+
+
+def write_lock(bundle, lock):
+    lock_path(bundle).write_bytes(encode_lock(lock))
 
 
 @pytest.fixture

@@ -149,6 +149,14 @@ class TestFiles:
         write_reports(made_reports.report(out))
         assert {path.name for path in tmp_path.iterdir()} == before.keys()
 
+    def test_where_one_file_cannot_be_written_all_stay_as_they_were(self, tmp_path):
+        out = tmp_path / "net.lepton"
+        write_reports(made_reports.report(out), {out: b"old"})
+        before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+        with pytest.raises(FileNotFoundError):
+            write_reports(made_reports.report(out, model="another"), {out: b"new", tmp_path / "gone" / "lock": b""})
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
     def test_a_refusal_that_cannot_be_written_is_still_a_refusal(self, tmp_path):
         refused = made_reports.refused(tmp_path / "gone" / "net.lepton")
         told = write_refused(refused)

@@ -5,7 +5,7 @@ import pickle
 import re
 import shutil
 import time
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 
 import browser
 import keras
@@ -18,7 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lepton_edge as le
-from lepton_edge_converters.errors import ConversionError, LoadError, PruneError, RecipeError, SamplesError
+from lepton_edge_converters.errors import (
+    ConversionError,
+    LoadError,
+    PruneError,
+    RecipeError,
+    SamplesError,
+    WorkerCrashedError,
+)
 from lepton_edge_converters.recipe import load_recipe
 from lepton_edge_converters.report.axis import decade_axis
 from lepton_edge_converters.search import job as job_module
@@ -400,6 +407,16 @@ class TestTrouble:
         with pytest.raises(ConversionError, match="no point could be made: this cannot be pruned"):
             le.search(model, tmp_path, data=data, macs=(0.5,), executor=Here())
         assert read_stamp(bundle).done
+
+    def test_makers_that_died_are_told_and_the_search_goes_on_when_called_again(self, model, data, tmp_path):
+        class Dead(Executor):
+            def submit(self, function, job, /):
+                future = Future()
+                future.set_exception(BrokenExecutor())
+                return future
+
+        with pytest.raises(WorkerCrashedError, match="a process that makes points ended: .* makes the others"):
+            le.search(model, tmp_path, data=data, macs=(0.5,), executor=Dead())
 
     def test_what_would_be_wrong_at_every_point_ends_it(self, model, data, tmp_path, monkeypatch):
         def refuse(*arguments, **others):

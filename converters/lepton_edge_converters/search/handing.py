@@ -24,8 +24,9 @@ def make_points(points: Sequence[PointJob], executor: Executor | None, jobs: int
             _hand_over(points, makers, at_once, progress)
     except BrokenExecutor as broken:
         raise WorkerCrashedError(
-            "a process that makes points ended: for want of memory, perhaps, or because the script that calls search() "
-            'does not do so below: if __name__ == "__main__":'
+            "a process that makes points ended: for want of memory, perhaps, or, in Python, because the script that "
+            'calls search() does not do so below: if __name__ == "__main__":. Points that are whole stay; called '
+            "again, the search makes the others"
         ) from broken
 
 

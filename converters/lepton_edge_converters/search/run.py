@@ -23,7 +23,7 @@ from lepton_edge_converters.search.stamp import finished, read_stamp
 from lepton_edge_converters.stages.digest import digest
 from lepton_edge_converters.toolchain import read_toolchain
 from lepton_edge_converters.worker import Progress
-from lepton_edge_runtime.atomic import replacing
+from lepton_edge_runtime.atomic import replace_all
 from lepton_edge_runtime.errors import OutputError
 from lepton_edge_runtime.interrupts import uninterrupted
 from lepton_edge_runtime.preprocess import Preprocess
@@ -164,9 +164,7 @@ def _written(found: Search) -> Search:
     page = render_search(found).encode("utf-8", "backslashreplace")
     try:
         with uninterrupted():
-            for name, content in (("search.json", numbers.encode()), ("search.html", page)):
-                with replacing(found.folder / name) as file:
-                    file.write(content)
+            replace_all({found.folder / "search.json": numbers.encode(), found.folder / "search.html": page})
     except OSError as problem:
         raise OutputError(f"cannot write into {found.folder}: {problem.strerror or problem}") from problem
     return found
