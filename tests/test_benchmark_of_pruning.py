@@ -117,3 +117,26 @@ def test_a_table_for_a_page_has_a_row_a_version():
     lines = net_table(found(2.0)).markdown().splitlines()
     assert lines[0] == "### resnet, seed 0"
     assert [line.count("|") for line in lines if line.startswith("|")] == [11] * 5
+
+
+def write(path, value):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.encode(value))
+
+
+def test_finished_nets_go_along_to_another_machine_with_their_times(tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    write(here / "settings.json", SETTINGS)
+    steps = list(in_order(["article"], 1, []))
+    for step in steps:
+        write(here / step.net / "0" / step.version / "made.json", made(1))
+    write(here / "resnet" / "0" / "int8" / "made.json", made(1))
+    times = Times(hashes={step.version: "0" for step in steps}, machine="a machine", engines={}, timed={})
+    write(here / "article" / "0" / "times.json", times)
+    Bench(tmp_path, here, SETTINGS).export(there)
+    elsewhere = Bench(tmp_path, there, SETTINGS)
+    assert elsewhere.times(steps, np.zeros((1, 28, 28, 1), np.uint8), 1.0) == times
+    assert elsewhere.found(Step("resnet", 0, "int8")) is None, "others must be made where they are timed"
+    (there / "article" / "0" / "times.json").unlink()
+    with pytest.raises(FileNotFoundError, match="has not been timed beside the others"):
+        elsewhere.times(steps, np.zeros((1, 28, 28, 1), np.uint8), 1.0)

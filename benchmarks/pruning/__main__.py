@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.idx import read
 from benchmarks.pruning import NET_NAMES
 from benchmarks.pruning.page import fill
-from benchmarks.pruning.steps import Bench, Made, Step, in_order
+from benchmarks.pruning.steps import SETTINGS, Bench, Made, Step, in_order
 from benchmarks.pruning.tables import FASTER, POINTS, Found, net_table, seeds_table, verdict
 from benchmarks.pruning.versions import ROUNDS, Settings
 from benchmarks.table import Table
@@ -52,6 +52,11 @@ _NETS = click.Choice(NET_NAMES)
 @click.option("--retime", is_flag=True, help="Time anew what was timed before: on a quieter machine.")
 @click.option("--retry", is_flag=True, help="Try again what was refused.")
 @click.option(
+    "--export",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Copy results, without files, into a folder: a run in a copy of it goes on from there.",
+)
+@click.option(
     "--markdown", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Page to put the tables into."
 )
 def main(
@@ -69,6 +74,7 @@ def main(
     table: bool,
     retime: bool,
     retry: bool,
+    export: Path | None,
     markdown: Path | None,
 ) -> None:
     """Make nets into all versions, step by step, and print tables of those that are there."""
@@ -84,13 +90,15 @@ def main(
     tests, truth = read(pictures, "t10k")
     text = _tables(bench, steps, truth, tests[:1], seconds)
     click.echo("\n\n".join(str(one) for one in text))
+    if export:
+        bench.export(export)
     if markdown:
         fill(markdown, "\n\n".join(one if isinstance(one, str) else one.markdown() for one in text))
 
 
 def _settled(folder: Path, settings: Settings) -> Settings:
     """Keep what the results are made with, and refuse to mix them with others."""
-    path = folder / "settings.json"
+    path = folder / SETTINGS
     if path.exists():
         before = msgspec.json.decode(path.read_bytes(), type=Settings)
         if before != settings:

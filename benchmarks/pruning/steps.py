@@ -20,6 +20,7 @@ from lepton_edge_converters.report import Report
 from lepton_edge_runtime.atomic import replacing
 from lepton_edge_runtime.errors import LeptonError
 
+SETTINGS = "settings.json"
 _KEPT, _BUNDLE, _TIMES = "made.json", "model.lepton", "times.json"
 
 
@@ -129,19 +130,38 @@ class Bench:
             steps: Of the net, begun with one seed.
             image: What they are timed on, 1 × 28 × 28 × 1.
             seconds: How long, about.
+
+        Raises:
+            FileNotFoundError: Files are gone, as in a folder of results from elsewhere, and were not all timed there.
         """
         there = {step.version: self.place(step) / _BUNDLE for step in steps if self._is_there(step)}
-        hashes = {version: sha256(path.read_bytes()).hexdigest() for version, path in there.items()}
         path = self.place(steps[0]).parent / _TIMES
-        if path.exists():
-            before = msgspec.json.decode(path.read_bytes(), type=Times)
-            if before.hashes == hashes:
-                return before
+        before = msgspec.json.decode(path.read_bytes(), type=Times) if path.exists() else None
+        gone = [bundle for bundle in there.values() if not bundle.exists()]
+        if gone and before is not None and before.hashes.keys() == there.keys():
+            return before
+        if gone:
+            raise FileNotFoundError(f"{gone[0]} is gone, and has not been timed beside the others: make it anew")
+        hashes = {version: sha256(bundle.read_bytes()).hexdigest() for version, bundle in there.items()}
+        if before is not None and before.hashes == hashes:
+            return before
         bundles = {version: le.Bundle(path) for version, path in there.items()}
         times = time_together(bundles, hashes, image, seconds)
         with replacing(path) as file:
             file.write(msgspec.json.format(msgspec.json.encode(times)))
         return times
+
+    def export(self, folder: Path) -> None:
+        """Copy what the tables are made of, without the files: a later run goes on from there, on another machine.
+
+        Only nets with all of their versions are copied, since those of a net must be timed together.
+        """
+        done = [one for one in self._folder.glob("*/*") if len(list(one.glob(f"*/{_KEPT}"))) == len(VERSIONS)]
+        results = [path for one in done for path in (*one.glob(f"*/{_KEPT}"), one / _TIMES)]
+        for path in (self._folder / SETTINGS, *results):
+            place = folder / path.relative_to(self._folder)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(path.read_bytes())
 
     def forget_times(self) -> None:
         """Let all be timed anew."""
