@@ -79,8 +79,8 @@ def _long_tailed(keras, model, pictures):
 
 def trace(model, folder, data):
     """Return facts of a model's file, its trace in ``folder``, and ``data`` stored there as samples."""
+    from lepton_edge_converters.load.from_file import load_file
     from lepton_edge_converters.load.loaded import LoadOptions
-    from lepton_edge_converters.load.opened import load_file
     from lepton_edge_converters.load.trace import trace as trace_model
     from lepton_edge_converters.samples import StoredSamples
 

@@ -107,8 +107,8 @@ def draw(shapes, count, *, seed):
 
 def _traced(kind, folder):
     """Return facts, trace and samples of a net."""
+    from lepton_edge_converters.load.from_file import load_file
     from lepton_edge_converters.load.loaded import LoadOptions
-    from lepton_edge_converters.load.opened import load_file
     from lepton_edge_converters.load.trace import trace
     from lepton_edge_converters.samples import StoredSamples
 

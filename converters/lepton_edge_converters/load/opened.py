@@ -1,7 +1,6 @@
 """A model to convert, wherever it is: in the worker by its file, or in this process as an object."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -12,8 +11,8 @@ from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import LoadError
 from lepton_edge_converters.facts import ModelFacts
-from lepton_edge_converters.load.custom import find_custom
-from lepton_edge_converters.load.files import ModelPath, find_model, teachable_labels
+from lepton_edge_converters.load.files import find_model, teachable_labels
+from lepton_edge_converters.load.from_file import check_options, hash_path, load_file
 from lepton_edge_converters.load.loaded import LoadedModel, LoadOptions, ModelFile
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.stages.cache import StageCache
@@ -64,7 +63,7 @@ def open_for_conversion(
     """
     if isinstance(model, str | Path):
         path = Path(model).resolve()
-        _checked(find_model(path), options)  # before anything slow: a wrong file is told at once
+        check_options(find_model(path), options)  # before anything slow: a wrong file is told at once
         if custom_objects:
             return ModelHere(load_file(path, options, custom_objects), hash_path(path), custom_objects)
         return _ModelInWorker(path, worker, options, None if options.custom else cache)
@@ -201,54 +200,6 @@ def trace_file(
 def predict_file(path: Path, options: LoadOptions, facts: ModelFacts, samples: StoredSamples) -> list[NDArray[Any]]:
     """Run the model in a file; runs in the worker."""
     return _predict(_loaded(path, options), facts, samples, report_progress)
-
-
-def load_file(path: Path, options: LoadOptions, custom_objects: Mapping[str, Any]) -> LoadedModel:
-    """Return the model that ``path`` holds, whatever wrote it; imports TensorFlow.
-
-    Raises:
-        LoadError: It holds none, or one that cannot be loaded.
-    """
-    found = _checked(find_model(path), options)
-    if found.kind == "savedmodel":
-        from lepton_edge_converters.load import savedmodel  # noqa: PLC0415 - imports TensorFlow
-
-        return savedmodel.load_model(found.path, options.signature)
-    custom = {**find_custom(options.custom), **custom_objects}
-    if found.kind == "keras2":
-        from lepton_edge_converters.load import keras2  # noqa: PLC0415 - imports TensorFlow
-
-        return keras2.load_model(found.path, custom, trust=options.trust)
-    from lepton_edge_converters.load import keras3  # noqa: PLC0415 - imports TensorFlow
-
-    return keras3.load_model(found.path, custom, trust=options.trust)
-
-
-def hash_path(path: Path) -> str:
-    """Return the SHA-256 of a file, or of all files of a folder with their names."""
-    if path.is_file():
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    digest = hashlib.sha256()
-    for file in _files(path):
-        digest.update(f"{file.relative_to(path).as_posix()} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    yield from sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def _checked(found: ModelPath, options: LoadOptions) -> ModelPath:
-    """Return what was found, once the options fit it."""
-    if found.lambdas and not options.trust:
-        listed = ", ".join(map(repr, found.lambdas))
-        raise LoadError(
-            f"{found.path} holds Python code in Lambda layers ({listed}), which would run here; "
-            "if you know who wrote it, say so (--trust)"
-        )
-    if options.signature and found.kind != "savedmodel":
-        raise LoadError(f"{found.path} is no SavedModel, so it has no signature {options.signature!r} (--signature)")
-    return found
 
 
 def _as_loaded(model: Any) -> LoadedModel:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from lepton_edge_converters.errors import LoadError
+from lepton_edge_converters.load.from_file import load_file
 from lepton_edge_converters.load.loaded import LoadedModel, LoadOptions
-from lepton_edge_converters.load.opened import load_file
 from lepton_edge_converters.sparsity.known import (
     LAYERS,
     OWN_ACTIVATIONS,
