@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lepton_edge.cli.options import Said, model_options
+from lepton_edge.cli.options import Said, file_options
 from lepton_edge.cli.show import print_assumptions, print_card, print_json, say
 from lepton_edge_runtime.adoption import adopt
 
@@ -14,7 +14,7 @@ from lepton_edge_runtime.adoption import adopt
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="The bundle to write, NAME.lepton."
 )
-@model_options
+@file_options
 @click.option("--force", is_flag=True, help="Replace an existing bundle.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was adopted as JSON.")
 def command(
@@ -40,6 +40,7 @@ def command(
         labels=said.labels,
         preprocess=said.preprocess,
         task=said.task,
+        description=said.description,
         force=force,
     )
     if as_json:

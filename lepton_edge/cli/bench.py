@@ -8,7 +8,7 @@ import click
 from lepton_edge.cli.cache import cache_folder, cache_option, no_cache_option
 from lepton_edge.cli.columns import columns, sentence
 from lepton_edge.cli.numbers import number_list
-from lepton_edge.cli.options import Said, model_options
+from lepton_edge.cli.options import Said, file_options
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.quiet import quiet_engines
 from lepton_edge.cli.show import print_json, say
@@ -19,7 +19,7 @@ from lepton_edge_runtime.timing import Latency
 
 @click.command(name="bench")
 @click.argument("file", type=click.Path(path_type=Path))
-@model_options
+@file_options
 @click.option(
     "--backend", "backends", multiple=True, help="Time this one only; may be given again.  [default: all that can run]"
 )
@@ -66,7 +66,7 @@ def command(
     """
     with progress_bar() as progress, quiet_engines():
         report = bench(
-            file, labels=said.labels, preprocess=said.preprocess, task=said.task,
+            file, labels=said.labels, preprocess=said.preprocess, task=said.task, description=said.description,
             backends=backends or None, threads=threads, image=image, beside=beside, seconds=seconds,
             cache=cache_folder(cache, unused=no_cache), progress=progress,
         )  # fmt: skip

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lepton_edge.cli.options import Said, model_options
+from lepton_edge.cli.options import Said, file_options
 from lepton_edge.cli.show import print_assumptions, print_card, print_json, say
 from lepton_edge_runtime.formats import ModelFile
 from lepton_edge_runtime.inspection import Inspection, inspect
@@ -12,7 +12,7 @@ from lepton_edge_runtime.inspection import Inspection, inspect
 
 @click.command(name="inspect")
 @click.argument("file", type=click.Path(path_type=Path))
-@model_options
+@file_options
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def command(
     file: Path,
@@ -29,7 +29,7 @@ def command(
       lepton-edge inspect birds.lepton
       lepton-edge inspect mobilenet.tflite --labels imagenet.txt
     """
-    found = inspect(file, labels=said.labels, preprocess=said.preprocess, task=said.task)
+    found = inspect(file, labels=said.labels, preprocess=said.preprocess, task=said.task, description=said.description)
     if as_json:
         print_json(found.to_dict())
         return

@@ -47,6 +47,13 @@ _OPTIONS = (
     click.option("--task", type=click.Choice(list(TASKS)), help="What the outputs are, where the model does not tell."),
 )
 
+_DESCRIBE = click.option(
+    "--describe",
+    type=click.Path(path_type=Path),
+    metavar="TOML",
+    help="File that says task, labels, head and preprocessing of a model [default: MODEL.toml beside it].",
+)
+
 
 _BUDGET = (
     click.option("--speedup", type=float, metavar="X", help="X times as fast in 8 bits as before at least, here."),
@@ -81,19 +88,28 @@ class Said:
         labels: A text file with the classes' names.
         preprocess: For the inputs that take pictures.
         task: What the outputs are.
+        description: A TOML file that says more.
     """
 
     labels: Path | None
     preprocess: Preprocess | None
     task: str | None
+    description: Path | None = None
+
+
+def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--describe``, and what ``model_options`` adds, to a command that takes model files of others."""
+    return model_options(_DESCRIBE(command))
 
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--labels --size --resize --color --range --task`` to a command, which gets them as ``said``."""
 
     @wraps(command)
-    def with_said(*, labels: Any, size: Any, resize: Any, color: Any, range_: Any, task: Any, **others: Any) -> Any:
-        return command(said=Said(labels, _preprocess(size, resize, color, range_), task), **others)
+    def with_said(
+        *, labels: Any, size: Any, resize: Any, color: Any, range_: Any, task: Any, describe: Any = None, **others: Any
+    ) -> Any:
+        return command(said=Said(labels, _preprocess(size, resize, color, range_), task, describe), **others)
 
     decorated: Callable[..., Any] = with_said
     for option in reversed(_OPTIONS):

@@ -9,11 +9,10 @@ from typing import Any
 import click
 
 from lepton_edge.cli.cache import cache_folder, cache_option, no_cache_option
-from lepton_edge.cli.options import Said, model_options
+from lepton_edge.cli.options import Said, file_options
 from lepton_edge.cli.quiet import quiet_engines, quiet_opencv
 from lepton_edge.cli.show import print_json, say
 from lepton_edge_runtime.camera import Camera, times
-from lepton_edge_runtime.draw import draw
 from lepton_edge_runtime.model import Model, open_model
 from lepton_edge_runtime.recorder import Recorder
 from lepton_edge_runtime.results import Result
@@ -41,11 +40,9 @@ _FALLBACK_FPS = 10.0
 @click.option("--threads", type=click.IntRange(1), help="Threads of the engine.  [default: 1, or what tune chose]")
 @cache_option
 @no_cache_option
-@model_options
+@file_options
 @click.option("--top", default=3, show_default=True, type=click.IntRange(1), help="How many classes to show.")
-@click.option(
-    "--min-score", default=0.0, show_default=True, type=click.FloatRange(0, 1), help="Least score of a box to show."
-)
+@click.option("--min-score", type=click.FloatRange(0, 1), help="Least score of a box or body.  [default: the model's]")
 @click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write an annotated video: .mp4, .avi or .mkv.")
 @click.option("--show", is_flag=True, help="Show the frames in a window; q or Escape ends it.")
@@ -60,7 +57,7 @@ def command(
     cache: Path | None,
     said: Said,
     top: int,
-    min_score: float,
+    min_score: float | None,
     max_frames: int | None,
     save: Path | None,
     *,
@@ -99,6 +96,7 @@ def command(
                     labels=said.labels,
                     preprocess=said.preprocess,
                     task=said.task,
+                    description=said.description,
                     threads=threads,
                     top=top,
                     min_score=min_score,
@@ -137,7 +135,7 @@ def _stream(
                 say(_line(result))
             frame = result.origin.frame
             if frame is not None and (recorder or window):
-                drawn = draw(result, frame.image)
+                drawn = result.draw(frame.image)
                 if recorder:
                     # Files are answered frame by frame; of a live camera some frames are passed over.
                     recorder.write(drawn, at_seconds=frame.captured_seconds if camera.live else None)

@@ -7,7 +7,7 @@ import click
 from lepton_edge.cli.cache import cache_folder, cache_option
 from lepton_edge.cli.columns import columns, sentence
 from lepton_edge.cli.numbers import number_list
-from lepton_edge.cli.options import Said, model_options
+from lepton_edge.cli.options import Said, file_options
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.quiet import quiet_engines
 from lepton_edge.cli.show import print_json, say
@@ -19,7 +19,7 @@ from lepton_edge_runtime.tuning import tune
 
 @click.command(name="tune")
 @click.argument("file", type=click.Path(path_type=Path))
-@model_options
+@file_options
 @cache_option
 @click.option(
     "--threads",
@@ -54,7 +54,8 @@ def command(
         raise click.UsageError("this user has no home folder; say where to store the choice with --cache")
     with progress_bar() as progress, quiet_engines():
         found = tune(
-            file, labels=said.labels, preprocess=said.preprocess, task=said.task, cache=folder, threads=threads,
+            file, labels=said.labels, preprocess=said.preprocess, task=said.task, description=said.description,
+            cache=folder, threads=threads,
             backends=backends or None, seconds=seconds, progress=progress,
         )  # fmt: skip
     if as_json:

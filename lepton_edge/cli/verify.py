@@ -6,14 +6,14 @@ from pathlib import Path
 import click
 
 from lepton_edge.cli import EXIT_ERROR, EXIT_REFUSED
-from lepton_edge.cli.options import Said, model_options
+from lepton_edge.cli.options import Said, file_options
 from lepton_edge.cli.show import print_json, say
 from lepton_edge_runtime.verification import READINGS, verify
 
 
 @click.command(name="verify")
 @click.argument("file", type=click.Path(path_type=Path))
-@model_options
+@file_options
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads of each engine.")
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 def command(file: Path, said: Said, threads: int, *, as_json: bool) -> int:
@@ -28,7 +28,14 @@ def command(file: Path, said: Said, threads: int, *, as_json: bool) -> int:
     Example:
       lepton-edge verify birds.lepton
     """
-    checks = verify(file, threads=threads, labels=said.labels, preprocess=said.preprocess, task=said.task)
+    checks = verify(
+        file,
+        threads=threads,
+        labels=said.labels,
+        preprocess=said.preprocess,
+        task=said.task,
+        description=said.description,
+    )
     if as_json:
         print_json([asdict(check) for check in checks])
     else:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lepton_edge_runtime.backends import BACKENDS, backend_of
 from lepton_edge_runtime.bundle import GOLDEN, Manifest, Provenance, check_output, write_bundle
 from lepton_edge_runtime.card import Card, OutputCard
+from lepton_edge_runtime.description import Description
 from lepton_edge_runtime.errors import ModelCrashesError, ModelFileError, OutputError
 from lepton_edge_runtime.golden import FLOAT_SHARE, ONNX_FLOAT_SHARE, ONNX_STEPS, encode_golden
 from lepton_edge_runtime.opening import READERS, draft_card, given_by_user, read_bare
@@ -65,6 +66,7 @@ def adopt(
     labels: Sequence[str] | str | Path | None = None,
     preprocess: Preprocess | None = None,
     task: str | None = None,
+    description: Description | str | Path | None = None,
     force: bool = False,
     timeout_seconds: float = 60.0,
 ) -> Adoption:
@@ -79,7 +81,8 @@ def adopt(
         output: The bundle to write, ``NAME.lepton``.
         labels: Names of the classes, or a text file with one a line.
         preprocess: For the inputs that take pictures.
-        task: ``classify``, ``detect`` or ``raw``.
+        task: Row of ``TASKS``.
+        description: More that is said of the model, or the TOML file that says it; what stands above goes before.
         force: Replace an existing bundle.
         timeout_seconds: Longest that loading and running may take.
 
@@ -94,7 +97,7 @@ def adopt(
         raise ModelFileError(f"only .tflite and .onnx files can be adopted, not {path.name}")
     bare = read_bare(path)
     member, content, backend = bare.member, bare.content, backend_of(bare.member)
-    draft = draft_card(path, bare.file, given_by_user(labels, preprocess, task))
+    draft = draft_card(path, bare.file, given_by_user(labels, preprocess, task, description))
     with Probe(timeout_seconds=timeout_seconds) as probe:
         try:
             probed = probe.run(backend, content, draft.card, range(_SAMPLES))

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from lepton_edge_runtime.errors import BundleError, BundleVersionError, LeptonError
+from lepton_edge_runtime.heads import Head
 from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.tensors import OPEN, TensorSpec
 from lepton_edge_runtime.text import is_plain
@@ -55,7 +56,8 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         inputs: In the order of the model file.
         outputs: In the order of the original model.
         labels: One a class, in the order of the output; empty where there are none.
-        head: How the outputs of a detector are laid out, a row of ``HEADS``; empty for other tasks.
+        head: How the outputs are laid out where the task has several ways; ``None`` where it has one.
+        points: Names of the key points, in the order of the outputs; empty where there are none.
         batch: Whether the first axis of every tensor, whose size here is 1, is free in the model files.
     """
 
@@ -65,7 +67,8 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     inputs: tuple[InputCard, ...]
     outputs: tuple[OutputCard, ...]
     labels: tuple[str, ...] = ()
-    head: str = ""
+    head: Head | None = None
+    points: tuple[str, ...] = ()
     batch: Batch = 1
 
 
@@ -110,9 +113,9 @@ def check_card(card: Card, *, error: type[LeptonError], outputs_may_be_open: boo
     for end in card.inputs:
         if end.preprocess is not None:
             _check_levels(end, error)
-    for text in (card.name, card.task, card.head, *card.labels):
+    for text in (card.name, card.task, *card.points, *card.labels):
         if not is_plain(text):
-            raise error(f"the card has a name, task or label with characters that cannot be shown: {text!r}")
+            raise error(f"the card has a name, task, key point or label with characters that cannot be shown: {text!r}")
 
 
 def check_tensor(tensor: TensorSpec, *, error: type[LeptonError], may_be_open: bool = False) -> None:

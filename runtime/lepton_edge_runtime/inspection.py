@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from lepton_edge_runtime.bare import Given
 from lepton_edge_runtime.bundle import Bundle, Manifest
 from lepton_edge_runtime.card import Card
+from lepton_edge_runtime.description import Description
 from lepton_edge_runtime.errors import (
     BrokenExtraError,
     BundleError,
@@ -81,6 +81,7 @@ def inspect(
     labels: Sequence[str] | str | Path | None = None,
     preprocess: Preprocess | None = None,
     task: str | None = None,
+    description: Description | str | Path | None = None,
 ) -> Inspection:
     """Return what a bundle, a ``.tflite`` or an ``.onnx`` file holds; nothing is run.
 
@@ -88,7 +89,8 @@ def inspect(
         path: The file.
         labels: Names of the classes of a bare file, or a text file with one a line.
         preprocess: For its inputs that take pictures.
-        task: ``classify``, ``detect`` or ``raw``.
+        task: Row of ``TASKS``.
+        description: More that is said of the model, or the TOML file that says it; what stands above goes before.
 
     Raises:
         BundleError, ModelFileError: It cannot be read.
@@ -96,7 +98,7 @@ def inspect(
     """
     path = Path(path)
     if path.suffix.lower() in READERS:
-        return _inspect_bare(path, given_by_user(labels, preprocess, task))
+        return _inspect_bare(path, given_by_user(labels, preprocess, task, description))
     bundle = Bundle(path)
     contents = {name: bundle.member(name) for name in bundle.manifest.members}
     files, not_read = _read_files(contents)
@@ -104,7 +106,7 @@ def inspect(
     return Inspection(path, path.stat().st_size, bundle.card, bundle.manifest, files, sizes, not_read=not_read)
 
 
-def _inspect_bare(path: Path, given: Given) -> Inspection:
+def _inspect_bare(path: Path, given: Description) -> Inspection:
     bare = read_bare(path)
     size = len(bare.content)
     found = Inspection(path, size, None, None, {bare.member: bare.file}, {bare.member: size})

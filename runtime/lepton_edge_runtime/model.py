@@ -15,6 +15,7 @@ from lepton_edge_runtime.camera import Camera
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.choice import Choice, Runner, choose
 from lepton_edge_runtime.closing import Closing
+from lepton_edge_runtime.description import Description
 from lepton_edge_runtime.errors import BrokenExtraError, InputError, MissingExtraError
 from lepton_edge_runtime.frame import Frame
 from lepton_edge_runtime.images import Image, read_image
@@ -36,9 +37,11 @@ def open_model(
     labels: Sequence[str] | str | Path | None = None,
     preprocess: Preprocess | None = None,
     task: str | None = None,
+    description: Description | str | Path | None = None,
     threads: int | None = None,
     top: int = 5,
-    min_score: float = 0.0,
+    min_score: float | None = None,
+    iou: float | None = None,
     cache: str | Path | None = None,
 ) -> "Model":
     """Open a bundle, or a ``.tflite`` or ``.onnx`` file.
@@ -53,10 +56,12 @@ def open_model(
         labels: Names of the classes, or a text file with one a line, instead of the card's.
         preprocess: Instead of the card's, for the inputs that take pictures; what it leaves open stays the
             card's (``range``, ``mean`` and ``std`` together).
-        task: ``classify``, ``detect`` or ``raw``, instead of the card's.
+        task: Row of ``TASKS``, instead of the card's.
+        description: More that is said of the model, or the TOML file that says it; what stands above goes before.
         threads: Of the engine; 1 if not given, or what ``tune`` chose.
         top: How many classes a classifier's result holds.
-        min_score: Least score, 0 to 1, of the boxes in a detector's result.
+        min_score: Least score, 0 to 1, of a box or body; if not given, the card's.
+        iou: Boxes of one class that overlap by more than this share, 0 to 1, count as one; if not given, the card's.
         cache: Folder that ``tune`` stored a choice in. It is used where ``backend`` is ``auto`` and ``threads`` is
             not given; if it is stale, broken or fails the golden samples, ``choice.rejected`` says so, and the
             first backend that passes serves.
@@ -72,8 +77,8 @@ def open_model(
         Ara macao
     """
     path = Path(path)
-    candidate = read_candidate(path, given_by_user(labels, preprocess, task))
-    decode = make_decoder(candidate.card, Limits(top, min_score))
+    candidate = read_candidate(path, given_by_user(labels, preprocess, task, description))
+    decode = make_decoder(candidate.card, Limits(top, min_score, iou))
     asked = backend != "auto" or threads is not None
     preferred = None if cache is None or asked else look_up(cache, path)
     runner, choice = choose(candidate, backend, 1 if threads is None else threads, preferred)

@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 
 from lepton_edge_runtime.backends import BACKENDS, backend_of, open_backend
-from lepton_edge_runtime.bare import NOTHING_GIVEN, Bare, Given, describe_bare
+from lepton_edge_runtime.bare import NOTHING_GIVEN, Bare, describe_bare
 from lepton_edge_runtime.bundle import GOLDEN, Bundle
 from lepton_edge_runtime.card import Card, InputCard, check_card, decode_card
 from lepton_edge_runtime.choice import Candidate
+from lepton_edge_runtime.description import Description, read_description
 from lepton_edge_runtime.errors import BackendError, InputError, ModelFileError, PreprocessError, requirement
 from lepton_edge_runtime.formats import ModelFile
 from lepton_edge_runtime.formats.onnx import read_onnx
@@ -36,23 +37,42 @@ _GAPS_MAX = 1000
 _MODEL_BYTES_MAX = (2 << 30) - 1
 
 
-def given_by_user(labels: Sequence[str] | str | Path | None, preprocess: Preprocess | None, task: str | None) -> Given:
+def given_by_user(
+    labels: Sequence[str] | str | Path | None,
+    preprocess: Preprocess | None,
+    task: str | None,
+    description: Description | str | Path | None = None,
+) -> Description:
     """Return what the user says of a model, the labels read if they are in a file.
 
+    What ``labels``, ``preprocess`` and ``task`` say goes before the description, or the TOML file that has it.
+
     Raises:
-        InputError: The labels cannot be read.
+        InputError: Labels or description cannot be read.
         TypeError, ValueError: Labels that are no text, or a task that there is not.
     """
-    if task is not None and task not in TASKS:
-        raise ValueError(f"no task {task!r}; there are: {', '.join(TASKS)}{nearest(task, list(TASKS))}")
-    names = read_labels(labels) if isinstance(labels, str | Path) else labels
-    for name in names or ():
+    names = str(labels) if isinstance(labels, Path) else labels
+    given = Description(
+        task=task, labels=names if isinstance(names, str | None) else tuple(names), preprocess=preprocess
+    )
+    if description is not None:
+        given = given.over(description if isinstance(description, Description) else read_description(description))
+    return _with_labels(given)
+
+
+def _with_labels(given: Description) -> Description:
+    """Return a description that can be relied on, its labels read."""
+    if given.task is not None and given.task not in TASKS:
+        raise ValueError(f"no task {given.task!r}; there are: {', '.join(TASKS)}{nearest(given.task, list(TASKS))}")
+    if isinstance(given.labels, str):
+        return msgspec.structs.replace(given, labels=read_labels(given.labels))
+    for name in given.labels or ():
         if not isinstance(name, str):
             raise TypeError(f"labels are text, not {name!r}")
-    return Given(None if names is None else tuple(names), preprocess, task)
+    return given
 
 
-def read_candidate(path: Path, given: Given = NOTHING_GIVEN) -> Candidate:
+def read_candidate(path: Path, given: Description = NOTHING_GIVEN) -> Candidate:
     """Return what is needed to open the model in ``path``: a bundle, or a bare file."""
     if path.suffix.lower() not in READERS:
         bundle = Bundle(path)
@@ -91,7 +111,7 @@ def read_bare(path: Path) -> BareFile:
         raise ModelFileError(f"{path}: {broken}") from broken
 
 
-def draft_card(path: Path, file: ModelFile, given: Given = NOTHING_GIVEN) -> Bare:
+def draft_card(path: Path, file: ModelFile, given: Description = NOTHING_GIVEN) -> Bare:
     """Return the card that a file carries, or what a bare one is taken for, before an engine has seen it.
 
     Raises:
@@ -99,7 +119,7 @@ def draft_card(path: Path, file: ModelFile, given: Given = NOTHING_GIVEN) -> Bar
         ModelFileError, PreprocessError: It cannot be served, or not with what was given; the message has its name.
     """
     try:
-        draft = describe_bare(file, path.stem, given) if file.card is None else _carried(file, file.card, given)
+        draft = _described(path, file, given) if file.card is None else _carried(file, file.card, given)
         check_card(draft.card, error=ModelFileError, outputs_may_be_open=True)
     except ModelFileError as refused:
         raise ModelFileError(f"{path}: {refused}") from refused
@@ -108,7 +128,16 @@ def draft_card(path: Path, file: ModelFile, given: Given = NOTHING_GIVEN) -> Bar
     return draft
 
 
-def _carried(file: ModelFile, text: bytes, given: Given) -> Bare:
+def _described(path: Path, file: ModelFile, given: Description) -> Bare:
+    """Return what a file without a card is taken for; a TOML file beside it, of the same name, may say more."""
+    beside = path.with_suffix(".toml")
+    if not beside.is_file():
+        return describe_bare(file, path.stem, given)
+    bare = describe_bare(file, path.stem, given.over(_with_labels(read_description(beside))))
+    return Bare(bare.card, (f"what {beside.name}, which lies beside it, says of it", *bare.assumptions))
+
+
+def _carried(file: ModelFile, text: bytes, given: Description) -> Bare:
     """Return the card inside a file; refuse one that is another file's."""
     if file.obstacles:
         raise ModelFileError("; ".join(file.obstacles))
@@ -192,12 +221,16 @@ def _member_reader(bundle: Bundle, name: str) -> Any:
     return lambda: bundle.member(name)
 
 
-def _overridden(card: Card, given: Given) -> Bare:
+def _overridden(card: Card, given: Description) -> Bare:
     """Return the card with what the user says instead; what their preprocessing leaves open stays the card's."""
     if given.task is not None:
         card = msgspec.structs.replace(card, task=given.task)
-    if given.labels is not None:
-        card = msgspec.structs.replace(card, labels=given.labels)
+    if given.names is not None:
+        card = msgspec.structs.replace(card, labels=given.names)
+    if given.head is not None:
+        card = msgspec.structs.replace(card, head=given.head)
+    if given.points is not None:
+        card = msgspec.structs.replace(card, points=given.points)
     if given.preprocess is not None:
         if not any(end.preprocess for end in card.inputs):
             raise PreprocessError("a preprocess was given, and this model takes no pictures")

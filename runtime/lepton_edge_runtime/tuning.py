@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lepton_edge_runtime.backends import BACKENDS, find_engine
 from lepton_edge_runtime.choice import Candidate, Runner, open_proved
+from lepton_edge_runtime.description import Description
 from lepton_edge_runtime.errors import BackendError, MissingExtraError
 from lepton_edge_runtime.opening import given_by_user, read_candidate
 from lepton_edge_runtime.preprocess import Preprocess
@@ -40,6 +41,7 @@ def tune(
     labels: Sequence[str] | str | Path | None = None,
     preprocess: Preprocess | None = None,
     task: str | None = None,
+    description: Description | str | Path | None = None,
     threads: Sequence[int] | None = None,
     backends: Sequence[str] | None = None,
     seconds: float = 2.0,
@@ -56,7 +58,8 @@ def tune(
         cache: Folder to store the choice in; give it to ``open_model(path, cache=…)``.
         labels: Names of the classes of a file of others, or a text file with one a line.
         preprocess: For its inputs that take pictures.
-        task: ``classify``, ``detect`` or ``raw``.
+        task: Row of ``TASKS``.
+        description: More that is said of the model, or the TOML file that says it; what stands above goes before.
         threads: Numbers of threads to try; 1, 2 and 4, up to the cores, if not given.
         backends: Rows of ``BACKENDS`` to try; all if not given.
         seconds: Of timing, for each setting.
@@ -69,7 +72,7 @@ def tune(
     """
     path = Path(path)
     key = key_of(path)
-    candidate = read_candidate(path, given_by_user(labels, preprocess, task))
+    candidate = read_candidate(path, given_by_user(labels, preprocess, task, description))
     make_cache(cache)  # before seconds are spent on timing
     refused: list[Refused] = []
     with ExitStack() as stack:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from lepton_edge_runtime.backends import BACKENDS, backend_of
-from lepton_edge_runtime.bare import Given
 from lepton_edge_runtime.bundle import Bundle
 from lepton_edge_runtime.choice import check_golden, engine_version, open_proved
+from lepton_edge_runtime.description import Description
 from lepton_edge_runtime.errors import BackendError, BundleError, LeptonError, ModelCrashesError
 from lepton_edge_runtime.opening import READERS, draft_card, given_by_user, read_bare, read_candidate
 from lepton_edge_runtime.preprocess import Preprocess
@@ -38,6 +38,7 @@ def verify(
     labels: Sequence[str] | str | Path | None = None,
     preprocess: Preprocess | None = None,
     task: str | None = None,
+    description: Description | str | Path | None = None,
 ) -> list[Check]:
     """Return a check of every member's hash, and of the golden samples on every installed backend.
 
@@ -50,13 +51,14 @@ def verify(
         threads: Of each engine.
         labels: Names of the classes of a file of others, or a text file with one a line.
         preprocess: For its inputs that take pictures.
-        task: ``classify``, ``detect`` or ``raw``.
+        task: Row of ``TASKS``.
+        description: More that is said of the model, or the TOML file that says it; what stands above goes before.
 
     Raises:
         BundleError: The file is no bundle, or its manifest cannot be read.
         ModelFileError, PreprocessError: The bare file cannot be read or served.
     """
-    path, given = Path(path), given_by_user(labels, preprocess, task)
+    path, given = Path(path), given_by_user(labels, preprocess, task, description)
     with Probe() as probe:
         if path.suffix.lower() in READERS:
             return _check_bare(path, threads, given, probe)
@@ -71,7 +73,7 @@ def verify(
         return checks + [_check_engine(name, bundle, threads, given, probe) for name in BACKENDS]
 
 
-def _check_bare(path: Path, threads: int, given: Given, probe: Probe) -> list[Check]:
+def _check_bare(path: Path, threads: int, given: Description, probe: Probe) -> list[Check]:
     bare = read_bare(path)
     card = draft_card(path, bare.file, given).card
     name = backend_of(bare.member)
@@ -86,7 +88,7 @@ def _check_bare(path: Path, threads: int, given: Given, probe: Probe) -> list[Ch
     return [*checks, Check(what, "passed", f"answers zeros, {engine}; there are no golden samples")]
 
 
-def answer_zeros(name: str, path: Path, threads: int, given: Given) -> str:
+def answer_zeros(name: str, path: Path, threads: int, given: Description) -> str:
     """Open a bare file as ``open_model`` does, answer zeros, and return the engine's version; runs in the child."""
     candidate = read_candidate(path, given)
     decode = make_decoder(candidate.card)
@@ -96,7 +98,7 @@ def answer_zeros(name: str, path: Path, threads: int, given: Given) -> str:
     return engine_version(name)
 
 
-def _check_engine(name: str, bundle: Bundle, threads: int, given: Given, probe: Probe) -> Check:
+def _check_engine(name: str, bundle: Bundle, threads: int, given: Description, probe: Probe) -> Check:
     engine = BACKENDS[name]
     what = _golden(name)
     if engine.member not in bundle:
@@ -114,7 +116,7 @@ def _golden(name: str) -> str:
     return f"golden samples, {name}"
 
 
-def answer_golden(name: str, path: Path, threads: int, given: Given) -> Check:
+def answer_golden(name: str, path: Path, threads: int, given: Description) -> Check:
     """Return whether an installed backend answers a bundle's golden samples; runs in the child."""
     candidate = read_candidate(path, given)
     member = BACKENDS[name].member

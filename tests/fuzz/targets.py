@@ -12,9 +12,10 @@ from fuzz.mutations import mutate_bundle, mutate_hints, mutate_json, mutate_onnx
 
 import lepton_edge as le
 from lepton_edge.cli import execute
-from lepton_edge_runtime.bare import Given, describe_bare
+from lepton_edge_runtime.bare import describe_bare
 from lepton_edge_runtime.bundle import GOLDEN, Bundle
 from lepton_edge_runtime.card import decode_card, encode_card
+from lepton_edge_runtime.description import Description
 from lepton_edge_runtime.formats.budget import Budget
 from lepton_edge_runtime.formats.metadata import METADATA_KEY, read_metadata
 from lepton_edge_runtime.formats.onnx import read_onnx
@@ -173,7 +174,7 @@ def engines(folder, *, checked=True):
     def run(name, read):
         def run_one(data, _):
             if checked:
-                probe.run(name, data, describe_bare(read(data), "fuzz", Given()).card, [0])
+                probe.run(name, data, describe_bare(read(data), "fuzz", Description()).card, [0])
             else:
                 probe.call("fuzz.jobs:load", name, data)
 

@@ -10,10 +10,12 @@ from small_models import Tensor, TfliteFile
 
 import lepton_edge as le
 from lepton_edge.cli import execute
-from lepton_edge_runtime.bare import Given, describe_bare
+from lepton_edge_runtime.bare import describe_bare
+from lepton_edge_runtime.description import Description
 from lepton_edge_runtime.errors import BackendError, BundleError, ModelFileError, PreprocessError
 from lepton_edge_runtime.formats.onnx import read_onnx
 from lepton_edge_runtime.formats.tflite import read_tflite
+from lepton_edge_runtime.heads import TflitePostprocess
 from lepton_edge_runtime.plan import Plan
 
 
@@ -29,7 +31,9 @@ def written(folder, content, name="model.tflite"):
 
 
 def described(content, **given):
-    return describe_bare((read_tflite if content[4:8] == b"TFL3" else read_onnx)(content), "model", Given(**given))
+    return describe_bare(
+        (read_tflite if content[4:8] == b"TFL3" else read_onnx)(content), "model", Description(**given)
+    )
 
 
 def softmax(values):
@@ -385,7 +389,7 @@ def test_a_task_that_is_not_decoded_yet_is_raw_and_said():
     assert bare.card.task == "raw"
     assert bare.card.inputs[0].tensor.shape == (1, 3, 6, 8)
     assert bare.card.inputs[0].preprocess.resize == "letterbox"
-    assert "its metadata say the task 'segment', which is not decoded" in bare.assumptions[0]
+    assert "its metadata say the task 'segment', and not how its outputs are laid out" in bare.assumptions[0]
 
 
 def detector(*outputs):
@@ -398,12 +402,12 @@ def detector(*outputs):
 
 def test_tflites_operator_for_detection_makes_a_detector_whatever_the_order_of_its_outputs():
     card = described(detector("count", "scores", "boxes", "classes").build(), labels=("???", "ant")).card
-    assert (card.task, card.head, card.labels) == ("detect", "tflite_postprocess", ("ant",))
+    assert (card.task, card.head, card.labels) == ("detect", TflitePostprocess(), ("ant",))
     assert [end.tensor.name for end in card.outputs] == ["boxes", "classes", "scores", "count"]
 
 
 def test_a_detector_without_one_of_its_outputs_is_refused():
     with pytest.raises(ModelFileError, match="has not all of its four outputs"):
         described(detector("scores", "boxes").build())
-    with pytest.raises(ModelFileError, match="the task 'detect' needs the operator TFLite_Detection_PostProcess"):
+    with pytest.raises(ModelFileError, match="the task 'detect' needs a head"):
         described(TfliteFile().build(), task="detect")

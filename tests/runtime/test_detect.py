@@ -5,18 +5,19 @@ import pytest
 
 import lepton_edge as le
 from lepton_edge_runtime.card import Card, InputCard, OutputCard
-from lepton_edge_runtime.draw import draw
 from lepton_edge_runtime.errors import BundleError
+from lepton_edge_runtime.heads import Simcc, TflitePostprocess
 from lepton_edge_runtime.plan import Placement
 from lepton_edge_runtime.results import Origin, Timing
 from lepton_edge_runtime.tasks import Limits, make_decoder
 from lepton_edge_runtime.tensors import TensorSpec
 
 ORIGIN = Origin("test", Timing(0, 0))
+FINISHED = TflitePostprocess()
 BOXES = [[0.25, 0.1, 0.75, 0.5], [-0.1, 0.0, 1.2, 1.0], [0.0, 0.0, 0.1, 0.1], [0.4, 0.4, 0.6, 0.6]]
 
 
-def card(*, labels=("ant", "bee"), count=4, head="tflite_postprocess"):
+def card(*, labels=("ant", "bee"), count=4, head=FINISHED):
     shapes = {"boxes": (1, count, 4), "classes": (1, count), "scores": (1, count), "count": (1,)}
     picture = TensorSpec(name="picture", dtype="uint8", shape=(1, 100, 200, 3))
     return Card(
@@ -109,15 +110,17 @@ def test_a_result_prints_draws_and_becomes_json():
     assert found.to_dict()["detections"][1] == {"class_id": 1, "label": "bee", "score": 0.5, "box": [20, 25, 100, 75]}
     assert [one.label for one in found] == ["ant", "bee", "7"]
     frame = np.zeros((100, 200, 3), np.uint8)
-    drawn = draw(found, frame)
+    drawn = found.draw(frame)
     assert frame.max() == 0
     assert (drawn[25:75, 20] != 0).any(axis=1).all()  # the left edge of the second box
     assert str(make_decoder(card())(outputs(count=0), None, ORIGIN)) == "nothing found"
 
 
 def test_what_is_no_detector_is_refused():
-    with pytest.raises(BundleError, match="no detection head 'yolo'; there are: tflite_postprocess"):
-        make_decoder(card(head="yolo"))
+    with pytest.raises(BundleError, match="needs a head that says how boxes are laid out: tflite_postprocess, .* none"):
+        make_decoder(card(head=None))
+    with pytest.raises(BundleError, match="card's is 'simcc'"):
+        make_decoder(card(head=Simcc()))
     other = card()
     with pytest.raises(BundleError, match="has boxes, classes, scores and their count"):
         make_decoder(Card(name="m", task="detect", inputs=other.inputs, outputs=other.outputs[:2], head=other.head))

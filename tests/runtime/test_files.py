@@ -10,7 +10,6 @@ import pytest
 
 import lepton_edge as le
 from lepton_edge_runtime.bundle import Bundle, write_bundle
-from lepton_edge_runtime.draw import draw
 from lepton_edge_runtime.errors import BundleError, ModelFileError, SinkError
 from lepton_edge_runtime.recorder import Recorder
 from lepton_edge_runtime.timing import time_interleaved
@@ -163,7 +162,7 @@ def test_drawing_leaves_the_frame_alone(bundle, frame):
     large = cv2.resize(frame, (640, 480))
     before = large.copy()
     with le.open_model(bundle) as model:
-        drawn = draw(model(large), large)
+        drawn = model(large).draw(large)
     np.testing.assert_array_equal(large, before)
     assert (drawn[:40, :60] > 200).any()  # white letters in the corner; smoothed, OpenCV 4 leaves none at 255
     np.testing.assert_array_equal(drawn[-100:], before[-100:])

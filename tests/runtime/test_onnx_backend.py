@@ -8,8 +8,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from lepton_edge_runtime.backends import onnx as backend
 from lepton_edge_runtime.backends import open_backend
-from lepton_edge_runtime.bare import Given
 from lepton_edge_runtime.bundle import Bundle
+from lepton_edge_runtime.description import Description
 from lepton_edge_runtime.errors import BackendError
 from lepton_edge_runtime.verification import answer_golden
 
@@ -44,7 +44,7 @@ def test_exact_kernels_are_asked_for_only_where_the_processor_overflows(bundle, 
 
 def test_exact_kernels_answer_as_the_golden_samples_say(bundle, monkeypatch):
     monkeypatch.setattr(backend, "saturating_processor", lambda: True)
-    check = answer_golden("onnx", bundle, 1, Given())
+    check = answer_golden("onnx", bundle, 1, Description())
     assert check.outcome == "passed"
     assert "x64quantprecision=1" in check.detail
 

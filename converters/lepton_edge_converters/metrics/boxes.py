@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import MetricError
 from lepton_edge_runtime.card import Card
-from lepton_edge_runtime.preprocess import Preprocess
-from lepton_edge_runtime.tasks.detect import HEADS, Boxes
+from lepton_edge_runtime.tasks.boxes import Finder
+from lepton_edge_runtime.tasks.boxes.found import Boxes
+from lepton_edge_runtime.tasks.limits import Limits
 
 _CLASS_WORDS = ("class", "label", "categor")
+_LEAST = 0.01
+"""Least score of a box that counts; the mean precision asks for weak ones too."""
 
 
 def read_boxes(outputs: Sequence[NDArray[Any]], card: Card) -> list[Boxes]:
@@ -23,7 +26,7 @@ def read_boxes(outputs: Sequence[NDArray[Any]], card: Card) -> list[Boxes]:
     Raises:
         MetricError: The outputs hold no boxes, or in a way that is not known.
     """
-    if card.task == "detect" and card.head in HEADS:
+    if card.task == "detect" and card.head is not None:
         return _by_head(outputs, card)
     names = [end.tensor.name for end in card.outputs]
     if len(outputs) == 1 and outputs[0].ndim == 3 and min(outputs[0].shape[1:]) > 4:
@@ -51,10 +54,9 @@ def _by_head(outputs: Sequence[NDArray[Any]], card: Card) -> list[Boxes]:
         msgspec.structs.replace(end, tensor=msgspec.structs.replace(end.tensor, dtype="float32", quant=None))
         for end in card.outputs
     )
-    picture = card.inputs[0].preprocess or Preprocess()
-    head = HEADS[card.head](msgspec.structs.replace(card, outputs=ends), picture.size or (1, 1))
+    find = Finder(msgspec.structs.replace(card, outputs=ends), Limits(min_score=_LEAST))
     samples = zip(*outputs, strict=True)
-    return [head([one.reshape(end.tensor.shape) for one, end in zip(sample, ends, strict=True)]) for sample in samples]
+    return [find([one.reshape(end.tensor.shape) for one, end in zip(sample, ends, strict=True)]) for sample in samples]
 
 
 def _single(array: NDArray[Any]) -> list[Boxes]:

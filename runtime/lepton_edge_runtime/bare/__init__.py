@@ -1,17 +1,18 @@
 """A card for a model file of others: what its metadata say, what the user says, and what is left to assume."""
 
-from lepton_edge_runtime.bare.draft import NOTHING_GIVEN, Bare, Draft, Given
+from lepton_edge_runtime.bare.draft import NOTHING_GIVEN, Bare, Draft
 from lepton_edge_runtime.bare.inputs import input_card
 from lepton_edge_runtime.bare.outputs import DETECTION, answered, detected
 from lepton_edge_runtime.card import ENDS_MAX, Card, check_tensor
+from lepton_edge_runtime.description import Description
 from lepton_edge_runtime.errors import ModelFileError, PreprocessError
 from lepton_edge_runtime.formats import Hints, ModelFile
 from lepton_edge_runtime.text import printable
 
-__all__ = ["NOTHING_GIVEN", "Bare", "Given", "describe_bare"]
+__all__ = ["NOTHING_GIVEN", "Bare", "describe_bare"]
 
 
-def describe_bare(file: ModelFile, name: str, given: Given) -> Bare:
+def describe_bare(file: ModelFile, name: str, given: Description) -> Bare:
     """Return what a bare file is taken for.
 
     Args:
@@ -36,9 +37,7 @@ def describe_bare(file: ModelFile, name: str, given: Given) -> Bare:
     if given.preprocess is not None and not any(end.preprocess for end in inputs):
         raise PreprocessError("a preprocess was given, and this model takes no pictures")
     detector = next((one for one in file.operators if one.kind == DETECTION), None)
-    if given.task == "detect" and detector is None:
-        raise ModelFileError(f"the task 'detect' needs the operator {DETECTION}, which this model does not have")
-    as_detector = detector if given.task in (None, "detect") else None
+    as_detector = detector if given.task in (None, "detect") and given.head is None else None
     answers = detected(draft, as_detector) if as_detector else answered(draft)
     card = Card(
         name=hints.name or printable(name),
@@ -47,5 +46,6 @@ def describe_bare(file: ModelFile, name: str, given: Given) -> Bare:
         outputs=answers.outputs,
         labels=answers.labels,
         head=answers.head,
+        points=answers.points,
     )
     return Bare(card, tuple(draft.assumptions))

@@ -3,26 +3,11 @@
 from dataclasses import dataclass, field
 
 from lepton_edge_runtime.card import Card, OutputCard
+from lepton_edge_runtime.description import Description
 from lepton_edge_runtime.formats import Hints, ModelFile
-from lepton_edge_runtime.preprocess import Preprocess
+from lepton_edge_runtime.heads import Head
 
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What the user says of a bare file; ``None`` where they leave it to the file.
-
-    Attributes:
-        labels: Of the classes, in order.
-        preprocess: For the inputs that take pictures.
-        task: Row of ``TASKS``.
-    """
-
-    labels: tuple[str, ...] | None = None
-    preprocess: Preprocess | None = None
-    task: str | None = None
-
-
-NOTHING_GIVEN = Given()
+NOTHING_GIVEN = Description()
 """Where the user says nothing."""
 
 
@@ -46,7 +31,8 @@ class Answers:
     outputs: tuple[OutputCard, ...]
     task: str
     labels: tuple[str, ...] = ()
-    head: str = ""
+    head: Head | None = None
+    points: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +41,7 @@ class Draft:
 
     file: ModelFile
     hints: Hints
-    given: Given
+    given: Description
     assumptions: list[str] = field(default_factory=list)
 
     def assume(self, sentence: str) -> None:

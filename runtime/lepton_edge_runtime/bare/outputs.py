@@ -6,13 +6,17 @@ from math import prod
 import msgspec
 
 from lepton_edge_runtime.bare.draft import Answers, Draft
+from lepton_edge_runtime.bare.layouts import told_head
 from lepton_edge_runtime.card import Activation, OutputCard
 from lepton_edge_runtime.errors import ModelFileError
 from lepton_edge_runtime.formats import Operator
+from lepton_edge_runtime.heads import Head, TflitePostprocess, task_of
 from lepton_edge_runtime.tensors import OPEN, TensorSpec
 
 DETECTION = "TFLite_Detection_PostProcess"
 """TFLite's operator that ends a detector: boxes, classes, scores and their count."""
+
+_WITH_HEAD = ("detect", "segment", "pose")
 
 _BACKGROUND = ("???", "background")
 _ACTIVATIONS: dict[str, Activation] = {
@@ -33,14 +37,14 @@ def detected(draft: Draft, operator: Operator) -> Answers:
     specs = {spec.name: spec for spec in draft.file.outputs}
     if len(operator.outputs) != 4 or not set(operator.outputs) <= specs.keys():
         raise ModelFileError(f"the operator {DETECTION} has not all of its four outputs at the model's end")
-    labels = draft.given.labels if draft.given.labels is not None else draft.hints.labels
+    labels = draft.given.names if draft.given.names is not None else draft.hints.labels
     if labels and labels[0].strip().lower() in _BACKGROUND:
         labels = labels[1:]
         draft.assume(f"the first label is left out: {DETECTION} counts classes from the first after the background")
     if not labels:
         draft.assume("it has no labels: classes are numbers (--labels)")
     ends = tuple(OutputCard(_batch_of_one(specs[name])) for name in operator.outputs)
-    return Answers(ends, "detect", labels, head="tflite_postprocess")
+    return Answers(ends, "detect", labels, head=TflitePostprocess())
 
 
 def answered(draft: Draft) -> Answers:
@@ -48,12 +52,17 @@ def answered(draft: Draft) -> Answers:
     specs = tuple(_batch_of_one(spec) for spec in draft.file.outputs)
     makers = {name: one for one in draft.file.operators for name in one.outputs}
     activations = tuple(_activation(makers, spec) for spec in specs)
-    labels = draft.given.labels
+    head = draft.given.head or told_head(draft.hints, specs, as_shares=_is_tflite(draft))
+    if head is not None or draft.given.task in _WITH_HEAD:
+        return _headed(draft, specs, head)
+    labels = draft.given.names
     if labels is None:
         labels = _told_labels(draft, specs)
     task = draft.given.task or _task(draft, specs, activations, labels)
+    if task == "embed":
+        return Answers(tuple(OutputCard(spec) for spec in specs), task)
     if task != "classify":
-        if draft.given.labels is not None:
+        if draft.given.names is not None:
             raise ModelFileError(f"labels were given, and the task {task!r} has none; try --task classify")
         known = tuple("none" if one in (None, "logits") else one for one in activations)
         plain = tuple(OutputCard(spec, one) for spec, one in zip(specs, known, strict=True))
@@ -66,6 +75,26 @@ def answered(draft: Draft) -> Answers:
     if not labels:
         draft.assume("it has no labels: classes are numbers (--labels)")
     return Answers(tuple(ends), task, labels)
+
+
+def _headed(draft: Draft, specs: Sequence[TensorSpec], head: Head | None) -> Answers:
+    """Return the answers of a model with a head."""
+    task = draft.given.task or (task_of(head) if head else "")
+    if head is None:
+        shapes = ", ".join(spec.shape_text() for spec in specs)
+        raise ModelFileError(
+            f"the task {task!r} needs a head, which says how the outputs ({shapes}) are laid out: describe it in a "
+            "TOML file (--describe), such as head = { kind = 'yolo' }"
+        )
+    labels = draft.hints.labels if draft.given.names is None else draft.given.names
+    if not labels and task in ("detect", "segment"):
+        draft.assume("it has no labels: classes are numbers (--labels)")
+    return Answers(tuple(map(OutputCard, specs)), task, labels, head, draft.given.points or ())
+
+
+def _is_tflite(draft: Draft) -> bool:
+    """Return whether the operators are TFLite's, whose names have no lower case but in custom ones."""
+    return any(one.kind.isupper() for one in draft.file.operators)
 
 
 def _told_labels(draft: Draft, specs: Sequence[TensorSpec]) -> tuple[str, ...]:
@@ -84,7 +113,8 @@ def _task(
 ) -> str:
     if draft.hints.task and draft.hints.task != "classify":
         draft.assume(
-            f"its metadata say the task {draft.hints.task!r}, which is not decoded: outputs are given as they are"
+            f"its metadata say the task {draft.hints.task!r}, and not how its outputs are laid out: they are given as "
+            "they are (--describe)"
         )
         return "raw"
     row = len(specs) == 1 and bool(specs[0].shape) and prod(specs[0].shape) == specs[0].shape[-1]

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from lepton_edge_runtime.backends import BACKENDS
-from lepton_edge_runtime.bare import Given
 from lepton_edge_runtime.benchmark.footprint import measure_footprint
 from lepton_edge_runtime.benchmark.remarks import notes_of, warnings_of
 from lepton_edge_runtime.benchmark.report import BenchReport, BenchRow, Opening
 from lepton_edge_runtime.benchmark.subject import Sample, Subject, make_sample
 from lepton_edge_runtime.choice import Rejected
+from lepton_edge_runtime.description import Description
 from lepton_edge_runtime.errors import BackendError, MissingExtraError
 from lepton_edge_runtime.installed import installed_versions, our_version
 from lepton_edge_runtime.machine import describe_machine
@@ -32,6 +32,7 @@ def bench(
     labels: Sequence[str] | str | Path | None = None,
     preprocess: Preprocess | None = None,
     task: str | None = None,
+    description: Description | str | Path | None = None,
     backends: Sequence[str] | None = None,
     threads: int | Sequence[int] = 1,
     image: str | Path | None = None,
@@ -49,7 +50,8 @@ def bench(
         path: A bundle, or a ``.tflite`` or ``.onnx`` file.
         labels: Names of the classes of a file of others, and of those beside it, or a text file with one a line.
         preprocess: For their inputs that take pictures.
-        task: ``classify``, ``detect`` or ``raw``.
+        task: Row of ``TASKS``.
+        description: More that is said of the model, or the TOML file that says it; what stands above goes before.
         backends: Rows of ``BACKENDS``; all that can run it if not given.
         threads: Of the engine; several numbers are timed side by side.
         image: A picture to call it on, instead of noise of a camera's size.
@@ -64,7 +66,7 @@ def bench(
     """
     counts = (threads,) if isinstance(threads, int) else tuple(dict.fromkeys(threads))
     files = tuple(dict.fromkeys([Path(path), *map(Path, beside)]))
-    given = given_by_user(labels, preprocess, task)
+    given = given_by_user(labels, preprocess, task, description)
     samples = {file: make_sample(file, image, given) for file in files}
     rejected: list[Rejected] = []
     with ExitStack() as stack:
@@ -76,7 +78,7 @@ def bench(
         rows = _time(subjects, seconds * len(subjects), progress)
         notes = [note for one in subjects for note in one.model.choice.notes]
     openings = tuple(_openings(rows, given, progress))
-    with open_model(path, labels=given.labels, preprocess=given.preprocess, task=given.task, cache=cache) as model:
+    with open_model(path, description=given, cache=cache) as model:
         choice = str(model.choice)
     return BenchReport(
         rows=rows,
@@ -93,7 +95,7 @@ def bench(
 
 def _subjects(
     path: Path,
-    given: Given,
+    given: Description,
     backends: Sequence[str] | None,
     counts: Sequence[int],
     sample: Sample,
@@ -153,7 +155,7 @@ def _time(subjects: Sequence[Subject], seconds: float, progress: Progress | None
     )
 
 
-def _openings(rows: Sequence[BenchRow], given: Given, progress: Progress | None) -> Iterator[Opening]:
+def _openings(rows: Sequence[BenchRow], given: Description, progress: Progress | None) -> Iterator[Opening]:
     # With the first number of threads: more of them change neither by much.
     first = {(row.file, row.backend): row.threads for row in reversed(rows)}
     for i, (file, backend) in enumerate(dict.fromkeys((row.file, row.backend) for row in rows)):

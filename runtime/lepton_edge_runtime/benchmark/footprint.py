@@ -16,9 +16,10 @@ from time import perf_counter_ns
 import msgspec
 
 from lepton_edge_runtime.backends import BACKENDS, open_backend
-from lepton_edge_runtime.bare import NOTHING_GIVEN, Given
+from lepton_edge_runtime.bare import NOTHING_GIVEN
 from lepton_edge_runtime.children import ask_child
 from lepton_edge_runtime.choice import Runner, check_golden
+from lepton_edge_runtime.description import Description
 from lepton_edge_runtime.errors import ProbeError
 from lepton_edge_runtime.machine import resident_mb
 from lepton_edge_runtime.opening import read_candidate
@@ -44,7 +45,7 @@ class Footprint:
     memory_mb: float | None
 
 
-def measure_footprint(path: Path, backend: str, threads: int, given: Given = NOTHING_GIVEN) -> Footprint:
+def measure_footprint(path: Path, backend: str, threads: int, given: Description = NOTHING_GIVEN) -> Footprint:
     """Return the footprint of a model file on one backend; raise ProbeError if a process fails."""
     arguments = (str(path.resolve()), backend, str(threads), msgspec.json.encode(given).decode())
     try:
@@ -60,7 +61,7 @@ def measure_footprint(path: Path, backend: str, threads: int, given: Given = NOT
     )
 
 
-def footprint_here(path: Path, backend: str, threads: int, given: Given = NOTHING_GIVEN) -> Footprint:
+def footprint_here(path: Path, backend: str, threads: int, given: Description = NOTHING_GIVEN) -> Footprint:
     """Return the footprint in this process, which must be fresh."""
     engine = BACKENDS[backend]
     before = resident_mb()
@@ -84,5 +85,5 @@ def footprint_here(path: Path, backend: str, threads: int, given: Given = NOTHIN
 
 
 if __name__ == "__main__":
-    said = msgspec.json.decode(sys.argv[4], type=Given)
+    said = msgspec.json.decode(sys.argv[4], type=Description)
     print(json.dumps(asdict(footprint_here(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), said))))  # noqa: T201 - to the parent

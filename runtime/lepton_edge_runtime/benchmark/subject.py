@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_runtime.backends import BACKENDS
-from lepton_edge_runtime.bare import Given
 from lepton_edge_runtime.benchmark.bare import BARE
 from lepton_edge_runtime.choice import Candidate
+from lepton_edge_runtime.description import Description
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.images import Image, read_image
 from lepton_edge_runtime.model import Model, open_model
@@ -37,15 +37,13 @@ class Subject:
     """One file on one backend with one number of threads, ready to be called both ways."""
 
     def __init__(
-        self, path: Path, given: Given, backend: str, threads: int, sample: Sample, candidate: Candidate
+        self, path: Path, given: Description, backend: str, threads: int, sample: Sample, candidate: Candidate
     ) -> None:
         self.path = path
         self.threads = threads
         self.model: Model = open_model(
             path,
-            labels=given.labels,
-            preprocess=given.preprocess,
-            task=given.task,
+            description=given,
             backend=backend,
             threads=threads,
         )
@@ -63,7 +61,7 @@ class Subject:
         self.latest = self.model(self._sample)
 
 
-def make_sample(path: Path, image: str | Path | None, given: Given) -> Sample:
+def make_sample(path: Path, image: str | Path | None, given: Description) -> Sample:
     """Return what to call the model in ``path`` on: the picture, or noise of a camera's size, or tensors.
 
     Raises:

@@ -11,7 +11,10 @@ from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.errors import BundleError
 from lepton_edge_runtime.plan import Placement
 from lepton_edge_runtime.results import Origin, Result
+from lepton_edge_runtime.tasks.limits import Limits
 from lepton_edge_runtime.wire import nearest
+
+__all__ = ["NO_LIMITS", "TASKS", "Decode", "Limits", "Task", "TaskModule", "make_decoder"]
 
 
 class Decode(Protocol):
@@ -20,26 +23,6 @@ class Decode(Protocol):
     def __call__(self, outputs: Sequence[NDArray[Any]], placement: Placement | None, origin: Origin) -> Result:
         """Return the result that the outputs, as stored and in the card's order, stand for."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What is left out of a result.
-
-    Attributes:
-        top: A classifier gives this many classes at most.
-        min_score: A detector leaves out boxes of a lower score, 0 to 1. Classes are given whatever their score.
-    """
-
-    top: int = 5
-    min_score: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Refuse what no score could be compared with."""
-        if self.top < 1:
-            raise ValueError(f"top is 1 class or more, not {self.top}")
-        if not 0 <= self.min_score <= 1:
-            raise ValueError(f"min_score is a score from 0 to 1, not {self.min_score}")
 
 
 class TaskModule(Protocol):
@@ -61,11 +44,18 @@ class Task:
 TASKS: Mapping[str, Task] = {
     "classify": Task(module="classify", answers="the best classes, with scores"),
     "detect": Task(module="detect", answers="boxes with scores and classes, in pixels of the picture"),
+    "segment": Task(module="segment", answers="what each pixel is, or which pixels each thing covers"),
+    "pose": Task(module="pose", answers="key points of bodies, hands or faces, in pixels of the picture"),
+    "embed": Task(module="embed", answers="one vector of length 1"),
     "raw": Task(module="raw", answers="every output as real numbers"),
 }
 
 
-def make_decoder(card: Card, limits: Limits = Limits()) -> Decode:
+NO_LIMITS = Limits()
+"""What is left out where the user does not say."""
+
+
+def make_decoder(card: Card, limits: Limits = NO_LIMITS) -> Decode:
     """Return the decoder that a card asks for.
 
     Raises:

@@ -12,6 +12,7 @@ from lepton_edge_runtime.errors import BundleError
 from lepton_edge_runtime.plan import Placement
 from lepton_edge_runtime.results import Classes, Origin
 from lepton_edge_runtime.tasks import Decode, Limits
+from lepton_edge_runtime.tasks.scores import sigmoid, softmax
 from lepton_edge_runtime.tensors import dequantize
 
 
@@ -39,16 +40,19 @@ def class_scores(real: NDArray[Any], output: OutputCard) -> NDArray[np.float32]:
 
 def _probabilities(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     if logits.shape[-1] == 1:
-        ones = 1 / (1 + np.exp(-logits))
+        ones = sigmoid(logits)
         return np.concatenate([1 - ones, ones], axis=-1)
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+    return softmax(logits)
 
 
 class Classify:
-    """Decodes one output of shape 1 × classes. Equal scores are told apart by the lower index."""
+    """Decodes one output of shape 1 × classes. Equal scores are told apart by the lower index.
 
-    def __init__(self, card: Card, top: int) -> None:
+    Several classes with independent probabilities (``sigmoid``) do not exclude each other: there a least score, if
+    one is asked for, leaves out those below it, and the result may be empty.
+    """
+
+    def __init__(self, card: Card, limits: Limits) -> None:
         if len(card.outputs) != 1:
             raise BundleError(f"the task 'classify' has one output, and this model has {len(card.outputs)}")
         self._output = card.outputs[0]
@@ -59,7 +63,9 @@ class Classify:
         if card.labels and len(card.labels) != count:
             raise BundleError(f"there are {len(card.labels)} labels for {count} classes")
         self._labels = card.labels or tuple(map(str, range(count)))
-        self._top = min(top, count)
+        self._top = min(limits.top, count)
+        several = self._output.activation == "sigmoid" and prod(shape) > 1
+        self._least = np.float32(limits.min_score or 0) if several else None
         # Scaled integers rank as their real numbers do, so only the survivors are dequantized.
         self._integers = self._output.tensor.quant is not None and self._output.activation == "softmax"
 
@@ -70,6 +76,8 @@ class Classify:
         ranked = stored if self._integers else class_scores(dequantize(stored, self._output.tensor), self._output)
         best = _best(ranked, self._top)
         score = dequantize(ranked[best], self._output.tensor) if self._integers else ranked[best]
+        if self._least is not None:
+            best, score = best[score >= self._least], score[score >= self._least]
         return Classes(best, score, tuple([self._labels[i] for i in best]), origin)
 
 
@@ -85,4 +93,4 @@ def _best(values: NDArray[Any], count: int) -> NDArray[np.int64]:
 
 def make(card: Card, limits: Limits) -> Decode:
     """Return the decoder for a card."""
-    return Classify(card, limits.top)
+    return Classify(card, limits)

@@ -1,0 +1,46 @@
+"""Heads of files that say their task, where labels and shapes leave no doubt how the outputs are laid out."""
+
+from collections.abc import Sequence
+
+from lepton_edge_runtime.formats import Hints
+from lepton_edge_runtime.heads import Head, Yolo, YoloEndToEnd
+from lepton_edge_runtime.heads.parts import Unit
+from lepton_edge_runtime.tensors import OPEN, TensorSpec
+
+_BODY = 17
+_TASKS = ("detect", "segment", "pose")
+_FINISHED_MAX = 1000
+"""More boxes than any end-to-end head gives, and fewer than any dense one has."""
+
+
+def told_head(hints: Hints, specs: Sequence[TensorSpec], *, as_shares: bool) -> Head | None:
+    """Return the head of an Ultralytics export; ``None`` where task, labels and shapes do not tell it for certain.
+
+    Args:
+        hints: Task and labels, from the file's metadata.
+        specs: Of the outputs.
+        as_shares: Whether places are shares of the input, as its TFLite exports have them, and not pixels.
+    """
+    rows = [spec.shape for spec in specs if len(spec.shape) == 3]
+    prototypes = [spec.shape for spec in specs if len(spec.shape) == 4]
+    if hints.task not in _TASKS or not hints.labels or len(rows) != 1 or OPEN in rows[0]:
+        return None
+    if len(prototypes) != (hints.task == "segment") or len(specs) != 1 + len(prototypes):
+        return None
+    masks = min(prototypes[0][1], prototypes[0][3]) if prototypes else 0
+    points = 3 * _BODY if hints.task == "pose" else 0
+    keypoints = _BODY if points else 0
+    unit: Unit = "share" if as_shares else "pixels"
+    first, second = rows[0][1:]
+    classes, extra = len(hints.labels), masks + points
+    if second == 6 + extra and first <= _FINISHED_MAX:
+        return YoloEndToEnd(unit=unit, masks=masks, keypoints=keypoints)
+    for in_rows in (False, True):
+        numbers, boxes = (second, first) if in_rows else (first, second)
+        for objectness in (False, True):
+            if numbers == 4 + objectness + classes + extra and boxes > numbers:
+                return Yolo(
+                    layout="rows" if in_rows else "columns", objectness=objectness, unit=unit, masks=masks,
+                    keypoints=keypoints, iou=0.7,
+                )  # fmt: skip
+    return None
