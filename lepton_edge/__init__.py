@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.benchmark.bench import bench as bench
     from lepton_edge_runtime.bundle import Bundle as Bundle
     from lepton_edge_runtime.camera import Camera as Camera
+    from lepton_edge_runtime.description import Description as Description
     from lepton_edge_runtime.diagnosis import doctor as doctor
     from lepton_edge_runtime.errors import LeptonError as LeptonError
     from lepton_edge_runtime.frame import Frame as Frame
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.preprocess import Preprocess as Preprocess
     from lepton_edge_runtime.results import Classes as Classes
     from lepton_edge_runtime.results import Detections as Detections
+    from lepton_edge_runtime.results import Embedding as Embedding
+    from lepton_edge_runtime.results import Instances as Instances
+    from lepton_edge_runtime.results import Mask as Mask
+    from lepton_edge_runtime.results import Poses as Poses
     from lepton_edge_runtime.results import Tensors as Tensors
     from lepton_edge_runtime.tuning import tune as tune
     from lepton_edge_runtime.verification import verify as verify
@@ -46,11 +51,16 @@ _HOMES = {
     "Bundle": "lepton_edge_runtime.bundle",
     "Camera": "lepton_edge_runtime.camera",
     "Classes": "lepton_edge_runtime.results",
+    "Description": "lepton_edge_runtime.description",
     "Detections": "lepton_edge_runtime.results",
+    "Embedding": "lepton_edge_runtime.results",
     "Frame": "lepton_edge_runtime.frame",
     "GateRefusedError": "lepton_edge_converters.errors",
+    "Instances": "lepton_edge_runtime.results",
     "LeptonError": "lepton_edge_runtime.errors",
+    "Mask": "lepton_edge_runtime.results",
     "Model": "lepton_edge_runtime.model",
+    "Poses": "lepton_edge_runtime.results",
     "Preprocess": "lepton_edge_runtime.preprocess",
     "Recipe": "lepton_edge_converters.recipe",
     "Report": "lepton_edge_converters.report",

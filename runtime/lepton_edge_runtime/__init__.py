@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.camera import Counts as Counts
     from lepton_edge_runtime.card import Card as Card
     from lepton_edge_runtime.choice import Choice as Choice
+    from lepton_edge_runtime.description import Description as Description
     from lepton_edge_runtime.diagnosis import doctor as doctor
     from lepton_edge_runtime.errors import LeptonError as LeptonError
     from lepton_edge_runtime.frame import Frame as Frame
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.results import Classes as Classes
     from lepton_edge_runtime.results import ClassScore as ClassScore
     from lepton_edge_runtime.results import Detections as Detections
+    from lepton_edge_runtime.results import Embedding as Embedding
+    from lepton_edge_runtime.results import Instances as Instances
+    from lepton_edge_runtime.results import Mask as Mask
+    from lepton_edge_runtime.results import Poses as Poses
     from lepton_edge_runtime.results import Tensors as Tensors
     from lepton_edge_runtime.tuning import tune as tune
 
@@ -37,10 +42,15 @@ _HOMES = {
     "ClassScore": "results",
     "Classes": "results",
     "Counts": "camera",
+    "Description": "description",
     "Detections": "results",
+    "Embedding": "results",
     "Frame": "frame",
+    "Instances": "results",
     "LeptonError": "errors",
+    "Mask": "results",
     "Model": "model",
+    "Poses": "results",
     "Preprocess": "preprocess",
     "Tensors": "results",
     "adopt": "adoption",

@@ -70,7 +70,7 @@ def test_labels_that_do_not_fit_are_refused():
 def test_a_task_that_there_is_not_is_refused_with_the_nearest():
     with pytest.raises(
         BundleError,
-        match=r"no task 'clasify'; there are: classify, detect, segment, pose, embed, raw \(did you mean 'classify'\?\)",
+        match=r"no task 'clasify'; there are: classify, detect, .* raw \(did you mean 'classify'\?\)",
     ):
         make_decoder(Card(name="m", task="clasify", inputs=(), outputs=()))
 
