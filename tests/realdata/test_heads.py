@@ -94,12 +94,13 @@ def test_anchors_are_decoded_as_by_tflites_own_operator(real_data, street):
     assert len(finished) >= 8
     for i in finished:
         top, left, bottom, right = boxes[i] * 300
-        near = [
-            overlap(box, [left, top, right, bottom])
+        apart = [
+            np.abs(box - [left, top, right, bottom]).max()
             for box, class_id, score in zip(ours.xyxy, ours.class_id, ours.score, strict=True)
             if class_id == int(classes[i]) and score == pytest.approx(sure[i], abs=1e-4)
         ]
-        assert max(near) > 0.99
+        # The model has its anchors' places in 8 bits, in steps of 2 pixels: ours are where they should be.
+        assert min(apart) < 1.1
 
 
 def levels_of(anchors):
