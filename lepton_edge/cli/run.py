@@ -13,6 +13,7 @@ from lepton_edge.cli.options import Said, file_options
 from lepton_edge.cli.quiet import quiet_engines, quiet_opencv
 from lepton_edge.cli.show import print_json, say
 from lepton_edge_runtime.camera import Camera, times
+from lepton_edge_runtime.chain import Pipeline, chain
 from lepton_edge_runtime.model import Model, open_model
 from lepton_edge_runtime.recorder import Recorder
 from lepton_edge_runtime.results import Result
@@ -43,6 +44,13 @@ _FALLBACK_FPS = 10.0
 @file_options
 @click.option("--top", default=3, show_default=True, type=click.IntRange(1), help="How many classes to show.")
 @click.option("--min-score", type=click.FloatRange(0, 1), help="Least score of a box or body.  [default: the model's]")
+@click.option(
+    "--then",
+    type=click.Path(path_type=Path),
+    metavar="MODEL",
+    help="Ask a second model about each thing found.",
+)
+@click.option("--on", multiple=True, metavar="CLASS", help="Ask it about this class only; may be given several times.")
 @click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write an annotated video: .mp4, .avi or .mkv.")
 @click.option("--show", is_flag=True, help="Show the frames in a window; q or Escape ends it.")
@@ -58,6 +66,8 @@ def command(
     said: Said,
     top: int,
     min_score: float | None,
+    then: Path | None,
+    on: tuple[str, ...],
     max_frames: int | None,
     save: Path | None,
     *,
@@ -80,16 +90,19 @@ def command(
       lepton-edge run birds.lepton --camera rtsp://USER:PASSWORD@10.0.0.7/stream1
       lepton-edge run birds.lepton --camera garden.mp4 --json --max-frames 100
       lepton-edge run detector.tflite --camera street.mp4 --save boxes.mp4
+      lepton-edge run detector.tflite --then dogs.lepton --on dog --camera 0
     """
     if verbose:
         logging.getLogger().setLevel(logging.INFO)
+    if on and then is None:
+        raise click.UsageError("--on says what a second model is asked about: give one with --then")
     if save is not None and save.exists() and not force:
         raise click.UsageError(f"{save} exists already; replace it with --force")
     choices = cache_folder(cache, unused=no_cache)
     with ExitStack() as stack:
         # The engine first: where nothing is installed yet, it is the engine that decides which extra is wanted.
         with quiet_engines():
-            opened = stack.enter_context(
+            opened: Model | Pipeline = stack.enter_context(
                 open_model(
                     model,
                     backend=backend,
@@ -103,6 +116,9 @@ def command(
                     cache=choices,
                 )
             )
+            if then is not None:
+                second = stack.enter_context(open_model(then, backend=backend, top=1, cache=choices))
+                opened = chain(opened, second, on=on)
         for assumption in opened.assumptions:
             say(f"lepton-edge: assumed: {assumption}", err=True)
         quiet_opencv()
@@ -119,7 +135,7 @@ def command(
 
 
 def _stream(
-    model: Model,
+    model: Model | Pipeline,
     camera: Camera,
     window: Window | None,
     recorder: Recorder | None,
@@ -169,7 +185,7 @@ def _as_dict(result: Result) -> dict[str, Any]:
     }
 
 
-def _summary(model: Model, camera: Camera, seconds: float, *, as_json: bool) -> None:
+def _summary(model: Model | Pipeline, camera: Camera, seconds: float, *, as_json: bool) -> None:
     counts = camera.counts
     answered = counts.delivered  # a stream delivers what is answered
     if as_json:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.camera import Camera as Camera
     from lepton_edge_runtime.camera import Counts as Counts
     from lepton_edge_runtime.card import Card as Card
+    from lepton_edge_runtime.chain import Pipeline as Pipeline
+    from lepton_edge_runtime.chain import chain as chain
     from lepton_edge_runtime.choice import Choice as Choice
     from lepton_edge_runtime.description import Description as Description
     from lepton_edge_runtime.diagnosis import doctor as doctor
@@ -53,7 +55,9 @@ _HOMES = {
     "Poses": "results",
     "Preprocess": "preprocess",
     "Tensors": "results",
+    "Pipeline": "chain",
     "adopt": "adoption",
+    "chain": "chain",
     "bench": "benchmark.bench",
     "doctor": "diagnosis",
     "open_model": "model",

@@ -1,7 +1,7 @@
 """A model, opened: callable on a picture, and on every frame of a camera."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -88,6 +88,17 @@ def open_model(
     return Model(candidate.card, runner, decode, choice, candidate.assumptions)
 
 
+def answered(camera: Camera, answer: Callable[[Frame], Result]) -> Iterator[Result]:
+    """Yield the answer to each frame of ``camera``; a frame without one is counted there as dropped."""
+    for frame in camera:
+        try:
+            result = answer(frame)
+        except BaseException as problem:
+            camera.take_back("interrupted" if isinstance(problem, KeyboardInterrupt) else "failed")
+            raise
+        yield result
+
+
 class Model(Closing):
     """An opened model. It serves one thread at a time: a second call waits.
 
@@ -136,14 +147,12 @@ class Model(Closing):
         Frames that the camera counts as delivered are those answered: one whose answer fails, or is
         interrupted by Ctrl-C, is counted there as dropped.
         """
-        for frame in camera:
-            try:
-                with self._lock:
-                    result = self._answer(frame.image, frame)
-            except BaseException as problem:
-                camera.take_back("interrupted" if isinstance(problem, KeyboardInterrupt) else "failed")
-                raise
-            yield result
+        return answered(camera, self.answer)
+
+    def answer(self, frame: Frame) -> Result:
+        """Return the answer to one frame of a camera; ``result.origin.frame`` is the frame."""
+        with self._lock:
+            return self._answer(frame.image, frame)
 
     def tensors(
         self, sample: Image | str | Path | NDArray[Any] | Mapping[str, NDArray[Any]]

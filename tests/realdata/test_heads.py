@@ -7,6 +7,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from detectors import ORIGIN, card, overlap
 
 import lepton_edge as le
+from lepton_edge_runtime.errors import BundleError
 from lepton_edge_runtime.heads import AnchorLevel, Ssd, Yolox, Yunet
 from lepton_edge_runtime.tasks import Limits, make_decoder
 
@@ -27,17 +28,41 @@ def street(real_data):
     return frame
 
 
+def coco_80(real_data):
+    """The 80 classes that YOLO's models know: a list of 90 places, without the empty ones."""
+    lines = (real_data / "models" / "coco_labels.txt").read_text().splitlines()
+    return tuple(line for line in lines if line != "n/a")
+
+
 def persons(result):
     return sorted(one.box[0] for one in result if one.label == "person")
 
 
 def test_yolox_finds_the_persons_of_a_street(real_data, street):
-    description = le.Description(head=Yolox(), labels=str(real_data / "models" / "coco_labels.txt"), preprocess=BYTES)
+    description = le.Description(head=Yolox(), labels=coco_80(real_data), preprocess=BYTES)
     with le.open_model(real_data / "models" / "yolox_nano.onnx", description=description) as model:
         result = model(street)
     assert sorted(result.labels) == ["car"] + 8 * ["person"] + ["truck"]
     # Left edges as measured by eye, to a few pixels.
     np.testing.assert_allclose(persons(result), [31, 80, 219, 486, 615, 677, 700, 703], atol=6)
+
+
+def test_labels_of_another_list_are_refused(real_data):
+    description = le.Description(head=Yolox(), labels=str(real_data / "models" / "coco_labels.txt"), preprocess=BYTES)
+    with pytest.raises(BundleError, match="there are 90 labels for 80 classes"):
+        le.open_model(real_data / "models" / "yolox_nano.onnx", description=description)
+
+
+def test_a_bird_is_found_and_then_named(real_data):
+    description = le.Description(head=Yolox(), labels=coco_80(real_data), preprocess=BYTES)
+    birds = real_data / "models" / "mobilenet_v2_1.0_224_inat_bird_quant.tflite"
+    with (
+        le.open_model(real_data / "models" / "yolox_nano.onnx", description=description) as first,
+        le.open_model(birds, labels=real_data / "models" / "inat_bird_labels.txt", top=1) as second,
+    ):
+        found = le.chain(first, second, on="bird", margin=0.1)(real_data / "images" / "parrot.jpg")
+    assert found.found.labels == ("bird",)
+    assert found.then[0].top.label.startswith("Ara macao")
 
 
 def test_coco_ssd_finds_persons_where_yolox_does(real_data, street):

@@ -1,5 +1,6 @@
 """What a model answers: typed, owning its arrays, and saying which engine said so."""
 
+from lepton_edge_runtime.results.chained import Chained
 from lepton_edge_runtime.results.classes import Classes, ClassScore
 from lepton_edge_runtime.results.detections import Detection, Detections
 from lepton_edge_runtime.results.embedding import Embedding
@@ -10,6 +11,7 @@ from lepton_edge_runtime.results.poses import Point, Pose, Poses
 from lepton_edge_runtime.results.tensors import Tensors
 
 __all__ = [
+    "Chained",
     "ClassScore",
     "Classes",
     "Detection",
@@ -27,5 +29,8 @@ __all__ = [
     "Timing",
 ]
 
-Result = Classes | Detections | Instances | Mask | Poses | Embedding | Tensors
-"""What a task answers. All have ``origin``, ``str()`` for people, ``to_dict()`` for JSON and ``draw(image)``."""
+Result = Classes | Detections | Instances | Mask | Poses | Embedding | Tensors | Chained
+"""What a model, or a chain of them, answers.
+
+All have ``origin``, ``str()`` for people, ``to_dict()`` for JSON and ``draw(image)``.
+"""

@@ -14,6 +14,7 @@ from lepton_edge_runtime.plan import Placement
 from lepton_edge_runtime.results import Detections, Instances, Mask, Origin
 from lepton_edge_runtime.tasks import Decode, Limits
 from lepton_edge_runtime.tasks.boxes import Finder, input_size
+from lepton_edge_runtime.tasks.boxes.found import check_labels
 from lepton_edge_runtime.tasks.detect import names_of
 from lepton_edge_runtime.tasks.placing import boxes_in_picture
 from lepton_edge_runtime.tasks.scores import Scores
@@ -37,8 +38,8 @@ class SemanticMask:
         count = 1 if self._axis is None else spec.shape[1 + self._axis]
         self._single = self._axis is not None and count == 1
         self._least = Scores(spec, head.apply, head.threshold).least if self._single else 0.0
-        if card.labels and self._axis is not None and len(card.labels) != max(count, 2):
-            raise BundleError(f"there are {len(card.labels)} labels for {max(count, 2)} classes")
+        if self._axis is not None:
+            check_labels(card.labels, max(count, 2))
 
     def __call__(self, outputs: Sequence[NDArray[Any]], placement: Placement | None, origin: Origin) -> Mask:
         """Return the best class of each cell that lies in the picture."""

@@ -10,7 +10,7 @@ from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.errors import BundleError
 from lepton_edge_runtime.heads import AnchorLevel, Ssd
 from lepton_edge_runtime.tasks.boxes.dense import corners_around
-from lepton_edge_runtime.tasks.boxes.found import Boxes, Find
+from lepton_edge_runtime.tasks.boxes.found import Boxes, Find, check_labels
 from lepton_edge_runtime.tasks.scores import Scores, softmax
 from lepton_edge_runtime.tensors import dequantize
 
@@ -25,6 +25,7 @@ def make(card: Card, size: tuple[int, int], min_score: float) -> Find:
     first = int(head.background)
     if class_spec.shape[2] <= first:
         raise BundleError(f"the head 'ssd' has no classes beside the background in {class_spec}")
+    check_labels(card.labels, class_spec.shape[2] - first)
     order = [1, 0, 3, 2] if head.order == "yxhw" else [0, 1, 2, 3]
     variances = np.repeat(np.array(head.variances, np.float32), 2)
     scale = np.array([*size, *size], np.float32)

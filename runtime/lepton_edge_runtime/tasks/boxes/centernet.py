@@ -10,7 +10,7 @@ from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.errors import BundleError
 from lepton_edge_runtime.heads import Centernet
 from lepton_edge_runtime.tasks.boxes.dense import corners_around
-from lepton_edge_runtime.tasks.boxes.found import Boxes, Find
+from lepton_edge_runtime.tasks.boxes.found import Boxes, Find, check_labels
 from lepton_edge_runtime.tasks.scores import Scores
 from lepton_edge_runtime.tensors import dequantize
 
@@ -32,7 +32,8 @@ def make(card: Card, size: tuple[int, int], min_score: float) -> Find:
             "the head 'centernet' has heat maps, sizes and offsets, the latter two of 2 channels and all of one height "
             f"and width; this model's outputs are {', '.join(spec.shape_text() for spec in specs)}"
         )
-    rows, columns, _ = shapes[0]
+    rows, columns, classes = shapes[0]
+    check_labels(card.labels, classes)
     scores = Scores(specs[0], head.apply, min_score)
     cell = np.array([size[0] / columns, size[1] / rows] * 2, np.float32)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.errors import BundleError
 from lepton_edge_runtime.heads import Yolo, YoloEndToEnd, Yolox, kind_of
-from lepton_edge_runtime.tasks.boxes.found import Boxes, Find
+from lepton_edge_runtime.tasks.boxes.found import Boxes, Find, check_labels
 from lepton_edge_runtime.tasks.scores import Scores
 from lepton_edge_runtime.tensors import dequantize
 
@@ -33,6 +33,7 @@ def make(card: Card, size: tuple[int, int], min_score: float) -> Find:
             f"the head {kind_of(head)!r} has {first} numbers, scores of classes and {extra_count(head)} more a box; "
             f"this model's output is {spec.shape_text()}"
         )
+    check_labels(card.labels, last - first)
     scores = Scores(spec, head.apply, min_score)
     corners = _of_grids(head, size, count) if isinstance(head, Yolox) else _as_told(head, size)
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lepton_edge_runtime.errors import BundleError
+
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
@@ -29,6 +31,12 @@ class Boxes:
         """Return some of them, by indices or a slice."""
         extra = None if self.extra is None else self.extra[chosen]
         return Boxes(self.xyxy[chosen], self.score[chosen], self.class_id[chosen], extra)
+
+
+def check_labels(labels: Sequence[str], classes: int) -> None:
+    """Raise BundleError for labels of another model: each class has one, or none has."""
+    if labels and len(labels) != classes:
+        raise BundleError(f"there are {len(labels)} labels for {classes} classes")
 
 
 Find = Callable[[Sequence[NDArray[Any]]], Boxes]
