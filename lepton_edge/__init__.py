@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.results import Mask as Mask
     from lepton_edge_runtime.results import Poses as Poses
     from lepton_edge_runtime.results import Tensors as Tensors
+    from lepton_edge_runtime.tiles import Tiled as Tiled
     from lepton_edge_runtime.tuning import tune as tune
     from lepton_edge_runtime.verification import verify as verify
 
@@ -69,6 +70,7 @@ _HOMES = {
     "Training": "lepton_edge_converters.train",
     "Tensors": "lepton_edge_runtime.results",
     "Pipeline": "lepton_edge_runtime.chain",
+    "Tiled": "lepton_edge_runtime.tiles",
     "adopt": "lepton_edge_runtime.adoption",
     "chain": "lepton_edge_runtime.chain",
     "bench": "lepton_edge_runtime.benchmark.bench",

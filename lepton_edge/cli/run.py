@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from lepton_edge.cli.cache import cache_folder, cache_option, no_cache_option
-from lepton_edge.cli.options import Said, file_options
+from lepton_edge.cli.options import Said, file_options, grid
 from lepton_edge.cli.quiet import quiet_engines, quiet_opencv
 from lepton_edge.cli.show import print_json, say
 from lepton_edge_runtime.camera import Camera, times
@@ -17,9 +17,12 @@ from lepton_edge_runtime.chain import Pipeline, chain
 from lepton_edge_runtime.model import Model, open_model
 from lepton_edge_runtime.recorder import Recorder
 from lepton_edge_runtime.results import Result
+from lepton_edge_runtime.tiles import Tiled
 from lepton_edge_runtime.window import Window
 
 _FALLBACK_FPS = 10.0
+
+Opened = Model | Pipeline | Tiled
 
 
 @click.command(name="run")
@@ -51,6 +54,12 @@ _FALLBACK_FPS = 10.0
     help="Ask a second model about each thing found.",
 )
 @click.option("--on", multiple=True, metavar="CLASS", help="Ask it about this class only; may be given several times.")
+@click.option(
+    "--tiles",
+    callback=grid,
+    metavar="CxR",
+    help="Ask a detector about tiles too, such as 2x2: for small things.",
+)
 @click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write an annotated video: .mp4, .avi or .mkv.")
 @click.option("--show", is_flag=True, help="Show the frames in a window; q or Escape ends it.")
@@ -68,6 +77,7 @@ def command(
     min_score: float | None,
     then: Path | None,
     on: tuple[str, ...],
+    tiles: tuple[int, int] | None,
     max_frames: int | None,
     save: Path | None,
     *,
@@ -102,7 +112,7 @@ def command(
     with ExitStack() as stack:
         # The engine first: where nothing is installed yet, it is the engine that decides which extra is wanted.
         with quiet_engines():
-            opened: Model | Pipeline = stack.enter_context(
+            first = stack.enter_context(
                 open_model(
                     model,
                     backend=backend,
@@ -116,6 +126,7 @@ def command(
                     cache=choices,
                 )
             )
+            opened: Opened = first if tiles is None else Tiled(first, *tiles)
             if then is not None:
                 second = stack.enter_context(open_model(then, backend=backend, top=1, cache=choices))
                 opened = chain(opened, second, on=on)
@@ -135,7 +146,7 @@ def command(
 
 
 def _stream(
-    model: Model | Pipeline,
+    model: Opened,
     camera: Camera,
     window: Window | None,
     recorder: Recorder | None,
@@ -185,7 +196,7 @@ def _as_dict(result: Result) -> dict[str, Any]:
     }
 
 
-def _summary(model: Model | Pipeline, camera: Camera, seconds: float, *, as_json: bool) -> None:
+def _summary(model: Opened, camera: Camera, seconds: float, *, as_json: bool) -> None:
     counts = camera.counts
     answered = counts.delivered  # a stream delivers what is answered
     if as_json:

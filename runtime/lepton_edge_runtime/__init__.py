@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.results import Mask as Mask
     from lepton_edge_runtime.results import Poses as Poses
     from lepton_edge_runtime.results import Tensors as Tensors
+    from lepton_edge_runtime.tiles import Tiled as Tiled
     from lepton_edge_runtime.tuning import tune as tune
 
 # The one place of the version, read by both builds; a static string: importlib.metadata costs 0.1 s at each import.
@@ -56,6 +57,7 @@ _HOMES = {
     "Preprocess": "preprocess",
     "Tensors": "results",
     "Pipeline": "chain",
+    "Tiled": "tiles",
     "adopt": "adoption",
     "chain": "chain",
     "bench": "benchmark.bench",

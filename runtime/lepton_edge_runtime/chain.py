@@ -18,11 +18,12 @@ from lepton_edge_runtime.images import Image, read_image
 from lepton_edge_runtime.model import Model, answered
 from lepton_edge_runtime.results import Chained, Detections, Instances, Poses, Result
 from lepton_edge_runtime.results.moving import moved
+from lepton_edge_runtime.tiles import Tiled
 
 
 def chain(
-    first: "Model | Pipeline",
-    *others: "Model | Pipeline",
+    first: "Model | Tiled | Pipeline",
+    *others: "Model | Tiled | Pipeline",
     on: str | Sequence[str] = (),
     margin: float = 0.0,
     least_pixels: int = 8,
@@ -52,7 +53,7 @@ def chain(
     if not others:
         raise InputError("a chain has two models or more")
     *before, last = others
-    then: Model | Pipeline = last
+    then: Model | Tiled | Pipeline = last
     # From the end: what follows the second model is asked about all that it finds.
     for model in reversed(before):
         then = Pipeline(model, then, margin=margin, least_pixels=least_pixels, most=most)
@@ -69,8 +70,8 @@ class Pipeline(Closing):
 
     def __init__(
         self,
-        first: "Model | Pipeline",
-        then: "Model | Pipeline",
+        first: "Model | Tiled | Pipeline",
+        then: "Model | Tiled | Pipeline",
         *,
         on: Sequence[str] = (),
         margin: float = 0.0,
