@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.benchmark.bench import bench as bench
     from lepton_edge_runtime.bundle import Bundle as Bundle
     from lepton_edge_runtime.camera import Camera as Camera
-    from lepton_edge_runtime.chain import Pipeline as Pipeline
-    from lepton_edge_runtime.chain import chain as chain
+    from lepton_edge_runtime.chains import Pipeline as Pipeline
+    from lepton_edge_runtime.chains import chain as chain
     from lepton_edge_runtime.description import Description as Description
     from lepton_edge_runtime.diagnosis import doctor as doctor
     from lepton_edge_runtime.errors import LeptonError as LeptonError
@@ -69,10 +69,10 @@ _HOMES = {
     "Report": "lepton_edge_converters.report",
     "Training": "lepton_edge_converters.train",
     "Tensors": "lepton_edge_runtime.results",
-    "Pipeline": "lepton_edge_runtime.chain",
+    "Pipeline": "lepton_edge_runtime.chains",
     "Tiled": "lepton_edge_runtime.tiles",
     "adopt": "lepton_edge_runtime.adoption",
-    "chain": "lepton_edge_runtime.chain",
+    "chain": "lepton_edge_runtime.chains",
     "bench": "lepton_edge_runtime.benchmark.bench",
     "convert": "lepton_edge_converters.pipeline",
     "doctor": "lepton_edge_runtime.diagnosis",

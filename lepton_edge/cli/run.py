@@ -13,7 +13,7 @@ from lepton_edge.cli.options import Said, file_options, grid
 from lepton_edge.cli.quiet import quiet_engines, quiet_opencv
 from lepton_edge.cli.show import print_json, say
 from lepton_edge_runtime.camera import Camera, times
-from lepton_edge_runtime.chain import Pipeline, chain
+from lepton_edge_runtime.chains import Pipeline, chain
 from lepton_edge_runtime.model import Model, open_model
 from lepton_edge_runtime.recorder import Recorder
 from lepton_edge_runtime.results import Result

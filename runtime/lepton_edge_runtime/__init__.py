@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.camera import Camera as Camera
     from lepton_edge_runtime.camera import Counts as Counts
     from lepton_edge_runtime.card import Card as Card
-    from lepton_edge_runtime.chain import Pipeline as Pipeline
-    from lepton_edge_runtime.chain import chain as chain
+    from lepton_edge_runtime.chains import Pipeline as Pipeline
+    from lepton_edge_runtime.chains import chain as chain
     from lepton_edge_runtime.choice import Choice as Choice
     from lepton_edge_runtime.description import Description as Description
     from lepton_edge_runtime.diagnosis import doctor as doctor
@@ -56,10 +56,10 @@ _HOMES = {
     "Poses": "results",
     "Preprocess": "preprocess",
     "Tensors": "results",
-    "Pipeline": "chain",
+    "Pipeline": "chains",
     "Tiled": "tiles",
     "adopt": "adoption",
-    "chain": "chain",
+    "chain": "chains",
     "bench": "benchmark.bench",
     "doctor": "diagnosis",
     "open_model": "model",
