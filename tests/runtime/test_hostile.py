@@ -266,13 +266,14 @@ class TestTerminal:
             {"tolerance": {EVIL: [0.0]}},
             {"members": {EVIL: "0"}},
             {"card": {**json.loads(encode_card(CARD)), "task": EVIL}},
-            {"card": {**json.loads(encode_card(CARD)), "head": EVIL}},
+            {"card": {**json.loads(encode_card(CARD)), "points": [EVIL]}},
+            {"card": {**json.loads(encode_card(CARD)), "head": {"kind": EVIL}}},
         ],
         ids=lambda change: next(iter(change)),
     )
     def test_a_bundle_cannot_write_on_it(self, path, capfd, change):
         with_manifest(path, lambda manifest: json.dumps({**manifest, **change}))
-        with pytest.raises(BundleError, match="characters that cannot be shown|name different members"):
+        with pytest.raises(BundleError, match="characters that cannot be shown|name different members|Invalid value"):
             Bundle(path)
         for command in ("inspect", "verify"):
             self.lines(capfd, command, path)
