@@ -1,7 +1,7 @@
 """What the card will say: size and colour of pictures, the task, the labels, what the outputs are."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -12,18 +12,19 @@ from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import ConversionError, SamplesError
 from lepton_edge_converters.facts import EndFacts, ModelFacts
+from lepton_edge_converters.said import Said
 from lepton_edge_runtime.card import Activation, Batch, Card, InputCard, OutputCard
 from lepton_edge_runtime.errors import PreprocessError
 from lepton_edge_runtime.formats import ModelFile
+from lepton_edge_runtime.heads import Head, task_of
 from lepton_edge_runtime.preprocess import Preprocess, picture_shape
+from lepton_edge_runtime.tasks import TASKS, make_decoder
 from lepton_edge_runtime.tensors import OPEN, TensorSpec
+from lepton_edge_runtime.wire import nearest
 
 _UNIT_RANGE_MAX = 1.5  # samples that reach further are bytes in floats
 _RANGE_SLACK = 0.05  # resizing with a cubic filter, or noise, overshoots a little
 _RANGE_USED_MIN = 0.02  # the darkest of real pictures use more of their range; 0..1 in 0..255 uses 0.004
-
-_TASKS = ("classify", "raw")
-"""What the converter can judge; others need a head that only their author knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Draft:
     preprocess: tuple[Preprocess | None, ...]
     activations: tuple[Activation, ...]
     labels: tuple[str, ...]
+    head: Head | None = None
+    points: tuple[str, ...] = ()
 
     def scores(self, facts: ModelFacts) -> OutputCard | None:
         """Return what a classifier's scores are, as real numbers; ``None`` if it is none."""
@@ -89,14 +92,16 @@ def complete_preprocess(
     return tuple(completed), warnings
 
 
-def class_count(facts: ModelFacts, labels: tuple[str, ...], task: str | None) -> Classes:
+def class_count(facts: ModelFacts, labels: tuple[str, ...], task: str | None, head: Head | None = None) -> Classes:
     """Return how many classes the model may tell apart.
 
     Raises:
         SamplesError: There are more or fewer labels, or no such task.
     """
-    if task not in (None, *_TASKS):
-        raise SamplesError(f"no task {task!r} for a converted model; there are: {', '.join(_TASKS)}")
+    if task is not None and task not in TASKS:
+        raise SamplesError(f"no task {task!r}; there are: {', '.join(TASKS)}{nearest(task, list(TASKS))}")
+    if head is not None or task in ("detect", "segment", "pose", "embed"):
+        return Classes(None, certain=False)
     output = facts.outputs[0]
     if task == "raw" or len(facts.outputs) != 1 or len(output.shape) != 1 or output.shape[0] is None:
         if task == "classify" or labels:
@@ -123,7 +128,7 @@ def draft(
     preprocess: tuple[Preprocess | None, ...],
     labels: tuple[str, ...],
     reference: list[NDArray[Any]],
-    task: str | None,
+    said: Said,
     classes: Classes,
     targets: NDArray[np.int64] | None,
 ) -> tuple[Draft, list[str]]:
@@ -131,7 +136,11 @@ def draft(
 
     A row of scores whose last layer is hidden (a subclassed model) is taken for probabilities if the
     answers are; a row of plain numbers is a classifier's only if someone says so or the samples have classes.
+
+    Raises:
+        BundleError: The head that was said does not fit the outputs.
     """
+    task = said.task or (task_of(said.head) if said.head else None)
     activations = tuple(
         end.activation or _seen_activation(answers) for end, answers in zip(facts.outputs, reference, strict=True)
     )
@@ -145,9 +154,13 @@ def draft(
         )
     if decided != "classify":
         activations = tuple("none" if one == "logits" else one for one in activations)
-        labels = ()
+        labels = labels if decided in ("detect", "segment") else ()
     names = tuple(end.name for end in facts.inputs), tuple(end.name for end in facts.outputs)
-    return Draft(facts.name, decided, *names, preprocess, activations, labels), warnings
+    drafted = Draft(facts.name, decided, *names, preprocess, activations, labels, said.head, said.points)
+    if decided in ("detect", "segment", "pose"):
+        # Before minutes go by: what does not fit now, fits no file.
+        make_decoder(_card(drafted, {end.name: _spec(end) for end in (*facts.inputs, *facts.outputs)}, 1))
+    return drafted, warnings
 
 
 def finish(draft: Draft, file: ModelFile, batch: Batch) -> Card:
@@ -162,12 +175,18 @@ def finish(draft: Draft, file: ModelFile, batch: Batch) -> Card:
     )
     if set(inputs) != set(draft.inputs) or set(outputs) != set(draft.outputs):
         raise ConversionError(f"the file's ends {', '.join([*inputs, *outputs])} are not the model's")
+    return _card(draft, {**inputs, **outputs}, batch)
+
+
+def _card(draft: Draft, specs: Mapping[str, TensorSpec], batch: Batch) -> Card:
     return Card(
         name=draft.name,
         task=draft.task,
-        inputs=tuple(InputCard(inputs[name], p) for name, p in zip(draft.inputs, draft.preprocess, strict=True)),
-        outputs=tuple(OutputCard(outputs[name], a) for name, a in zip(draft.outputs, draft.activations, strict=True)),
+        inputs=tuple(InputCard(specs[name], p) for name, p in zip(draft.inputs, draft.preprocess, strict=True)),
+        outputs=tuple(OutputCard(specs[name], a) for name, a in zip(draft.outputs, draft.activations, strict=True)),
         labels=draft.labels,
+        head=draft.head,
+        points=draft.points,
         batch=batch,
     )
 

@@ -34,6 +34,7 @@ from lepton_edge_converters.tracing import trace
 from lepton_edge_converters.worker import Progress, workplace
 from lepton_edge_runtime.bundle import check_output
 from lepton_edge_runtime.card import Batch
+from lepton_edge_runtime.description import Description
 from lepton_edge_runtime.errors import OutputError
 from lepton_edge_runtime.interrupts import uninterrupted
 from lepton_edge_runtime.preprocess import Preprocess
@@ -49,6 +50,7 @@ def convert(
     recipe: str | Path | Recipe | None = None,
     preprocess: Preprocess | None = None,
     task: str | None = None,
+    description: Description | str | Path | None = None,
     io: Io | None = None,
     batch: Batch | None = None,
     formats: Sequence[Format] | None = None,
@@ -95,7 +97,9 @@ def convert(
         recipe: ``float32``, ``float16``, ``dynamic``, ``weights``, ``int8``, ``int16x8``, a ``.toml`` file, or a
             ``Recipe``.
         preprocess: How pictures become the model's input; what it leaves open is taken from the model.
-        task: ``classify`` or ``raw``, where the model does not tell.
+        task: Row of ``TASKS``, where the model does not tell.
+        description: More that is said of the model, or the TOML file that says it: of detectors, segmenters and pose
+            nets how their outputs are laid out (``head``). What stands above goes before.
         io: Type of an int8 model's inputs and outputs, instead of the recipe's.
         batch: How many samples the files take at once, instead of the recipe's: 1, or ``"dynamic"`` to leave their
             first axis free, which is tried on several samples at once.
@@ -171,7 +175,7 @@ def convert(
         zeros=zeros,
         clusters=clusters,
     )
-    said = say(labels, task, signature, preprocess)
+    said = say(labels, task, signature, preprocess, description)
     said = said.over(lock.said) if lock else said
     toolchain = read_toolchain()
     hold_to(output, lock, {"recipe": recipe, "said": said, "toolchain": toolchain})
@@ -181,7 +185,7 @@ def convert(
         job.progress("loading the model", 0, 1)
         options = LoadOptions(tuple(custom), trust, said.signature)
         opened = open_for_conversion(model, worker, options, custom_objects or {}, kept)
-        plan = prepare(opened, data, said.labels, said.preprocess, said.task, job, train_data)
+        plan = prepare(opened, data, said, job, train_data)
         source, samples = describe_sources(model, plan)
         hold_to(output, lock, {"source": source, "data": samples})
         # What was measured and chosen when the lock was written is not chosen anew: a busier machine chooses otherwise.

@@ -108,14 +108,12 @@ class Plan:
 def prepare(
     opened: OpenedModel,
     data: Any,
-    labels: tuple[str, ...],
-    preprocess: Preprocess | None,
-    task: str | None,
+    said: Said,
     job: Job,
     train_data: Any = None,
 ) -> Plan:
     """Describe the model, choose samples, and ask the model itself for its answers."""
-    recipe = job.recipe
+    recipe, preprocess = job.recipe, said.preprocess
     check_metric(recipe.metric)
     _refuse_without_samples(recipe, given=data is not None)
     if train_data is not None and not recipe.may_train:
@@ -135,8 +133,8 @@ def prepare(
     extremes = opened_samples.extremes() if isinstance(opened_samples, Gathered) else []
     completed, assumed = cards.complete_preprocess(facts, preprocess, extremes)
     warnings = [*facts.notes, *assumed]
-    labels = labels or facts.labels
-    classes = cards.class_count(facts, labels, task)
+    labels = said.labels or facts.labels
+    classes = cards.class_count(facts, labels, task, said.head)
     calibrating: NDArray[np.int64] | None
     training = None
     if opened_samples is None:
@@ -161,16 +159,16 @@ def prepare(
         given = (
             samples
             if train_data is None
-            else _read_all(open_samples(train_data, facts.inputs), facts, completed, labels or samples.labels, task)
+            else _read_all(open_samples(train_data, facts.inputs), facts, completed, labels or samples.labels, said)
         )
         others = np.arange(given.count) if given is not samples else np.setdiff1d(np.arange(given.count), judging)
         training = store(given, others, completed, job.folder, "training", job.progress)
     reference = opened.predict(facts, judged, job.progress)
-    draft, told = cards.draft(facts, completed, labels or samples.labels, reference, task, classes, samples.targets)
+    draft, told = cards.draft(facts, completed, labels or samples.labels, reference, said, classes, samples.targets)
     if draft.task != "classify":
         judged = replace(judged, targets=None)
         training = training and replace(training, targets=None)
-    metric = choose_metric(recipe.metric, draft.task, _truths(opened_samples, samples, judging))
+    metric = choose_metric(recipe.metric, draft.task, draft.head, _truths(opened_samples, samples, judging))
     _refuse_unjudgeable(recipe, draft.task, metric, labelled=judged.targets is not None)
     counts = SampleCounts(
         samples.origin,
@@ -222,10 +220,10 @@ def _read_all(
     facts: ModelFacts,
     preprocess: tuple[Preprocess | None, ...],
     labels: tuple[str, ...],
-    task: str | None,
+    said: Said,
 ) -> SampleSet:
     """Return whatever the user calls samples, prepared for the model."""
-    classes = cards.class_count(facts, labels, task)
+    classes = cards.class_count(facts, labels, said.task, said.head)
     return read_samples(found, facts.inputs, preprocess, labels, classes.count, certain=classes.certain)
 
 
@@ -247,7 +245,7 @@ def store_all(opened: OpenedModel, data: Any, said: Said, folder: Path, progress
     found = open_samples(data, facts.inputs)
     extremes = found.extremes() if isinstance(found, Gathered) else []
     completed, _ = cards.complete_preprocess(facts, said.preprocess, extremes)
-    samples = _read_all(found, facts, completed, said.labels or facts.labels, said.task)
+    samples = _read_all(found, facts, completed, said.labels or facts.labels, said)
     return store(samples, np.arange(samples.count), completed, folder, "all", progress)
 
 

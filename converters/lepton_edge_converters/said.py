@@ -5,6 +5,8 @@ from pathlib import Path
 
 import msgspec
 
+from lepton_edge_runtime.description import Description, read_description
+from lepton_edge_runtime.heads import Head
 from lepton_edge_runtime.opening import read_labels
 from lepton_edge_runtime.preprocess import Preprocess
 
@@ -17,12 +19,16 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         task: What its outputs are.
         signature: Which of a SavedModel's signatures.
         preprocess: How pictures become its input.
+        head: How its outputs are laid out.
+        points: Names of its key points.
     """
 
     labels: tuple[str, ...] = ()
     task: str | None = None
     signature: str = ""
     preprocess: Preprocess | None = None
+    head: Head | None = None
+    points: tuple[str, ...] = ()
 
     def over(self, locked: "Said") -> "Said":
         """Return this, with what it leaves open as it was said when the lock was written."""
@@ -31,22 +37,40 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             task=self.task or locked.task,
             signature=self.signature or locked.signature,
             preprocess=self.preprocess or locked.preprocess,
+            head=self.head or locked.head,
+            points=self.points or locked.points,
         )
 
 
 def say(
-    labels: str | Path | Sequence[str] | None, task: str | None, signature: str, preprocess: Preprocess | None
+    labels: str | Path | Sequence[str] | None,
+    task: str | None,
+    signature: str,
+    preprocess: Preprocess | None,
+    description: Description | str | Path | None = None,
 ) -> Said:
-    """Return what was said, labels read from their file.
+    """Return what was said, labels read from their file; it goes before what a description says.
 
     A range of whole numbers becomes one of real numbers: ``(0, 255)`` and ``(0.0, 255.0)`` are the same and shall
     give the same bytes.
 
     Raises:
-        InputError: The labels cannot be read.
+        InputError: The labels, or the description, cannot be read.
     """
-    names: tuple[str, ...] = ()
-    if labels is not None:
-        names = read_labels(labels) if isinstance(labels, str | Path) else tuple(map(str, labels))
-    exact = preprocess and msgspec.convert(msgspec.to_builtins(preprocess), Preprocess)
-    return Said(labels=names, task=task, signature=signature, preprocess=exact)
+    if isinstance(labels, str | Path | None):
+        names: str | tuple[str, ...] | None = None if labels is None else str(labels)
+    else:
+        names = tuple(map(str, labels))
+    given = Description(task=task, labels=names, preprocess=preprocess)
+    if description is not None:
+        given = given.over(description if isinstance(description, Description) else read_description(description))
+    found = read_labels(given.labels) if isinstance(given.labels, str) else given.labels
+    exact = given.preprocess and msgspec.convert(msgspec.to_builtins(given.preprocess), Preprocess)
+    return Said(
+        labels=found or (),
+        task=given.task,
+        signature=signature,
+        preprocess=exact,
+        head=given.head,
+        points=given.points or (),
+    )

@@ -126,7 +126,7 @@ def sensitivity(
         job.progress("loading the model", 0, 1)
         options = LoadOptions(tuple(custom), trust, said.signature)
         opened = open_for_conversion(model, worker, options, custom_objects or {})
-        plan = prepare(opened, data, said.labels, said.preprocess, said.task, job)
+        plan = prepare(opened, data, said, job)
         tracing = trace(opened, plan, job)
         if tracing.job.recipe.scheme != "int8":
             raise ConversionError(f"nothing to measure: {tracing.plan.warnings[-1]}")

@@ -8,7 +8,7 @@ import click
 
 from lepton_edge.cli.cache import cache_folder, no_stage_cache_option, stage_cache_option
 from lepton_edge.cli.interrupts import ending_cleanly
-from lepton_edge.cli.options import Said, model_options, prune_options
+from lepton_edge.cli.options import Said, describe_option, model_options, prune_options
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.sparse import sparse_options
 from lepton_edge.cli.told import Server, junit_path
@@ -48,6 +48,7 @@ def _with(recipe: str | None, locked: Path | None, **settings: Any) -> "Recipe":
     help="Samples that calibrate and judge: a folder of pictures (class subfolders are labels), a .csv with path "
     "and label or class_index, .npz (x, y; or one array an input) or .npy.",
 )
+@describe_option
 @model_options
 @click.option(
     "--recipe",
@@ -249,6 +250,7 @@ def command(
                 else recipe,
                 preprocess=said.preprocess,
                 task=said.task,
+                description=said.description,
                 io=io,
                 batch=1 if batch == "1" else batch,
                 formats=formats,

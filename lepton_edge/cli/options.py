@@ -60,11 +60,12 @@ _OPTIONS = (
     click.option("--task", type=click.Choice(list(TASKS)), help="What the outputs are, where the model does not tell."),
 )
 
-_DESCRIBE = click.option(
+describe_option = click.option(
     "--describe",
     type=click.Path(path_type=Path),
     metavar="TOML",
-    help="File that says task, labels, head and preprocessing of a model [default: MODEL.toml beside it].",
+    help="File that says more of the model: task, labels, head, key points, preprocessing [default: the .toml of the "
+    "same name beside a .tflite or .onnx file].",
 )
 
 
@@ -112,7 +113,7 @@ class Said:
 
 def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--describe``, and what ``model_options`` adds, to a command that takes model files of others."""
-    return model_options(_DESCRIBE(command))
+    return model_options(describe_option(command))
 
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import MetricError
 from lepton_edge_runtime.card import Card
-from lepton_edge_runtime.tasks.boxes import Finder
+from lepton_edge_runtime.heads import kind_of
+from lepton_edge_runtime.tasks.boxes import HEADS, Finder
 from lepton_edge_runtime.tasks.boxes.found import Boxes
 from lepton_edge_runtime.tasks.limits import Limits
 
@@ -26,7 +27,7 @@ def read_boxes(outputs: Sequence[NDArray[Any]], card: Card) -> list[Boxes]:
     Raises:
         MetricError: The outputs hold no boxes, or in a way that is not known.
     """
-    if card.task == "detect" and card.head is not None:
+    if card.head is not None and kind_of(card.head) in HEADS:
         return _by_head(outputs, card)
     names = [end.tensor.name for end in card.outputs]
     if len(outputs) == 1 and outputs[0].ndim == 3 and min(outputs[0].shape[1:]) > 4:

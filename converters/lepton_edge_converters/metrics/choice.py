@@ -12,6 +12,8 @@ from lepton_edge_converters.metrics.own import own_metric
 from lepton_edge_converters.metrics.pose import keypoints_alike, keypoints_near
 from lepton_edge_converters.metrics.regression import closeness, determination
 from lepton_edge_converters.metrics.segmentation import masks_kept
+from lepton_edge_runtime.heads import Head, kind_of
+from lepton_edge_runtime.tasks.boxes import HEADS
 from lepton_edge_runtime.wire import nearest
 
 _OWN_ROUNDS = 200  # a user's function is called twice a round
@@ -26,22 +28,25 @@ METRICS: Mapping[str, Compare] = {
 }
 """Ours, by name; each against the original's outputs, at most 1."""
 
-_OF_TASK = {"raw": "r2", "detect": "map", "segment": "miou", "pose": "oks"}
+_OF_TASK = {"raw": "r2", "embed": "r2", "detect": "map", "segment": "miou", "pose": "oks"}
 
 
-def choose_metric(asked: str, task: str, truths: NDArray[Any] | None) -> Metric | None:
+def choose_metric(asked: str, task: str, head: Head | None, truths: NDArray[Any] | None) -> Metric | None:
     """Return the metric that was asked for, or the one that goes with the task; ``None`` where none does.
 
     Args:
         asked: A row of ``METRICS``, ``module:function``, or empty.
         task: What the outputs are.
+        head: How they are laid out.
         truths: Labels of the judged samples as the user gave them, for a metric of the user's own.
 
     Raises:
         MetricError: There is no such metric.
     """
     if not asked:
-        return Metric(_OF_TASK[task], METRICS[_OF_TASK[task]], asked=False) if task in _OF_TASK else None
+        # Where things come with boxes, those are compared, whatever else is told of each.
+        name = "map" if head is not None and kind_of(head) in HEADS else _OF_TASK.get(task)
+        return Metric(name, METRICS[name], asked=False) if name else None
     check_metric(asked)
     if ":" in asked:
         return Metric(asked, own_metric(asked, truths), rounds=_OWN_ROUNDS, own=True)
