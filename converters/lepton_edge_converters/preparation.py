@@ -134,7 +134,7 @@ def prepare(
     completed, assumed = cards.complete_preprocess(facts, preprocess, extremes)
     warnings = [*facts.notes, *assumed]
     labels = said.labels or facts.labels
-    classes = cards.class_count(facts, labels, task, said.head)
+    classes = cards.class_count(facts, labels, said.task, said.head)
     calibrating: NDArray[np.int64] | None
     training = None
     if opened_samples is None:
