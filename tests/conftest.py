@@ -7,6 +7,7 @@ import keras_models
 import numpy as np
 import pytest
 from model_files import saver
+from warm_workers import FRESH, WarmWorkers
 
 import lepton_edge as le
 from lepton_edge_converters.worker import Worker
@@ -34,6 +35,22 @@ def own_cache(monkeypatch, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     return folder / "lepton-edge"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_workers():
+    """Fork the workers of this process from one that has TensorFlow."""
+    warm = WarmWorkers()
+    with pytest.MonkeyPatch.context() as patch:
+        warm.use(patch)
+        yield
+    warm.close()
+
+
+@pytest.fixture
+def fresh_workers(monkeypatch):
+    """Start workers as users do, each with addresses and tables of its own."""
+    monkeypatch.setattr(Worker, "_launched", FRESH)
 
 
 @pytest.fixture(scope="session")

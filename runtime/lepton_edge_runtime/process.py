@@ -117,23 +117,34 @@ class ChildProcess(Closing):
 
     def _start(self) -> Connection:
         pipe, theirs = Pipe()
-        # A plain command, not multiprocessing: a build script needs no ``if __name__ == "__main__"``.
-        sink = None if self._verbose else self._log
         # What the parent can import, the child can: paths that a script added by hand included.
         paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
-        numbers = (theirs.fileno(), os.getpid(), self._memory_bytes)
-        self._process = subprocess.Popen(
-            # -P: a keras.py in the current folder is not the Keras that was meant.
-            [sys.executable, "-P", "-m", "lepton_edge_runtime.process", *map(str, numbers)],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=sink if sink is not None else sys.stderr.fileno() if _has_fileno(sys.stderr) else None,
-            stderr=sink,
-            env={**(os.environ if self._environment is None else self._environment), "PYTHONPATH": paths},
-        )
+        environment = os.environ if self._environment is None else self._environment
+        self._process = self._launched(theirs.fileno(), {**environment, "PYTHONPATH": paths})
         theirs.close()
         self._pipe = pipe
         return pipe
+
+    def _launched(self, pipe: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        """Return a new process that serves the pipe of this number."""
+        # A plain command, not multiprocessing: a build script needs no ``if __name__ == "__main__"``.
+        stdout, stderr = self._streams()
+        numbers = (pipe, os.getpid(), self._memory_bytes)
+        return subprocess.Popen(
+            # -P: a keras.py in the current folder is not the Keras that was meant.
+            [sys.executable, "-P", "-m", "lepton_edge_runtime.process", *map(str, numbers)],
+            pass_fds=[pipe],
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            env=environment,
+        )
+
+    def _streams(self) -> tuple[int | None, int | None]:
+        """Return where standard output and standard error go: the log, or this process's standard error."""
+        if self._verbose:
+            return (sys.stderr.fileno() if _has_fileno(sys.stderr) else None), None
+        return self._log.fileno(), self._log.fileno()
 
     def _obituary(self, name: str) -> str:
         """Return how the process died, with the last it said."""

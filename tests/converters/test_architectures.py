@@ -44,6 +44,7 @@ def test_int8_files_hide_no_float(kind, model_file, tmp_path):
     assert operators.detail.endswith("all in integers")
 
 
+@pytest.mark.usefixtures("fresh_workers")
 def test_no_part_of_a_split_is_left_unused(model_file, keras_file, tmp_path):
     # Such a split is left in float or not, as the quantizer's tables lie in memory: one run proves nothing.
     for kind, file in {"half_used_split": model_file, "lstm": keras_file}.items():
@@ -98,6 +99,7 @@ class TestLoops:
             read = [model(one[np.newaxis]).top.index for one in long[0][:10]]
         assert len(read) == 10
 
+    @pytest.mark.usefixtures("fresh_workers")
     def test_the_same_model_gives_the_same_bytes(self, keras_file, tmp_path):
         for name in ("one", "other"):
             le.convert(keras_file("stacked"), tmp_path / f"{name}.lepton", recipe="float32")

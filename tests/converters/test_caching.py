@@ -163,6 +163,7 @@ def test_one_changed_pixel_is_another_sample(convert):
     assert "load.opened:trace_file" in report.stages.reused
 
 
+@pytest.mark.usefixtures("fresh_workers")
 def test_damaged_entries_are_made_anew_and_the_bundle_is_the_same(convert, folder, caplog):
     convert()
     for path in (folder / "cache" / "stages").iterdir():

@@ -79,6 +79,7 @@ def test_a_normalization_behind_the_activation_leaves_no_operator_of_its_own(men
     assert kinds.keys().isdisjoint({"MUL", "ADD"})
 
 
+@pytest.mark.usefixtures("fresh_workers")
 def test_the_same_model_gives_the_same_bytes(keras_file, mended, tmp_path):
     path, _ = mended("imbalanced")
     again = tmp_path / path.name

@@ -159,6 +159,7 @@ class TestSaid:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fresh_workers")
 @pytest.mark.parametrize(
     ("kind", "settings", "search"),
     [("imbalanced", {"repair": True, "max_drop": 1.0}, "climb"), ("sequential", {"fastest": True}, "try_schemes")],
@@ -222,6 +223,7 @@ class TestConvert:
         assert lock.artefacts.pop("bundle") == hashlib.sha256((folder / "out.lepton").read_bytes()).hexdigest()
         assert lock.artefacts == bundle.manifest.members
 
+    @pytest.mark.usefixtures("fresh_workers")
     def test_the_lock_alone_makes_the_same_bundle(self, again):
         again(cache=None)
 

@@ -222,6 +222,7 @@ class TestSettings:
         assert any("no samples were given" in warning for warning in report.warnings)
         assert report.row("TFLite float32").cosine > 0.99999
 
+    @pytest.mark.usefixtures("fresh_workers")
     def test_converting_twice_gives_the_same_files(self, keras_file, tmp_path):
         for name in ("one", "two"):
             le.convert(keras_file("vit"), tmp_path / f"{name}.lepton", data=patterns())

@@ -319,6 +319,7 @@ class TestConvert:
             load_recipe("int8", macs=0.5, zeros=0.5)
 
     @pytest.mark.slow
+    @pytest.mark.usefixtures("fresh_workers")
     def test_the_lock_makes_the_same_bundle_again_though_times_are_measured(self, file, data, tmp_path):
         out = tmp_path / "m.lepton"
         le.convert(file, out, data=data, recipe=load_recipe("prune-int8", speedup=1.3, epochs=1, rounds=1))

@@ -1,3 +1,5 @@
+"""What a worker promises, kept by those that users get and by those that these tests fork."""
+
 import os
 import signal
 import sys
@@ -58,9 +60,25 @@ def call(worker, job, *arguments, **options):
     return worker.call(f"test_worker:{job}", *arguments, **options)
 
 
+@pytest.fixture(autouse=True, params=["fresh", "forked"])
+def _started(request):
+    if request.param == "fresh":
+        request.getfixturevalue("fresh_workers")
+
+
 @pytest.fixture(autouse=True)
 def _importable(monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
+
+
+def test_it_has_what_its_parent_has(monkeypatch, tmp_path):
+    monkeypatch.setenv("SAID", "so")
+    monkeypatch.chdir(tmp_path)
+    with Worker() as other:
+        assert (other.call("os:getenv", "SAID"), Path(other.call("os:getcwd"))) == ("so", tmp_path)
+        monkeypatch.delenv("SAID")
+    with Worker() as other:
+        assert other.call("os:getenv", "SAID") is None
 
 
 def test_a_job_gives_its_result_and_its_progress(worker):
