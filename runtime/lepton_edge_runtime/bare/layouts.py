@@ -1,6 +1,6 @@
 """Heads of files that say their task, where labels and shapes leave no doubt how the outputs are laid out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from lepton_edge_runtime.formats import Hints
 from lepton_edge_runtime.heads import Head, Yolo, YoloEndToEnd
@@ -27,20 +27,33 @@ def told_head(hints: Hints, specs: Sequence[TensorSpec], *, as_shares: bool) -> 
         return None
     if len(prototypes) != (hints.task == "segment") or len(specs) != 1 + len(prototypes):
         return None
-    masks = min(prototypes[0][1], prototypes[0][3]) if prototypes else 0
-    points = 3 * _BODY if hints.task == "pose" else 0
-    keypoints = _BODY if points else 0
     unit: Unit = "share" if as_shares else "pixels"
-    first, second = rows[0][1:]
-    classes, extra = len(hints.labels), masks + points
+    # Prototypes are planes of TFLite's last axis or of ONNX's second: as many as a row has coefficients.
+    masks = {prototypes[0][1], prototypes[0][3]} if prototypes else {0}
+    found = [
+        head
+        for count in sorted(masks)
+        for head in _heads(rows[0][1:], len(hints.labels), count, _BODY if hints.task == "pose" else 0, unit)
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _heads(shape: tuple[int, ...], classes: int, masks: int, keypoints: int, unit: Unit) -> Iterator[Head]:
+    """Yield the heads whose rows have this shape: numbers × boxes, or boxes × numbers."""
+    first, second = shape
+    extra = masks + 3 * keypoints
     if second == 6 + extra and first <= _FINISHED_MAX:
-        return YoloEndToEnd(unit=unit, masks=masks, keypoints=keypoints)
+        yield YoloEndToEnd(unit=unit, masks=masks, keypoints=keypoints)
+        return
     for in_rows in (False, True):
         numbers, boxes = (second, first) if in_rows else (first, second)
         for objectness in (False, True):
             if numbers == 4 + objectness + classes + extra and boxes > numbers:
-                return Yolo(
-                    layout="rows" if in_rows else "columns", objectness=objectness, unit=unit, masks=masks,
-                    keypoints=keypoints, iou=0.7,
-                )  # fmt: skip
-    return None
+                yield Yolo(
+                    layout="rows" if in_rows else "columns",
+                    objectness=objectness,
+                    unit=unit,
+                    masks=masks,
+                    keypoints=keypoints,
+                    iou=0.7,
+                )

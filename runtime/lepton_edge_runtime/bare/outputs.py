@@ -99,7 +99,7 @@ def _is_tflite(draft: Draft) -> bool:
 
 def _told_labels(draft: Draft, specs: Sequence[TensorSpec]) -> tuple[str, ...]:
     labels = draft.hints.labels
-    if len(specs) != 1 or not labels:
+    if len(specs) != 1 or not labels or draft.hints.task not in ("", "classify"):
         return ()
     count = specs[0].shape[-1] if specs[0].shape else 1
     if len(labels) not in (count, 2 if count == 1 else count):
