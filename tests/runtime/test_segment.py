@@ -9,6 +9,7 @@ from lepton_edge_runtime.heads import Semantic, Yolo
 from lepton_edge_runtime.plan import Placement
 from lepton_edge_runtime.results.mask import UNSEEN
 from lepton_edge_runtime.tasks import make_decoder
+from lepton_edge_runtime.tasks.segment import best_class
 
 WIDTH, HEIGHT = 64, 48
 STRETCHED = Placement(0.5, 0.5, 0, 0, 128, 96)
@@ -33,6 +34,18 @@ def test_each_cell_has_the_class_of_the_greatest_score(layout, integers):
     axis = -1 if layout == "nhwc" else 0
     np.testing.assert_array_equal(mask.class_id, kept[0][0].argmax(axis=axis))
     assert mask.box == (0, 0, 128, 96)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.float32])
+@pytest.mark.parametrize("count", [2, 3, 21, 32, 256, 300])
+@pytest.mark.parametrize("axis", [0, 2])
+def test_the_best_class_is_numpys(dtype, count, axis):
+    rng = np.random.default_rng(count)
+    low, high = (np.iinfo(dtype).min, np.iinfo(dtype).max) if np.dtype(dtype).kind in "iu" else (-5, 5)
+    cells = rng.integers(low, high, (5, 7, count), endpoint=True).astype(dtype)
+    cells[0], cells[1] = cells.min(), cells.max()  # all are equal
+    cells = np.ascontiguousarray(np.moveaxis(cells, 2, axis))
+    np.testing.assert_array_equal(best_class(cells, axis), cells.argmax(axis=axis))
 
 
 def test_of_equal_scores_the_lower_class_is_taken():

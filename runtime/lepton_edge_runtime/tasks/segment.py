@@ -20,6 +20,9 @@ from lepton_edge_runtime.tasks.placing import boxes_in_picture
 from lepton_edge_runtime.tasks.scores import Scores
 from lepton_edge_runtime.tensors import dequantize
 
+_PACKED_MAX = 256
+"""Classes that 8 bits tell apart."""
+
 
 class SemanticMask:
     """Decodes a score a class for each cell of a grid, or the class itself."""
@@ -64,17 +67,31 @@ class SemanticMask:
 
 
 def best_class(scores: NDArray[Any], axis: int) -> NDArray[np.int32]:
-    """Return the index of the greatest score along an axis, the lower index of equals; ``int32``."""
-    # One class after the other over the whole grid: twenty passes of the processor's widest instructions take less
-    # than one search a cell.
-    classes = np.moveaxis(scores, axis, 0)
-    greatest = classes[0].copy()
-    best = np.zeros(greatest.shape, np.int32)
-    for number in range(1, len(classes)):
-        better = classes[number] > greatest
-        np.copyto(greatest, classes[number], where=better)
-        np.copyto(best, number, where=better)
-    return best
+    """Return the index of the greatest score along an axis, the lower index of equals; ``int32``.
+
+    Args:
+        scores: Rows × columns × classes (axis 2), or classes × rows × columns (axis 0).
+        axis: That of the classes.
+    """
+    count = scores.shape[axis]
+    if scores.dtype.itemsize != 1 or count > _PACKED_MAX:
+        return np.asarray(scores.argmax(axis=axis), np.int32)
+    planes = scores
+    if axis:
+        rows, columns, _ = scores.shape
+        planes = opencv().transpose(scores.reshape(-1, count)).reshape(count, rows, columns)
+    signed = planes if planes.dtype == np.int8 else (planes ^ 0x80).view(np.int8)
+    # Score and class in one number of 16 bits, whose greatest the processor's widest instructions find, plane after
+    # plane: 5 to 8 times as fast as a search in each cell.
+    bits = max(1, (count - 1).bit_length())
+    last = (1 << bits) - 1
+    best = np.full(planes.shape[1:], np.iinfo(np.int16).min, np.int16)
+    for number in range(count):
+        packed = signed[number].astype(np.int16)
+        packed <<= bits
+        packed += last - number
+        np.maximum(best, packed, out=best)
+    return np.asarray(last - (best & last), np.int32)
 
 
 def _cells(
