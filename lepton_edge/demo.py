@@ -82,16 +82,16 @@ def run_demo(folder: Path, *, progress: Progress, verbose: bool = False) -> Demo
             keras_file,
             folder / f"{name}.lepton",
             data=(pictures[unseen], digits[unseen]),
-            train_data=(pictures[seen], digits[seen]),
+            train_data=(pictures[seen], digits[seen]) if recipe.trains else None,
             labels=[str(digit) for digit in range(10)],
-            recipe=load_recipe(recipe, **settings),
+            recipe=recipe,
             holdout=0.7,
             max_drop=1.0,
             force=True,
             verbose=verbose,
             progress=progress,
         )
-        for name, recipe, settings in _RECIPES
+        for name, recipe in ((name, load_recipe(shipped, **settings)) for name, shipped, settings in _RECIPES)
     ]
     video = folder / "digits.avi"
     _film(video, pictures[filmed])
