@@ -18,7 +18,7 @@ from lepton_edge_converters.errors import (
 from lepton_edge_converters.exporters import DERIVED, REQUANTIZED, TRACED
 from lepton_edge_converters.recipe import Gates, Recipe
 from lepton_edge_runtime.bundle import Bundle
-from lepton_edge_runtime.errors import OutputError, PreprocessError
+from lepton_edge_runtime.errors import BundleError, OutputError, PreprocessError
 
 
 def patterns(count=160, seed=7, **options):
@@ -287,9 +287,9 @@ class TestRefusals:
     def test_labels_of_the_wrong_length(self, keras_file, out, labels, message):
         self.refused(SamplesError, message, keras_file("sequential"), out, data=patterns(), labels=labels)
 
-    def test_a_task_that_the_converter_cannot_judge(self, keras_file, out):
-        message = "no task 'detect' for a converted model; there are: classify, raw"
-        self.refused(SamplesError, message, keras_file("sequential"), out, data=patterns(), task="detect")
+    def test_a_task_without_what_it_needs(self, keras_file, out):
+        message = "the task 'detect' needs a head that says how boxes are laid out"
+        self.refused(BundleError, message, keras_file("sequential"), out, data=patterns(), task="detect")
 
     def test_an_empty_folder(self, keras_file, out, tmp_path):
         (tmp_path / "empty").mkdir()
