@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.description import Description as Description
     from lepton_edge_runtime.diagnosis import doctor as doctor
     from lepton_edge_runtime.errors import LeptonError as LeptonError
+    from lepton_edge_runtime.explanation.explain import explain as explain
+    from lepton_edge_runtime.explanation.explanation import Explanation as Explanation
     from lepton_edge_runtime.frame import Frame as Frame
     from lepton_edge_runtime.inspection import inspect as inspect
     from lepton_edge_runtime.model import Model as Model
@@ -57,6 +59,7 @@ _HOMES = {
     "Description": "lepton_edge_runtime.description",
     "Detections": "lepton_edge_runtime.results",
     "Embedding": "lepton_edge_runtime.results",
+    "Explanation": "lepton_edge_runtime.explanation.explanation",
     "Frame": "lepton_edge_runtime.frame",
     "GateRefusedError": "lepton_edge_converters.errors",
     "Instances": "lepton_edge_runtime.results",
@@ -76,6 +79,7 @@ _HOMES = {
     "bench": "lepton_edge_runtime.benchmark.bench",
     "convert": "lepton_edge_converters.pipeline",
     "doctor": "lepton_edge_runtime.diagnosis",
+    "explain": "lepton_edge_runtime.explanation.explain",
     "inspect": "lepton_edge_runtime.inspection",
     "prune": "lepton_edge_converters.pruning.alone",
     "search": "lepton_edge_converters.search.run",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.description import Description as Description
     from lepton_edge_runtime.diagnosis import doctor as doctor
     from lepton_edge_runtime.errors import LeptonError as LeptonError
+    from lepton_edge_runtime.explanation.explain import explain as explain
+    from lepton_edge_runtime.explanation.explanation import Explanation as Explanation
     from lepton_edge_runtime.frame import Frame as Frame
     from lepton_edge_runtime.model import Model as Model
     from lepton_edge_runtime.model import open_model as open_model
@@ -48,6 +50,7 @@ _HOMES = {
     "Description": "description",
     "Detections": "results",
     "Embedding": "results",
+    "Explanation": "explanation.explanation",
     "Frame": "frame",
     "Instances": "results",
     "LeptonError": "errors",
@@ -62,6 +65,7 @@ _HOMES = {
     "chain": "chains",
     "bench": "benchmark.bench",
     "doctor": "diagnosis",
+    "explain": "explanation.explain",
     "open_model": "model",
     "tune": "tuning",
 }

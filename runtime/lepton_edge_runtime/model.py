@@ -167,6 +167,18 @@ class Model(Closing):
             self._fill(runner, sample)
             return tuple(runner.input_view(i).copy() for i in range(len(self.card.inputs)))
 
+    def run(self, tensors: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+        """Return what the engine answers to what ``tensors`` gives: one array an output, in the card's order, as stored.
+
+        Raises:
+            InputError: These are not the model's input tensors, or it is closed.
+        """
+        ends = [end.tensor for end in self.card.inputs]
+        if [(one.dtype, one.shape) for one in tensors] != [(np.dtype(one.dtype), one.shape) for one in ends]:
+            raise InputError(f"the input tensors are {', '.join(map(str, ends))}")
+        with self._lock:
+            return self._opened().answer(tensors)
+
     def close(self) -> None:
         """Free the engine; a call afterwards raises InputError."""
         with self._lock:
