@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.explanation.explanation import Explanation
-from lepton_edge_runtime.explanation.heat import Hider, Pixels, Writer, measure, region_of
-from lepton_edge_runtime.explanation.masks import Mask, count_patches, random_masks, sliding_patches
+from lepton_edge_runtime.explanation.heat import Hider, Pixels, Writer, measure, region_of, smoothed
+from lepton_edge_runtime.explanation.masks import Mask, count_patches, patch_side, random_masks, sliding_patches
 from lepton_edge_runtime.explanation.questions import Target, pose_question
 from lepton_edge_runtime.images import Image, read_image
 from lepton_edge_runtime.model import Model, open_model
@@ -94,6 +94,8 @@ def explain(
             masks = sliding_patches(height, width, grid=cells)
         ask = counting(lambda shown: question.ask(opened.run((writer(shown),))), count, progress)
         heat = measure(Hider(pixels, region), masks, ask, whole=score if method == "occlusion" else None)
+        if method == "occlusion":
+            heat = smoothed(heat, max(1, patch_side(height, width, grid=cells) // 2))
         found = question.box and _in_picture(question.box, placement)
         size = placement.width, placement.height
         by = opened.choice.backend

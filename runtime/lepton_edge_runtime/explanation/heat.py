@@ -20,6 +20,9 @@ Region = tuple[slice, slice]
 """Rows and columns of an input in which the picture lies; beside it are the bars of a letterbox."""
 
 
+_NEVER = 1e-6  # so few times
+
+
 class Hider:
     """A picture, parts of which can be hidden.
 
@@ -82,13 +85,20 @@ def measure(
     """
     shown = hidden = times_shown = times_hidden = np.float64(0)
     for mask in masks:
-        found = score(hider(mask))
-        shown = shown + found * mask.astype(np.float64)
-        hidden = hidden + found * (1 - mask.astype(np.float64))
-        times_shown = times_shown + mask
-        times_hidden = times_hidden + (1 - mask)
-    with_it = whole if whole is not None else shown / np.maximum(times_shown, 1e-9)
-    return np.asarray(with_it - hidden / np.maximum(times_hidden, 1e-9), np.float32)
+        found, shares = score(hider(mask)), mask.astype(np.float64)
+        shown, times_shown = shown + found * shares, times_shown + shares
+        hidden, times_hidden = hidden + found * (1 - shares), times_hidden + (1 - shares)
+    with_it = whole if whole is not None else shown / np.maximum(times_shown, _NEVER)
+    heat = with_it - hidden / np.maximum(times_hidden, _NEVER)
+    # Of a place that was never hidden, or never shown, nothing is known.
+    unknown = (times_hidden <= _NEVER) | (whole is None and times_shown <= _NEVER)
+    return np.asarray(np.where(unknown, 0, heat), np.float32)
+
+
+def smoothed(heat: NDArray[np.float32], step: int) -> NDArray[np.float32]:
+    """Return a map of squares of a side of ``step`` as one that changes evenly from the middle of each to the next."""
+    smooth: NDArray[np.float32] = opencv().blur(heat, (step, step), borderType=opencv().BORDER_REPLICATE)
+    return smooth
 
 
 def region_of(placement: Placement, size: tuple[int, int]) -> tuple[Region, tuple[float, float, float, float]]:

@@ -28,7 +28,7 @@ def random_masks(height: int, width: int, *, grid: int, count: int, seed: int) -
         seed: The same seed gives the same masks.
     """
     cv2, rng = opencv(), np.random.default_rng(seed)
-    side = max(1, ceil(min(height, width) / grid))
+    side = patch_side(height, width, grid=grid)
     rows, columns = ceil(height / side) + 1, ceil(width / side) + 1
     for _ in range(count):
         cells = (rng.random((rows, columns)) < _SHOWN).astype(np.float32)
@@ -47,7 +47,7 @@ def sliding_patches(height: int, width: int, *, grid: int) -> Iterator[Mask]:
         width: Likewise.
         grid: Patches beside each other along the shorter side.
     """
-    side = max(1, ceil(min(height, width) / grid))
+    side = patch_side(height, width, grid=grid)
     for top in _begins(height, side):
         for left in _begins(width, side):
             mask = np.ones((height, width), np.float32)
@@ -57,8 +57,13 @@ def sliding_patches(height: int, width: int, *, grid: int) -> Iterator[Mask]:
 
 def count_patches(height: int, width: int, *, grid: int) -> int:
     """Return how many masks ``sliding_patches`` yields."""
-    side = max(1, ceil(min(height, width) / grid))
+    side = patch_side(height, width, grid=grid)
     return len(_begins(height, side)) * len(_begins(width, side))
+
+
+def patch_side(height: int, width: int, *, grid: int) -> int:
+    """Return the side of a cell or patch in pixels."""
+    return max(1, ceil(min(height, width) / grid))
 
 
 def _begins(length: int, side: int) -> list[int]:
