@@ -18,6 +18,7 @@ from lepton_edge_runtime import __version__ as __version__
 
 if TYPE_CHECKING:
     from lepton_edge_converters.errors import GateRefusedError as GateRefusedError
+    from lepton_edge_converters.gradcam import grad_cam as grad_cam
     from lepton_edge_converters.pipeline import convert as convert
     from lepton_edge_converters.pruning.alone import prune as prune
     from lepton_edge_converters.recipe import Recipe as Recipe
@@ -80,6 +81,7 @@ _HOMES = {
     "convert": "lepton_edge_converters.pipeline",
     "doctor": "lepton_edge_runtime.diagnosis",
     "explain": "lepton_edge_runtime.explanation.explain",
+    "grad_cam": "lepton_edge_converters.gradcam",
     "inspect": "lepton_edge_runtime.inspection",
     "prune": "lepton_edge_converters.pruning.alone",
     "search": "lepton_edge_converters.search.run",

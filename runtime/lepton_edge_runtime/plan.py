@@ -256,11 +256,20 @@ def to_pixels(preprocess: Preprocess, image: Image) -> NDArray[np.uint8]:
         PreprocessError: The preprocessing does not know its size or colour yet.
         InputError: The image is no ``uint8`` picture.
     """
+    return placed_pixels(preprocess, image)[0]
+
+
+def placed_pixels(preprocess: Preprocess, image: Image) -> tuple[NDArray[np.uint8], Placement]:
+    """Return a picture at the model's size and colour, and where it lies in the input.
+
+    Raises:
+        PreprocessError, InputError: As ``to_pixels``.
+    """
     if preprocess.size is None or preprocess.color is None:
         raise PreprocessError("size and color are not known yet: call completed() first")
     width, height = preprocess.size
     spec = TensorSpec(name="pixels", dtype="uint8", shape=(1, height, width, preprocess.channels))
     as_bytes = msgspec.structs.replace(preprocess, range=(0.0, 255.0), mean=(), std=(), layout="nhwc")
     out = np.empty(spec.shape, np.uint8)
-    Plan(as_bytes, spec)(image, out)
-    return np.asarray(out[0])
+    placement = Plan(as_bytes, spec)(image, out)
+    return np.asarray(out[0]), placement

@@ -67,7 +67,7 @@ def open_for_conversion(
         if custom_objects:
             return ModelHere(load_file(path, options, custom_objects), hash_path(path), custom_objects)
         return _ModelInWorker(path, worker, options, None if options.custom else cache)
-    return ModelHere(_as_loaded(model), "", custom_objects)
+    return ModelHere(as_loaded(model), "", custom_objects)
 
 
 class _ModelInWorker:
@@ -152,7 +152,7 @@ def opened_here(model: Any, custom_objects: Mapping[str, Any]) -> ModelHere:
     if isinstance(model, str | Path):
         path = Path(model).resolve()
         return ModelHere(load_file(path, LoadOptions(), custom_objects), hash_path(path), custom_objects)
-    return ModelHere(_as_loaded(model), "", custom_objects)
+    return ModelHere(as_loaded(model), "", custom_objects)
 
 
 def load_keras3(path: Path, options: LoadOptions) -> Any:
@@ -161,7 +161,7 @@ def load_keras3(path: Path, options: LoadOptions) -> Any:
     Raises:
         LoadError: It holds one of Keras 2, or none whose layers can be changed.
     """
-    return ModelHere(_loaded(path, options), "").keras
+    return ModelHere(loaded_once(path, options), "").keras
 
 
 def describe_file(
@@ -171,7 +171,7 @@ def describe_file(
     sample_shapes: list[tuple[int, ...]],
 ) -> ModelFacts:
     """Describe the model in a file; runs in the worker."""
-    loaded = _loaded(path, options)
+    loaded = loaded_once(path, options)
     facts = loaded.describe(sha256=hash_path(path), picture_size=picture_size, sample_shapes=sample_shapes)
     labels = teachable_labels(path)
     if labels is None:
@@ -194,15 +194,15 @@ def trace_file(
     """Trace the model in a file; runs in the worker."""
     from lepton_edge_converters.load.trace import trace  # noqa: PLC0415 - imports TensorFlow
 
-    return trace(_loaded(path, options), facts, folder, batch=batch, unroll=unroll)
+    return trace(loaded_once(path, options), facts, folder, batch=batch, unroll=unroll)
 
 
 def predict_file(path: Path, options: LoadOptions, facts: ModelFacts, samples: StoredSamples) -> list[NDArray[Any]]:
     """Run the model in a file; runs in the worker."""
-    return _predict(_loaded(path, options), facts, samples, report_progress)
+    return _predict(loaded_once(path, options), facts, samples, report_progress)
 
 
-def _as_loaded(model: Any) -> LoadedModel:
+def as_loaded(model: Any) -> LoadedModel:
     """Return a Keras object of either version, told by the package that its class comes from."""
     homes = {base.__module__.partition(".")[0] for base in type(model).__mro__ if base.__name__ == "Model"}
     if "keras" in homes:
@@ -220,7 +220,7 @@ def _as_loaded(model: Any) -> LoadedModel:
 
 
 @cache
-def _loaded(path: Path, options: LoadOptions) -> LoadedModel:
+def loaded_once(path: Path, options: LoadOptions) -> LoadedModel:
     """Load once for all jobs of this worker; a new worker loads again."""
     return load_file(path, options, {})
 

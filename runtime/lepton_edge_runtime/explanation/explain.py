@@ -16,7 +16,7 @@ from lepton_edge_runtime.explanation.masks import Mask, count_patches, patch_sid
 from lepton_edge_runtime.explanation.questions import Target, pose_question
 from lepton_edge_runtime.images import Image, read_image
 from lepton_edge_runtime.model import Model, open_model
-from lepton_edge_runtime.plan import Plan, to_pixels
+from lepton_edge_runtime.plan import placed_pixels
 from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.tasks.placing import boxes_in_picture
 from lepton_edge_runtime.timing import Progress
@@ -77,8 +77,7 @@ def explain(
         card = opened.card
         preprocess = _preprocess_of(card)
         spec = card.inputs[0].tensor
-        pixels = to_pixels(preprocess, picture)
-        placement = Plan(preprocess, spec).resized(picture)[1]
+        pixels, placement = placed_pixels(preprocess, picture)
         region, box = region_of(placement, (pixels.shape[1], pixels.shape[0]))
         writer = Writer(preprocess, spec)
         outputs = opened.run((writer(pixels),))
