@@ -50,7 +50,7 @@ def _sure(keras, layers):
 
 
 def _deep(keras, layers):
-    """A nested net with normalizations, a 1 × 1 convolution after pooling as in squeeze-and-excitation, its softmax apart."""
+    """A nested net with normalizations, a convolution of what is pooled, and its softmax apart."""
     base = keras.Sequential(
         [
             layers.Conv2D(4, 3, padding="same", use_bias=False, name="first"),

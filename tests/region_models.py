@@ -74,7 +74,7 @@ def onnx(rows, *, bias=None, softmax=True, shape=None) -> bytes:
 
 
 def finder(boxes) -> bytes:
-    """An ONNX detector, end to end: boxes (left, top, right, bottom) of class 0, each as sure as its rectangle is light.
+    """An ONNX detector, end to end: boxes (left, top, right, bottom) of class 0, as sure as their rectangles are light.
 
     Args:
         boxes: Each with the rectangle of the input that its score rests on.

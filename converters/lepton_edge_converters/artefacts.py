@@ -74,7 +74,7 @@ def stored_inputs(samples: StoredSamples, card: Card, start: int, stop: int) -> 
 
 def answer_samples(artefact: Artefact, samples: StoredSamples) -> list[NDArray[Any]]:
     """Return an artefact's outputs, as stored, for all samples: one array an output."""
-    runner = _open(artefact)
+    runner = open_artefact(artefact)
     answers: list[tuple[NDArray[Any], ...]] = []
     count = len(samples)
     for sample in range(count):
@@ -90,7 +90,7 @@ def answer_batch(artefact: Artefact, samples: StoredSamples, size: int) -> Batch
     report_progress(f"a batch for {artefact.title}", 0, 1)
     stored = stored_inputs(samples, artefact.card, 0, size)
     try:
-        runner = _open(artefact, batch=size)
+        runner = open_artefact(artefact, batch=size)
         outputs = runner.answer([np.resize(tensor, (size, *tensor.shape[1:])) for tensor in stored])
         runner.backend.close()
     except BackendError as refused:
@@ -101,7 +101,7 @@ def answer_batch(artefact: Artefact, samples: StoredSamples, size: int) -> Batch
 def time_artefacts(artefacts: list[Artefact], samples: StoredSamples, seconds: float) -> Timings:
     """Return the times of each artefact by title, one thread, in interleaved runs on the first sample."""
     report_progress("latency", 0, 1)
-    runners = {artefact.title: _open(artefact) for artefact in artefacts}
+    runners = {artefact.title: open_artefact(artefact) for artefact in artefacts}
     for artefact in artefacts:
         runners[artefact.title].answer(stored_inputs(samples, artefact.card, 0, 1))
     timings = time_fairly({title: runner.run for title, runner in runners.items()}, seconds=seconds)
@@ -133,7 +133,8 @@ def engine_versions(artefacts: list[Artefact]) -> Mapping[str, str]:
     return {artefact.backend: engine_version(artefact.backend) for artefact in artefacts}
 
 
-def _open(artefact: Artefact, *, batch: int = 1) -> Runner:
+def open_artefact(artefact: Artefact, *, batch: int = 1) -> Runner:
+    """Return what runs an artefact on so many samples at once, one thread."""
     card = artefact.card if batch == 1 else _of_batch(artefact.card, batch)
     shapes = {end.tensor.name: end.tensor.shape for end in card.inputs}
     backend = open_backend(artefact.backend, artefact.path.read_bytes(), threads=1, shapes=shapes)

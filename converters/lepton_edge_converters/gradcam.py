@@ -1,4 +1,4 @@
-"""grad_cam(): which places of a picture a Keras classifier's last map speaks for, by gradients, before any conversion."""
+"""grad_cam(): which places of a picture the last map of a Keras classifier speaks for, by its gradients."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -75,6 +75,7 @@ def convert(
     trust: bool = False,
     signature: str = "",
     images: bool = True,
+    explain: int = 0,
     force: bool = False,
     locked: bool = False,
     cache: str | Path | None = None,
@@ -128,6 +129,7 @@ def convert(
         trust: Whether Python code inside the file (``Lambda`` layers) may run.
         signature: Which signature of a SavedModel to convert; by default the only one, or ``serving_default``.
         images: Whether the page shows the samples that are answered otherwise than by the original.
+        explain: In how many judged pictures to compare where the float file and the converted one look; 800 runs each.
         force: Replace an existing bundle.
         locked: Make again the very bundle that the lock beside ``output`` describes. What is not said is taken from
             the lock: recipe, labels, task, signature, preprocessing.
@@ -149,6 +151,8 @@ def convert(
         >>> report.row("TFLite int8").agreement.value                         # doctest: +SKIP
         0.98
     """
+    if explain < 0:
+        raise ValueError(f"explain is a number of pictures, 0 or more, not {explain}")
     begin = monotonic()
     require_converter()
     output = check_output(Path(output), force=force)
@@ -195,7 +199,7 @@ def convert(
             job = replace(job, recipe=_with_widths(job.recipe, plan.pruned.chosen))
         tried = _try(opened, plan, job, output, lock.chosen if lock else None)
         plan, job = tried.plan, tried.job
-        report = detailed(tried.report, plan, tried.judgements, tried.compared, job, images=images)
+        report = detailed(tried.report, plan, tried.judgements, tried.compared, job, images=images, explain=explain)
         report = weighed(report, plan, [*(one.artefact for one in tried.judgements), *tried.compared], job)
         report = replace(report, seconds=monotonic() - begin, stages=kept.counts if kept else None)
         if not report.passed:

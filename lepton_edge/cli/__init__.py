@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "inspect": "Show what a bundle or a model file holds.",
     "verify": "Check a bundle's hashes, and its golden samples on every installed engine.",
     "run": "Run a model on a camera, a stream, a video or a folder of pictures.",
+    "explain": "Show which places of a picture a model's answer rests on.",
     "bench": "Time a model here, beside the bare engine: percentiles, load time, memory.",
     "tune": "Find the fastest engine and number of threads here, and remember them.",
     "doctor": "Say what is installed, what is missing, and the command that mends it.",

@@ -155,6 +155,12 @@ def _with(recipe: str | None, locked: Path | None, **settings: Any) -> "Recipe":
 )
 @click.option("--trust", is_flag=True, help="Let Python code inside the model file (Lambda layers) run.")
 @click.option("--signature", default="", help="Which signature of a SavedModel [default: the only or default one].")
+@click.option(
+    "--explain",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Compare in N judged pictures where the float file and the converted one look; 800 runs a picture.",
+)
 @click.option("--no-images", is_flag=True, help="Leave the pictures of samples out of the report's page.")
 @click.option(
     "--junit",
@@ -201,6 +207,7 @@ def command(
     clusters: int | None,
     custom: tuple[str, ...],
     signature: str,
+    explain: int | None,
     junit: Path | None,
     annotations: Any,
     cache: Path | None,
@@ -274,6 +281,7 @@ def command(
                 trust=trust,
                 signature=signature,
                 images=not no_images,
+                explain=explain or 0,
                 force=force,
                 locked=locked,
                 cache=kept,

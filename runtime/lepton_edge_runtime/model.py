@@ -168,7 +168,7 @@ class Model(Closing):
             return tuple(runner.input_view(i).copy() for i in range(len(self.card.inputs)))
 
     def run(self, tensors: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
-        """Return what the engine answers to what ``tensors`` gives: one array an output, in the card's order, as stored.
+        """Return what the engine answers to what ``tensors`` gives: one array an output, likewise.
 
         Raises:
             InputError: These are not the model's input tensors, or it is closed.

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from lepton_edge_converters import cards
 from lepton_edge_converters.artefacts import Artefact
 from lepton_edge_converters.details.disagreements import find_disagreements
@@ -11,14 +13,22 @@ from lepton_edge_converters.errors import ConversionError
 from lepton_edge_converters.gates.judge import Judgement
 from lepton_edge_converters.preparation import Job, Plan
 from lepton_edge_converters.report import Report
+from lepton_edge_converters.report.attention import Attention
 from lepton_edge_converters.report.layers import LayerErrors
 from lepton_edge_runtime.formats.tflite import read_tflite
 
 
 def detailed(
-    report: Report, plan: Plan, judgements: Sequence[Judgement], compared: Sequence[Artefact], job: Job, *, images: bool
+    report: Report,
+    plan: Plan,
+    judgements: Sequence[Judgement],
+    compared: Sequence[Artefact],
+    job: Job,
+    *,
+    images: bool,
+    explain: int = 0,
 ) -> Report:
-    """Return the report with each layer's error and the samples answered otherwise.
+    """Return the report with each layer's error, the samples answered otherwise, and where the files look.
 
     Args:
         report: All else that was measured.
@@ -27,12 +37,39 @@ def detailed(
         compared: Float files to compare with.
         job: Where to work.
         images: Whether to take the pictures of those samples along.
+        explain: In how many judged pictures to compare where the files look.
     """
     return replace(
         report,
         layers=_layers(plan, judgements, compared, job),
         disagreements=find_disagreements(plan, judgements, images=images),
+        attention=_attention(plan, judgements, compared, job, explain, images=images) if explain else None,
     )
+
+
+def _attention(
+    plan: Plan, judgements: Sequence[Judgement], compared: Sequence[Artefact], job: Job, count: int, *, images: bool
+) -> Attention:
+    """Return where the first file that ships and the float file of its engine look, or why that is not known."""
+    converted = judgements[0].artefact
+    reference = next((one for one in compared if one.backend == converted.backend), None)
+    title = reference.title if reference else "none"
+    why = ""
+    if reference is None:
+        why = f"{converted.title} has no float file beside it to be compared with"
+    elif plan.draft.task != "classify":
+        why = f"a score to explain is known of classifiers, and the task is {plan.draft.task!r}"
+    elif len(plan.judged.preprocess) != 1 or plan.judged.preprocess[0] is None:
+        why = "the samples are no pictures of one input"
+    if reference is None or why:
+        return Attention(converted.title, title, 0, None, (), note=why)
+    spread = np.unique(np.linspace(0, len(plan.judged) - 1, min(count, len(plan.judged))).astype(int))
+    asked = reference, converted, plan.judged, [int(one) for one in spread], images
+    try:
+        return job.stage("details.attention:compare_attention", *asked, gives=Attention)
+    except ConversionError as failed:
+        # As of the layers: what cannot be shown is no reason to refuse.
+        return Attention(converted.title, title, 0, None, (), note=str(failed))
 
 
 def _layers(plan: Plan, judgements: Sequence[Judgement], compared: Sequence[Artefact], job: Job) -> LayerErrors | None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_converters.samples import StoredSamples
-from lepton_edge_runtime.images import opencv
+from lepton_edge_runtime.images import Image, opencv
 from lepton_edge_runtime.preprocess import Preprocess
 
 SIDE_MAX = 176
@@ -18,7 +18,7 @@ def thumbnail(samples: StoredSamples, preprocess: tuple[Preprocess | None, ...],
     """Return a sample's first picture, at most 176 pixels wide and high, as PNG or JPEG; empty if it has none."""
     for i, one in enumerate(preprocess):
         if one is not None:
-            return _encoded(_pixels(np.asarray(samples.array(i)[sample]), one), one)
+            return encoded(in_bgr(_pixels(np.asarray(samples.array(i)[sample]), one), one))
     return b""
 
 
@@ -33,15 +33,22 @@ def _pixels(stored: NDArray[Any], preprocess: Preprocess) -> NDArray[np.uint8]:
     return np.asarray(np.clip(np.rint(np.nan_to_num(bytes_again)), 0, 255), np.uint8)
 
 
-def _encoded(pixels: NDArray[np.uint8], preprocess: Preprocess) -> bytes:
+def in_bgr(pixels: NDArray[np.uint8], preprocess: Preprocess) -> Image:
+    """Return pixels in a model's colours as a picture: BGR, or height × width of grey."""
+    if pixels.shape[-1] == 1:
+        return pixels[..., 0]
+    return np.ascontiguousarray(pixels[..., ::-1] if preprocess.color == "rgb" else pixels)
+
+
+def encoded(image: Image) -> bytes:
+    """Return a picture (BGR, or grey), at most 176 pixels wide and high, as PNG or JPEG."""
     cv2 = opencv()
-    bgr = np.ascontiguousarray(pixels[..., ::-1] if preprocess.color == "rgb" else pixels)
-    height, width = bgr.shape[:2]
+    height, width = image.shape[:2]
     if max(height, width) > SIDE_MAX:
         share = SIDE_MAX / max(height, width)
         size = max(1, round(width * share)), max(1, round(height * share))
-        bgr = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     small = max(height, width) <= _SMALL_SIDE
     kind, options = (".png", []) if small else (".jpg", [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    encoded: NDArray[np.uint8] = cv2.imencode(kind, bgr, options)[1]
-    return encoded.tobytes()
+    written: NDArray[np.uint8] = cv2.imencode(kind, image, options)[1]
+    return written.tobytes()

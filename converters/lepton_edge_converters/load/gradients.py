@@ -82,7 +82,7 @@ def grad_cam_loaded(loaded: LoadedModel, tensor: NDArray[Any], class_id: int | N
         raise InputError(f"there is no class {index}; there are 0 to {len(scores) - 1}")
     chosen = _named(turns, layer) if layer else _last_convolution(turns)
     maps: list[Any] = []
-    with tf.GradientTape(watch_accessed_variables=False) as tape, _before_activation(model, turns):
+    with tf.GradientTape(watch_accessed_variables=False) as tape, _before_activation(turns):
 
         def watch(turn: _Called) -> None:
             if turn.layer is chosen:
@@ -148,9 +148,8 @@ _NOTHING = object()
 
 
 @contextmanager
-def _before_activation(model: Any, turns: Sequence[_Called]) -> Iterator[None]:
-    """Let the layer that makes the scores leave its softmax or sigmoid out: saturated, it has no gradient to speak of."""
-    del model
+def _before_activation(turns: Sequence[_Called]) -> Iterator[None]:
+    """Let the layer that makes the scores leave out its softmax or sigmoid, which has no gradient where it is sure."""
     last = turns[-1].layer if turns else None
     function = getattr(last, "activation", None)
     if type(last).__name__ == "Softmax":
@@ -164,7 +163,7 @@ def _before_activation(model: Any, turns: Sequence[_Called]) -> Iterator[None]:
 
 
 def _is_map(turn: _Called) -> bool:
-    shape = getattr(turn.made, "shape", ())
+    shape: Any = getattr(turn.made, "shape", ())
     return len(shape) == 4 and int(shape[1]) * int(shape[2]) > 1
 
 

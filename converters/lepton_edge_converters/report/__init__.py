@@ -5,6 +5,7 @@ from math import isinf
 from pathlib import Path
 from typing import Any, Literal
 
+from lepton_edge_converters.report.attention import Attention
 from lepton_edge_converters.report.disagreement import PAGE_ONLY, Disagreements
 from lepton_edge_converters.report.layers import UNBOUNDED, LayerErrors
 from lepton_edge_converters.report.numbers import Drop, Loss, Ratio, Score, Share
@@ -183,6 +184,8 @@ class Report:
         tried: Every scheme, where the fastest was asked for, the quickest first.
         sparse: What became of the weights, where they were made sparse.
         pruned: What became of the channels, where some were removed.
+        attention: Whether the first file that ships looks at the same places of pictures as the float one, where that
+            was asked for.
     """
 
     model: str
@@ -210,6 +213,7 @@ class Report:
     tried: tuple[Tried, ...] = ()
     sparse: SparseWeights | None = None
     pruned: Pruned | None = None
+    attention: Attention | None = None
 
     @property
     def passed(self) -> bool:

@@ -27,6 +27,11 @@ _LAYERS = (
     "both TFLite files were run on {samples} of the judged samples with all tensors kept, by LiteRT's kernels without "
     "XNNPACK, which may round a step otherwise than those of the device; tensors were matched by their names"
 )
+_ATTENTION = (
+    "the float file's class was asked of both files under the same {masks} random masks of coarse cells, half of them "
+    "hidden by the picture's mean colour (RISE); heat is the mean score where a place was shown less that where it was "
+    "hidden; Spearman's correlation over all pixels, its mean with a 95 % interval by the bootstrap over pictures"
+)
 _NOISE = "power of a layer's error over that of its float numbers, less the same of the worst of its inputs"
 
 
@@ -55,6 +60,8 @@ def _measured(report: Report) -> Iterator[tuple[str, str]]:
     if report.layers is not None and report.layers.layers:
         yield "Layers", _LAYERS.format(samples=report.layers.samples)
         yield "Noise added", _NOISE
+    if report.attention is not None and report.attention.pictures:
+        yield "Where they look", _ATTENTION.format(masks=report.attention.masks)
 
 
 def _samples(counts: SampleCounts) -> str:

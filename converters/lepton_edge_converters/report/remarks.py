@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lepton_edge_converters.report import Report
+from lepton_edge_converters.report.attention import Attention
 from lepton_edge_converters.report.pruned import Pruned
 
 
@@ -60,6 +61,18 @@ def pruned_remark(pruned: Pruned) -> str:
     kept = f"; not known, and so left with all that they touch: {unknown}" if unknown else ""
     missed = f"; {pruned.missed}" if pruned.missed else ""
     return f"channels were removed, {', '.join(fewer)}{trained}{kept}{missed}"
+
+
+def attention_remark(attention: Attention) -> str:
+    """Return whether both files look at the same places, in a sentence."""
+    if attention.correlation is None:
+        return f"where the files look was not compared: {attention.note or 'no picture has any heat'}"
+    found = attention.correlation
+    interval = f" [{found.low:.3f}, {found.high:.3f}]" if found.samples > 1 else ""
+    return (
+        f"{attention.artefact} looks where {attention.reference} looks: rank correlation of heat {found.value:.3f}"
+        f"{interval}, mean of {found.samples} pictures"
+    )
 
 
 _COSTS = {"milliseconds": "time in 8 bits", "parameters": "parameters", "macs": "multiplications"}

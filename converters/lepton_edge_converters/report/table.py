@@ -1,13 +1,13 @@
 """A report as a table in a terminal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO
 
 from rich.console import Console
 from rich.table import Table
 
 from lepton_edge_converters.report import Report, Row, Rung, cells
-from lepton_edge_converters.report.remarks import pruned_remark, sparse_remark
+from lepton_edge_converters.report.remarks import attention_remark, pruned_remark, sparse_remark
 from lepton_edge_converters.report.sparse import SparseLayer
 from lepton_edge_converters.report.tried import print_tried
 
@@ -48,9 +48,17 @@ def print_report(report: Report, file: IO[str]) -> None:
     if report.sparse is not None:
         console.print(_sparse(report.sparse.layers))
         console.print(f"  [yellow]note[/]  {cells.shown(sparse_remark(report))}")
-    if report.pruned is not None:
-        console.print(f"  done  {cells.shown(pruned_remark(report.pruned))}")
+    for line in _more(report):
+        console.print(line)
     console.print(f"[dim]{cells.shown(_footnote(report))}[/]")
+
+
+def _more(report: Report) -> Iterator[str]:
+    """Yield what only some reports have."""
+    if report.pruned is not None:
+        yield f"  done  {cells.shown(pruned_remark(report.pruned))}"
+    if report.attention is not None:
+        yield f"  look  {cells.shown(attention_remark(report.attention))}"
 
 
 def _heading(report: Report) -> str:

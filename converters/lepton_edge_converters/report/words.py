@@ -1,5 +1,7 @@
 """Numbers as people read them, each with its unit."""
 
+from math import isnan
+
 from lepton_edge_converters import report
 from lepton_edge_converters.report import Row
 from lepton_edge_converters.report.numbers import Drop, Share
@@ -77,3 +79,8 @@ def count(value: int) -> str:
         if value >= size:
             return f"{value / size:,.1f}{_THIN}{prefix}"
     return f"{value:,}"
+
+
+def correlation(value: float) -> str:
+    """Return a correlation, -1 to 1."""
+    return "no heat in either" if isnan(value) else f"{value:.3f}"

@@ -28,6 +28,9 @@ class Hider:
 
     What is hidden becomes the picture's mean colour: no edge, no texture, and no darker or lighter than the rest.
     Bars of a letterbox stay as they are.
+
+    Attributes:
+        shape: Height and width of what masks are laid over.
     """
 
     def __init__(self, pixels: Pixels, region: Region) -> None:
@@ -37,6 +40,7 @@ class Hider:
         self._mean = inside.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
         self._difference = inside - self._mean
         self._mixed = np.empty_like(self._difference)
+        self.shape: tuple[int, int] = inside.shape[:2]
 
     def __call__(self, mask: Mask) -> Pixels:
         """Return the picture as a mask shows it; the next call reuses the array."""
@@ -83,11 +87,13 @@ def measure(
         whole: The score of the whole picture, to take instead of the mean where a place was shown: for masks that
             hide one patch, where almost all of the picture is shown in each.
     """
-    shown = hidden = times_shown = times_hidden = np.float64(0)
+    shown = times_shown = np.zeros(hider.shape)
+    total, count = 0.0, 0
     for mask in masks:
-        found, shares = score(hider(mask)), mask.astype(np.float64)
-        shown, times_shown = shown + found * shares, times_shown + shares
-        hidden, times_hidden = hidden + found * (1 - shares), times_hidden + (1 - shares)
+        found = score(hider(mask))
+        shown, times_shown = shown + np.float32(found) * mask, times_shown + mask
+        total, count = total + float(np.float32(found)), count + 1
+    hidden, times_hidden = total - shown, count - times_shown
     with_it = whole if whole is not None else shown / np.maximum(times_shown, _NEVER)
     heat = with_it - hidden / np.maximum(times_hidden, _NEVER)
     # Of a place that was never hidden, or never shown, nothing is known.

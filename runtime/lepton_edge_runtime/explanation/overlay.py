@@ -14,7 +14,7 @@ _LEVELS = np.arange(256, dtype=np.uint8)
 
 
 def color_levels() -> NDArray[np.uint8]:
-    """Return the colours of 256 levels from cold to hot, 256 × 3, BGR: even steps to the eye, and to the colour-blind."""
+    """Return 256 colours from cold to hot, 256 × 3, BGR, in steps that are even to any eye."""
     cv2 = opencv()
     colors: NDArray[np.uint8] = cv2.applyColorMap(_LEVELS[:, np.newaxis], cv2.COLORMAP_INFERNO)[:, 0]
     return colors

@@ -23,7 +23,7 @@ Target = str | int | None
 
 _NOBODY = Origin("", Timing(0, 0))
 _WEAK = 0.01
-"""Least score of a box while parts are hidden: far below what counts as found, since it is its falling that is measured."""
+"""Least score of a box while parts are hidden: far below what counts as found, since it is its fall that counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,9 @@ def pose_question(card: Card, outputs: Outputs, target: Target, which: int = 1) 
         InputError: There is no such class, nothing of it was found, or the task has no score to explain.
     """
     if card.task not in _QUESTIONS:
-        raise InputError(f"there is no score to explain of the task {card.task!r}; there is of: {', '.join(_QUESTIONS)}")
+        raise InputError(
+            f"there is no score to explain of the task {card.task!r}; there is of: {', '.join(_QUESTIONS)}"
+        )
     if which != 1 and card.task != "detect":
         raise InputError(f"which is for boxes, and the task is {card.task!r}")
     return _QUESTIONS[card.task](card, outputs, target, which)
