@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lepton_edge_converters.report import GateResult, LayerSensitivity, Report, Row, Rung, SampleCounts, Tried
+from lepton_edge_converters.report.attention import Attended, Attention
 from lepton_edge_converters.report.disagreement import Disagreement, Disagreements
 from lepton_edge_converters.report.layers import Histogram, LayerError, LayerErrors
 from lepton_edge_converters.report.numbers import Drop, Loss, Ratio, Score, Share
@@ -67,6 +68,12 @@ def disagreement(sample, *, label="cat", picture=b""):
         sample, f"animals/{label}_{sample}.jpg", label, ClassScore(0, label, 0.734),
         {"TFLite int8": answer, "ONNX int8": answer}, picture,
     )  # fmt: skip
+
+
+def attention(count=4, *, name="animals/cat.jpg", picture=b""):
+    pictures = tuple(Attended(i, name, name, float("nan") if i == 2 else 0.93, picture, picture) for i in range(count))
+    score = Score("rank correlation of heat", 0.93, 0.87, 0.97, count - 1)
+    return Attention("TFLite int8", "TFLite float32", 400, score, pictures)
 
 
 def report(output=Path("net.lepton"), **changes):
@@ -140,5 +147,5 @@ def hard():
         warnings=(HARD_NAME, "short"), macs=10**13,
         changes=(HARD_NAME,), layers=layers(160, name=HARD_NAME), machine=HARD_NAME,
         versions={**VERSIONS, HARD_NAME: "1"}, disagreements=Disagreements(10**7, 10**6, shown),
-        preprocess=(HARD_NAME, HARD_NAME),
+        preprocess=(HARD_NAME, HARD_NAME), attention=attention(name=HARD_NAME, picture=picture.tobytes()),
     )  # fmt: skip

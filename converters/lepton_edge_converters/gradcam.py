@@ -15,10 +15,10 @@ from lepton_edge_converters.worker import Progress, workplace
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.explanation.explanation import Explanation
 from lepton_edge_runtime.explanation.heat import enlarged, region_of
+from lepton_edge_runtime.explanation.questions import class_number
 from lepton_edge_runtime.images import Image, read_image
 from lepton_edge_runtime.plan import placed_pixels
 from lepton_edge_runtime.preprocess import Preprocess
-from lepton_edge_runtime.wire import nearest
 
 _JOB = "lepton_edge_converters.load.gradients:grad_cam_file"
 
@@ -73,7 +73,7 @@ def grad_cam(
         if completed is None or others or completed.size is None:
             raise InputError("only models of one input, which takes pictures, can be explained")
         names = said.labels or facts.labels
-        class_id = _class_id(target, names)
+        class_id = None if target is None else class_number(target, names)
         pixels, placement = placed_pixels(completed, picture)
         tensor = completed.to_real(pixels[np.newaxis])
         told("gradients", 0, 1)
@@ -90,13 +90,3 @@ def grad_cam(
     label = names[found.class_id] if found.class_id < len(names) else str(found.class_id)
     size = placement.width, placement.height
     return Explanation(heat, box, size, "gradcam", label, found.class_id, found.score, None, 1, found.layer)
-
-
-def _class_id(target: str | int | None, labels: Sequence[str]) -> int | None:
-    """Return the number of a class that is given by its name or number."""
-    if target is None or isinstance(target, int):
-        return target
-    if target not in labels:
-        hint = nearest(target, list(labels)) if labels else "; no labels were given: name it by its number"
-        raise InputError(f"there is no class {target!r}{hint}")
-    return list(labels).index(target)

@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 _KERAS = {".keras", ".h5", ".hdf5"}
 
 
-def _target(context: click.Context, parameter: click.Parameter, value: str | None) -> str | int | None:
-    del context, parameter
-    return int(value) if value is not None and value.isdecimal() else value
-
-
 @click.command(name="explain")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("image", type=click.Path(path_type=Path))
@@ -35,9 +30,7 @@ def _target(context: click.Context, parameter: click.Parameter, value: str | Non
     show_default=True,
     help="Random cells hidden, one patch after the other hidden, or a Keras model's gradients.",
 )
-@click.option(
-    "--target", callback=_target, metavar="CLASS", help="Name or number of the class [default: the surest one]."
-)
+@click.option("--target", metavar="CLASS", help="Name or number of the class [default: the surest one].")
 @click.option(
     "--which",
     default=1,
@@ -64,7 +57,7 @@ def command(
     image: Path,
     output: Path | None,
     method: Any,
-    target: str | int | None,
+    target: str | None,
     which: int,
     samples: int | None,
     grid: int | None,
@@ -121,7 +114,7 @@ def command(
 def _by_hiding(
     file: Path,
     picture: Any,
-    target: str | int | None,
+    target: str | None,
     which: int,
     method: Any,
     samples: int | None,
@@ -152,7 +145,7 @@ def _by_hiding(
 def _by_gradients(
     file: Path,
     picture: Any,
-    target: str | int | None,
+    target: str | None,
     layer: str,
     said: Said,
     custom: tuple[str, ...],

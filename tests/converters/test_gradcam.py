@@ -94,7 +94,7 @@ def test_heat_is_put_back_into_the_picture(file):
         ("deep", {"layer": "scores"}, r"the layer 'scores' makes no map but \(1, 3\)"),
         ("deep", {"layer": "gate"}, r"the layer 'gate' makes no map but \(1, 1, 1, 6\)"),
         ("plain", {"target": 3}, "there is no class 3; there are 0 to 2"),
-        ("plain", {"target": "d"}, "there is no class 'd'; no labels were given"),
+        ("plain", {"target": "d"}, "there is no class 'd'; the classes have no names here"),
     ],
 )
 def test_what_cannot_be_explained_says_why(file, kind, said, message):

@@ -57,6 +57,13 @@ def test_tune_and_run(example, bundle, folder, tmp_path):
     assert "timed by tune on this machine" in out
 
 
+def test_explain_an_answer(example, bundle, folder, tmp_path):
+    status, out = example("explain_answer.py", bundle, folder / "0.png", tmp_path / "heat.png", "a")
+    assert status == 0
+    assert out.startswith("a: score ")
+    assert (tmp_path / "heat.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_build_step_fails_with_the_right_status(example, keras_file, samples, tmp_path):
     done = example("build_script.py", keras_file("sequential"), samples, tmp_path / "m.lepton", "5")
     assert done[0] == 0

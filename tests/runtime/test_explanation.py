@@ -293,6 +293,7 @@ class TestRefusals:
         ("said", "message"),
         [
             ({"target": "maybe"}, "there is no class 'maybe'"),
+            ({"target": "2"}, "there is no class 2; there are 0 to 1"),
             ({"target": 2}, "there is no class 2; there are 0 to 1"),
             ({"which": 2}, "which is for boxes, and the task is 'classify'"),
         ],

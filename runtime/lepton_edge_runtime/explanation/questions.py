@@ -74,7 +74,7 @@ def _score_of_class(card: Card, outputs: Outputs, target: Target, which: int) ->
 
     count = class_count(end)
     labels = card.labels or tuple(map(str, range(count)))
-    index = int(scores(outputs).argmax()) if target is None else _class_id(target, labels)
+    index = int(scores(outputs).argmax()) if target is None else class_number(target, labels)
     return Question(lambda given: float(scores(given)[index]), labels[index], index)
 
 
@@ -84,8 +84,8 @@ def _score_of_box(card: Card, outputs: Outputs, target: Target, which: int) -> Q
     assert isinstance(found, Detections)  # noqa: S101 - what the task 'detect' answers
     wanted = list(found)
     if target is not None:
-        number = _class_id(target, card.labels) if card.labels or not isinstance(target, str) else None
-        wanted = [one for one in found if one.class_id == number or one.label == target]
+        number = class_number(target, card.labels)
+        wanted = [one for one in found if one.class_id == number]
     if not 1 <= which <= len(wanted):
         kind = "box" if target is None else f"box of {target!r}"
         listed = ", ".join(dict.fromkeys(found.labels)) or "nothing"
@@ -131,15 +131,21 @@ def _likeness(card: Card, outputs: Outputs, target: Target, which: int) -> Quest
     return Question(ask, "embedding")
 
 
-def _class_id(target: str | int, labels: Sequence[str]) -> int:
-    """Return the number of a class that is given by its name or number."""
-    if isinstance(target, int):
-        if target < 0 or (labels and target >= len(labels)):
-            raise InputError(f"there is no class {target}; there are 0 to {len(labels) - 1}")
-        return target
-    if target in labels:
+def class_number(target: str | int, labels: Sequence[str]) -> int:
+    """Return the number of a class that is given by its name, or else by its number.
+
+    Raises:
+        InputError: There is no such class.
+    """
+    if isinstance(target, str) and target in labels:
         return labels.index(target)
-    raise InputError(f"there is no class {target!r}{nearest(target, list(labels))}")
+    if isinstance(target, int) or target.isdecimal():
+        number = int(target)
+        if number < 0 or (labels and number >= len(labels)):
+            raise InputError(f"there is no class {number}; there are 0 to {len(labels) - 1}")
+        return number
+    hint = nearest(target, list(labels)) if labels else "; the classes have no names here: give its number"
+    raise InputError(f"there is no class {target!r}{hint}")
 
 
 _QUESTIONS = {"classify": _score_of_class, "detect": _score_of_box, "embed": _likeness}
