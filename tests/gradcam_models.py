@@ -23,6 +23,23 @@ def weights_of(path):
     return model.get_weights(), np.asarray(model(picture()[np.newaxis] / np.float32(255)))[0]
 
 
+def check_in_memory(path):
+    """A model in memory has the heat of its file, and is afterwards as it was; runs in the worker."""
+    import keras
+
+    import lepton_edge as le
+
+    model = keras.models.load_model(path)
+    given = picture()[np.newaxis] / np.float32(255)
+    before, names = np.asarray(model(given)), [dict(vars(one)).keys() for one in model._flatten_layers()]
+    image = np.ascontiguousarray(picture()[..., ::-1])
+    said = {"target": 1, "preprocess": le.Preprocess(range=(0, 1))}
+    here, there = le.grad_cam(model, image, **said), le.grad_cam(path, image, **said)
+    np.testing.assert_allclose(here.heat, there.heat, atol=1e-5)
+    np.testing.assert_array_equal(np.asarray(model(given)), before)
+    assert [dict(vars(one)).keys() for one in model._flatten_layers()] == names
+
+
 def picture():
     """A picture of SIDE × SIDE, RGB."""
     return np.random.default_rng(8).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)

@@ -1,5 +1,8 @@
 """Grad-CAM beside what can be worked out by hand, and what it looks at if nobody says."""
 
+import subprocess
+import sys
+
 import cv2
 import gradcam_models
 import numpy as np
@@ -100,6 +103,20 @@ def test_heat_is_put_back_into_the_picture(file):
 def test_what_cannot_be_explained_says_why(file, kind, said, message):
     with pytest.raises(InputError, match=message):
         le.grad_cam(file(kind), PICTURE, preprocess=UNIT, **said)
+
+
+def test_whoever_asks_gets_no_tensorflow(file):
+    """What the worker hands back is no type of a module that imports it."""
+    code = (
+        "import sys, lepton_edge as le, numpy as np\n"
+        f"le.grad_cam({str(file('plain'))!r}, np.zeros((12, 12, 3), np.uint8))\n"
+        "assert not {'tensorflow', 'keras', 'tf_keras'} & set(sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_a_model_in_memory_is_explained_here(worker, file):
+    worker.call("gradcam_models:check_in_memory", file("deep"))
 
 
 def test_a_bundle_is_no_keras_model(bundle):

@@ -10,30 +10,13 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from lepton_edge_converters.load.loaded import LoadedModel, LoadOptions
+from lepton_edge_converters.load.loaded import LayerHeat, LoadedModel, LoadOptions
 from lepton_edge_converters.load.opened import loaded_once
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.wire import nearest
 
 _FOLLOWING = {"BatchNormalization", "Activation", "ReLU", "LeakyReLU", "PReLU", "ELU"}
 """Layers after a convolution without which its map is not what the net goes on with."""
-
-
-@dataclass(frozen=True, slots=True)
-class LayerHeat:
-    """Which places of a layer's map raise the score of a class.
-
-    Attributes:
-        heat: ``float32``, rows × columns of the layer's map; 0 or more, in units of the score before its softmax.
-        layer: The layer's name.
-        class_id: The class.
-        score: Of the class, as the model gives it.
-    """
-
-    heat: NDArray[np.float32]
-    layer: str
-    class_id: int
-    score: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lepton_edge_converters.facts import ModelFacts
 
 
@@ -48,6 +51,23 @@ class LoadOptions:
     custom: tuple[str, ...] = ()
     trust: bool = False
     signature: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerHeat:
+    """Which places of a layer's map raise the score of a class.
+
+    Attributes:
+        heat: ``float32``, rows × columns of the layer's map; 0 or more, in units of the score before its softmax.
+        layer: The layer's name.
+        class_id: The class.
+        score: Of the class, as the model gives it.
+    """
+
+    heat: NDArray[np.float32]
+    layer: str
+    class_id: int
+    score: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Which places of one picture an answer rests on."""
 
 from dataclasses import dataclass
+from math import floor, log10
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from lepton_edge_runtime.atomic import check_place, replacing
 from lepton_edge_runtime.drawing import draw_boxes
 from lepton_edge_runtime.errors import InputError, OutputError
 from lepton_edge_runtime.explanation.heat import enlarged
-from lepton_edge_runtime.explanation.overlay import enlarged_to_read, tinted, with_legend
+from lepton_edge_runtime.explanation.overlay import enlarged_to_read, frame, tinted, with_legend
 from lepton_edge_runtime.images import IMAGE_SUFFIXES, Image, opencv
 
 JSON_SIDE = 28
@@ -83,8 +84,14 @@ class Explanation:
         x, y = self.peak
         return (
             f"{self.target} {self.score:.3f}: most at x {x:.0f}, y {y:.0f}; {_MEANING[self.method]}: "
-            f"{self.low:+.3g} to {self.high:+.3g}"
+            f"{' to '.join(self._ends())}"
         )
+
+    def _ends(self) -> tuple[str, str]:
+        """Return the least and the most heat for people, to a hundredth of what lies between them or finer."""
+        span = self.high - self.low
+        digits = max(0, 2 - floor(log10(span))) if span > 0 else 2
+        return f"{self.low:+.{digits}f}", f"{self.high:+.{digits}f}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``--json`` prints: plain lists, numbers and strings; of the heat at most 28 rows and columns."""
@@ -109,8 +116,8 @@ class Explanation:
     def draw(self, image: Image) -> Image:
         """Return ``image`` (BGR, or grey) in grey under the colours of its heat, with a legend beneath.
 
-        What the model was not shown, beside a crop, stays dark. A picture of under 480 pixels of width is enlarged,
-        so that the legend can be read.
+        What the model was not shown, beside a crop, is dark and gray, outside a thin frame. A picture of under 480
+        pixels of width is enlarged, so that the legend can be read.
 
         Raises:
             InputError: It is of another size than the picture that was explained.
@@ -123,11 +130,17 @@ class Explanation:
         larger, times = enlarged_to_read(image)
         heat = enlarged(self.at_picture(), larger.shape[1], larger.shape[0]) if times > 1 else self.at_picture()
         drawn = tinted(larger, heat, self.low, self.high)
+        if self.box != (0, 0, *self.size):
+            left, top, right, bottom = self.box
+            frame(drawn, (left * times, top * times, right * times, bottom * times))
         if self.found is not None:
             box = np.array([self.found]) * times
             draw_boxes(drawn, box, [f"{self.target} {self.score:.0%}"], np.array([self.class_id or 0]))
-        lines = [f"{self.target.split(',')[0]} {self.score:.3f}", _MEANING[self.method]]
-        return with_legend(drawn, lines, f"{self.low:+.2g}", f"{self.high:+.2g}")
+        what = f"{self.target.split(',')[0]} {self.score:.3f}"
+        if self.class_id is None:
+            what = "embedding; its score is the cosine to the whole picture's"
+        lines = [what, _MEANING[self.method]]
+        return with_legend(drawn, lines, *self._ends())
 
     def save(self, path: str | Path, image: Image, *, force: bool = False) -> None:
         """Write what ``draw`` returns as a file of pixels, such as ``NAME.png``.

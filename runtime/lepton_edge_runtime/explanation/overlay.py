@@ -10,6 +10,7 @@ from lepton_edge_runtime.images import Image, opencv
 
 _READABLE = 480  # pixels of width that the legend needs
 _DARK, _WHITE = (24, 24, 24), (245, 245, 245)
+_UNSEEN = 0.3  # as dark as the coldest
 _LEVELS = np.arange(256, dtype=np.uint8)
 
 
@@ -37,9 +38,15 @@ def tinted(image: Image, heat: NDArray[np.float32], low: float, high: float) -> 
     # The picture is light and shade on the colours, so that both stay what they are.
     shade = (0.35 + 0.65 * gray.astype(np.float32) / 255)[..., np.newaxis]
     mixed = 0.3 * gray.astype(np.float32)[..., np.newaxis] + 0.7 * colors * shade
-    mixed[unseen] = 0.5 * gray[unseen][..., np.newaxis]
+    mixed[unseen] = _UNSEEN * gray[unseen][..., np.newaxis]
     drawn: Image = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
     return drawn
+
+
+def frame(drawn: Image, box: tuple[float, float, float, float]) -> None:
+    """Draw a thin line round the part of a picture (left, top, right, bottom) that a model was shown."""
+    left, top, right, bottom = (round(edge) for edge in box)
+    opencv().rectangle(drawn, (left, top), (right - 1, bottom - 1), _WHITE, max(1, drawn.shape[1] // 700))
 
 
 def enlarged_to_read(image: Image) -> tuple[Image, int]:
