@@ -67,8 +67,9 @@ def explain(
 
     Example:
         >>> import lepton_edge as le
-        >>> explanation = le.explain("birds.lepton", "parrot.jpg")              # doctest: +SKIP
-        >>> explanation.save("heat.png", le_image)                              # doctest: +SKIP
+        >>> explanation = le.explain("birds.lepton", "parrot.jpg")   # doctest: +SKIP
+        >>> explanation.target, explanation.peak                     # doctest: +SKIP
+        ('Ara macao (Scarlet Macaw)', (330.3, 196.8))
     """
     _check(method, samples, grid)
     picture = read_image(image) if isinstance(image, str | Path) else image

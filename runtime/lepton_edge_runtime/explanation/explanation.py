@@ -136,7 +136,8 @@ class Explanation:
         if self.found is not None:
             box = np.array([self.found]) * times
             draw_boxes(drawn, box, [f"{self.target} {self.score:.0%}"], np.array([self.class_id or 0]))
-        what = f"{self.target.split(',')[0]} {self.score:.3f}"
+        name = f"class {self.target}" if self.target.isdecimal() else self.target.split(",")[0]
+        what = f"{name} {self.score:.3f}"
         if self.class_id is None:
             what = "embedding; its score is the cosine to the whole picture's"
         lines = [what, _MEANING[self.method]]
