@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from lepton_edge_converters import cards
+from lepton_edge_converters.load.from_file import load_file
 from lepton_edge_converters.load.loaded import LoadOptions
-from lepton_edge_converters.load.opened import as_loaded, load_file, open_for_conversion
+from lepton_edge_converters.load.opened import as_loaded, open_for_conversion
 from lepton_edge_converters.preparation import require_converter, silent
 from lepton_edge_converters.said import say
 from lepton_edge_converters.worker import Progress, workplace

@@ -9,6 +9,7 @@ import click
 from lepton_edge.cli.cache import cache_folder, no_stage_cache_option, stage_cache_option
 from lepton_edge.cli.interrupts import ending_cleanly
 from lepton_edge.cli.options import Said, describe_option, model_options, prune_options
+from lepton_edge.cli.page import page_options
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.sparse import sparse_options
 from lepton_edge.cli.told import Server, junit_path
@@ -155,13 +156,7 @@ def _with(recipe: str | None, locked: Path | None, **settings: Any) -> "Recipe":
 )
 @click.option("--trust", is_flag=True, help="Let Python code inside the model file (Lambda layers) run.")
 @click.option("--signature", default="", help="Which signature of a SavedModel [default: the only or default one].")
-@click.option(
-    "--explain",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Compare in N judged pictures where the float file and the converted one look; 800 runs a picture.",
-)
-@click.option("--no-images", is_flag=True, help="Leave the pictures of samples out of the report's page.")
+@page_options
 @click.option(
     "--junit",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -17,6 +17,8 @@ from lepton_edge_converters.details.ranks import mean_correlation, rank_correlat
 from lepton_edge_converters.report.page import render_page
 from lepton_edge_converters.report.remarks import attention_remark
 from lepton_edge_converters.samples import StoredSamples
+from lepton_edge_runtime.description import Description
+from lepton_edge_runtime.heads import YoloEndToEnd
 from lepton_edge_runtime.opening import given_by_user, read_candidate
 from lepton_edge_runtime.preprocess import Preprocess
 
@@ -90,6 +92,28 @@ def test_pictures_are_of_heat_and_only_if_wanted(artefact, samples):
     assert drawn[PLACE].mean() > 1.5 * drawn[OTHER].mean()
     (without,) = compare_attention(one, one, samples, [0], images=False).pictures
     assert (without.reference, without.converted) == (b"", b"")
+
+
+def test_detectors_are_asked_about_the_same_box(tmp_path, samples):
+    """Though the other file is surer of another one, and finds this one elsewhere."""
+
+    def finder(title, boxes):
+        path = tmp_path / f"{title}.onnx"
+        path.write_bytes(region_models.finder(boxes))
+        said = Description(head=YoloEndToEnd(), labels=("ant",), preprocess=UNIT, task="detect")
+        return Artefact(title, "onnx", path, read_candidate(path, said).card, "by hand")
+
+    first, second = ((4, 8, 14, 18), PLACE), ((18, 14, 30, 26), OTHER)
+    one, other = finder("one", [first]), finder("other", [((5, 8, 15, 18), PLACE), second])
+    found = compare_attention(one, other, samples, [0, 1], images=False)
+    assert [picture.label for picture in found.pictures] == ["ant", "ant"]
+    assert found.correlation.value > 0.99
+    assert compare_attention(one, finder("blind", [second]), samples, [0], images=False).correlation.value == 0
+    dark = replace(samples, paths=(tmp_path / "dark.npy",))
+    np.save(tmp_path / "dark.npy", np.zeros((2, SIDE, SIDE, 3), np.uint8))
+    nothing = compare_attention(one, other, dark, [0, 1], images=False)
+    assert (nothing.pictures, nothing.correlation) == ((), None)
+    assert attention_remark(nothing) == "where the files look was not compared: nothing was found in these pictures"
 
 
 class TestRanks:

@@ -12,16 +12,15 @@ from lepton_edge_converters.details.thumbnails import encoded, in_bgr
 from lepton_edge_converters.report.attention import Attended, Attention
 from lepton_edge_converters.samples import StoredSamples, numbered
 from lepton_edge_converters.worker import report_progress
+from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.explanation.heat import Hider, Pixels, Writer, measure
-from lepton_edge_runtime.explanation.masks import random_masks
+from lepton_edge_runtime.explanation.masks import CELLS, random_masks
 from lepton_edge_runtime.explanation.overlay import tinted
-from lepton_edge_runtime.explanation.questions import Outputs, Question, pose_question
+from lepton_edge_runtime.explanation.questions import Outputs, Question, ask_the_same, pose_question
 from lepton_edge_runtime.preprocess import Preprocess
 
 MASKS = 400
 """A picture: of two maps under the same masks, chance is the same in both."""
-
-_CELLS = 7
 
 
 def compare_attention(
@@ -31,18 +30,24 @@ def compare_attention(
     indices: Sequence[int],
     images: bool,  # noqa: FBT001 - a job takes positions
 ) -> Attention:
-    """Return where both files look in the samples with these numbers, for the class that the float file decides."""
+    """Return where both files look in the samples with these numbers, for what the float file answers.
+
+    Samples in which a float detector finds nothing are left out.
+    """
     preprocess = samples.preprocess[0]
     assert preprocess is not None  # noqa: S101 - the caller looked
     files = [_Asked(one) for one in (reference, artefact)]
-    pictures = []
+    pictures, cells = [], CELLS[reference.card.task]
     for done, sample in enumerate(indices):
         pixels: Pixels = np.asarray(samples.array(0)[sample])
-        posed = files[0].pose(pixels, None)
+        try:
+            posed = pose_question(reference.card, files[0].answer(pixels), None)
+        except InputError:
+            continue
         heats = []
         for file in files:
-            question = file.pose(pixels, posed.class_id)
-            masks = random_masks(*pixels.shape[:2], grid=_CELLS, count=MASKS, seed=sample)
+            question = ask_the_same(file.card, file.answer(pixels), posed)
+            masks = random_masks(*pixels.shape[:2], grid=cells, count=MASKS, seed=sample)
             whole = (slice(0, pixels.shape[0]), slice(0, pixels.shape[1]))
             heats.append(measure(Hider(pixels, whole), masks, file.score(question)))
         drawn = [_drawn(pixels, heat, preprocess) for heat in heats] if images else [b"", b""]
@@ -52,24 +57,22 @@ def compare_attention(
     for file in files:
         file.close()
     mean = mean_correlation([one.correlation for one in pictures])
-    return Attention(artefact.title, reference.title, MASKS, mean, tuple(pictures))
+    note = "" if pictures else "nothing was found in these pictures"
+    return Attention(artefact.title, reference.title, MASKS, mean, tuple(pictures), note)
 
 
 class _Asked:
     """A model file, asked about pixels."""
 
     def __init__(self, artefact: Artefact) -> None:
-        self._card = artefact.card
-        (end,) = self._card.inputs
+        self.card = artefact.card
+        (end,) = self.card.inputs
         assert end.preprocess is not None  # noqa: S101 - the samples are pictures
         self._runner = open_artefact(artefact)
         self._write = Writer(end.preprocess.completed(end.tensor), end.tensor)
 
     def answer(self, pixels: Pixels) -> Outputs:
         return self._runner.answer([self._write(pixels)])
-
-    def pose(self, pixels: Pixels, class_id: int | None) -> Question:
-        return pose_question(self._card, self.answer(pixels), class_id)
 
     def score(self, question: Question) -> Callable[[Pixels], float]:
         return lambda pixels: question.ask(self.answer(pixels))

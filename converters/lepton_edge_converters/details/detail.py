@@ -15,6 +15,7 @@ from lepton_edge_converters.preparation import Job, Plan
 from lepton_edge_converters.report import Report
 from lepton_edge_converters.report.attention import Attention
 from lepton_edge_converters.report.layers import LayerErrors
+from lepton_edge_runtime.explanation.questions import TASKS_WITH_A_SCORE
 from lepton_edge_runtime.formats.tflite import read_tflite
 
 
@@ -57,8 +58,8 @@ def _attention(
     why = ""
     if reference is None:
         why = f"{converted.title} has no float file beside it to be compared with"
-    elif plan.draft.task != "classify":
-        why = f"a score to explain is known of classifiers, and the task is {plan.draft.task!r}"
+    elif plan.draft.task not in TASKS_WITH_A_SCORE:
+        why = f"the task {plan.draft.task!r} has no score to explain; {', '.join(TASKS_WITH_A_SCORE)} have one"
     elif len(plan.judged.preprocess) != 1 or plan.judged.preprocess[0] is None:
         why = "the samples are no pictures of one input"
     if reference is None or why:

@@ -14,7 +14,7 @@ class Attended:
     Attributes:
         sample: Its index among the judged samples, from 0.
         name: Of its file, or ``sample`` and its number among all that were given.
-        label: The class that is explained: the one that the float file decides.
+        label: What is explained: the class that the float file decides, that of its surest box, or ``embedding``.
         correlation: Spearman's rank correlation of the two maps, -1 to 1; 0 where only one of them has any heat, not
             a number (in JSON ``null``) where neither has.
         reference: The float file's map over the picture, PNG or JPEG; empty with ``images=False``.
@@ -39,7 +39,8 @@ class Attention:
         masks: How many random masks each picture was shown under, the same to both files.
         correlation: Mean of the pictures' rank correlations, with a 95 % interval (bootstrap over pictures); ``None``
             where no picture has one.
-        pictures: Those that were explained, spread evenly over the judged samples.
+        pictures: Those that were explained, spread evenly over the judged samples; without those in which a float
+            detector finds nothing.
         note: Why there are none; empty if nothing is to be said.
     """
 

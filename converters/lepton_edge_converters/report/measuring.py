@@ -28,9 +28,10 @@ _LAYERS = (
     "XNNPACK, which may round a step otherwise than those of the device; tensors were matched by their names"
 )
 _ATTENTION = (
-    "the float file's class was asked of both files under the same {masks} random masks of coarse cells, half of them "
-    "hidden by the picture's mean colour (RISE); heat is the mean score where a place was shown less that where it was "
-    "hidden; Spearman's correlation over all pixels, its mean with a 95 % interval by the bootstrap over pictures"
+    "both files were asked for what the float file answers, under the same {masks} random masks of coarse cells, half "
+    "of them hidden by the picture's mean colour (RISE); heat is the mean score where a place was shown, less that "
+    "where it was hidden; Spearman's correlation over all pixels, its mean with a 95 % interval by the bootstrap over "
+    "pictures"
 )
 _NOISE = "power of a layer's error over that of its float numbers, less the same of the worst of its inputs"
 

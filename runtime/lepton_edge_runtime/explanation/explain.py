@@ -12,7 +12,7 @@ from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.explanation.explanation import Explanation
 from lepton_edge_runtime.explanation.heat import Hider, Pixels, Writer, measure, region_of, smoothed
-from lepton_edge_runtime.explanation.masks import Mask, count_patches, patch_side, random_masks, sliding_patches
+from lepton_edge_runtime.explanation.masks import CELLS, Mask, count_patches, patch_side, random_masks, sliding_patches
 from lepton_edge_runtime.explanation.questions import Target, pose_question
 from lepton_edge_runtime.images import Image, read_image
 from lepton_edge_runtime.model import Model, open_model
@@ -23,7 +23,6 @@ from lepton_edge_runtime.timing import Progress
 
 Method = Literal["rise", "occlusion"]
 
-_CELLS = {"classify": 7, "embed": 7, "detect": 16}
 _SAMPLES = {"classify": 1000, "embed": 1000, "detect": 2000}
 
 
@@ -85,7 +84,7 @@ def explain(
         question = pose_question(card, outputs, target, which)
         score = question.ask(outputs)
         height, width = pixels[region].shape[:2]
-        cells = grid or _CELLS[card.task]
+        cells = grid or CELLS[card.task]
         if method == "rise":
             count = samples or _SAMPLES[card.task]
             masks: Iterable[Mask] = random_masks(height, width, grid=cells, count=count, seed=seed)

@@ -11,6 +11,9 @@ from lepton_edge_runtime.images import opencv
 Mask = NDArray[np.float32]
 """Height × width of what is shown: 1 as it is, 0 hidden, between them a mixture."""
 
+CELLS = {"classify": 7, "embed": 7, "detect": 16}
+"""Cells along the shorter side, by the task, where nobody says: what is boxed is smaller than what is classified."""
+
 _SHOWN = 0.5  # the share of cells that a random mask shows: what Petsiuk et al. use too
 
 

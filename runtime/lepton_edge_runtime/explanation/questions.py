@@ -64,6 +64,19 @@ def pose_question(card: Card, outputs: Outputs, target: Target, which: int = 1) 
     return _QUESTIONS[card.task](card, outputs, target, which)
 
 
+def ask_the_same(card: Card, outputs: Outputs, question: Question) -> Question:
+    """Return a question to another file of the same model: about the same class, the same box, or its own embedding.
+
+    Args:
+        card: Of that file.
+        outputs: What it answers to the whole picture.
+        question: As it was asked before.
+    """
+    if question.class_id is not None and question.box is not None:
+        return _about_box(card, Detection(question.box, question.class_id, question.about, 0.0))
+    return pose_question(card, outputs, question.class_id)
+
+
 def _score_of_class(card: Card, outputs: Outputs, target: Target, which: int) -> Question:
     del which
     make_decoder(card)  # which refuses a card that does not fit the task
@@ -90,7 +103,10 @@ def _score_of_box(card: Card, outputs: Outputs, target: Target, which: int) -> Q
         kind = "box" if target is None else f"box of {target!r}"
         listed = ", ".join(dict.fromkeys(found.labels)) or "nothing"
         raise InputError(f"there is no {kind} number {which} in this picture: {len(wanted)} found; in all: {listed}")
-    chosen = wanted[which - 1]
+    return _about_box(card, wanted[which - 1])
+
+
+def _about_box(card: Card, chosen: Detection) -> Question:
     decode = make_decoder(card, Limits(min_score=_WEAK))
 
     def ask(given: Outputs) -> float:
@@ -149,3 +165,6 @@ def class_number(target: str | int, labels: Sequence[str]) -> int:
 
 
 _QUESTIONS = {"classify": _score_of_class, "detect": _score_of_box, "embed": _likeness}
+
+TASKS_WITH_A_SCORE = tuple(_QUESTIONS)
+"""Of which an answer can be explained."""
