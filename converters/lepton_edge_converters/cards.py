@@ -20,6 +20,7 @@ from lepton_edge_runtime.heads import Head, task_of
 from lepton_edge_runtime.preprocess import Preprocess, picture_shape
 from lepton_edge_runtime.tasks import TASKS, make_decoder
 from lepton_edge_runtime.tensors import OPEN, TensorSpec
+from lepton_edge_runtime.tokens import Tokenize
 from lepton_edge_runtime.wire import nearest
 
 _UNIT_RANGE_MAX = 1.5  # samples that reach further are bytes in floats
@@ -44,6 +45,7 @@ class Draft:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     preprocess: tuple[Preprocess | None, ...]
+    tokenize: tuple[Tokenize | None, ...]
     activations: tuple[Activation, ...]
     labels: tuple[str, ...]
     head: Head | None = None
@@ -156,7 +158,8 @@ def draft(
         activations = tuple("none" if one == "logits" else one for one in activations)
         labels = labels if decided in ("detect", "segment") else ()
     names = tuple(end.name for end in facts.inputs), tuple(end.name for end in facts.outputs)
-    drafted = Draft(facts.name, decided, *names, preprocess, activations, labels, said.head, said.points)
+    tokenize = tuple(end.text.tokenize if end.text else None for end in facts.inputs)
+    drafted = Draft(facts.name, decided, *names, preprocess, tokenize, activations, labels, said.head, said.points)
     if decided in ("detect", "segment", "pose"):
         # Before minutes go by: what does not fit now, fits no file.
         make_decoder(_card(drafted, {end.name: _spec(end) for end in (*facts.inputs, *facts.outputs)}, 1))
@@ -182,7 +185,10 @@ def _card(draft: Draft, specs: Mapping[str, TensorSpec], batch: Batch) -> Card:
     return Card(
         name=draft.name,
         task=draft.task,
-        inputs=tuple(InputCard(specs[name], p) for name, p in zip(draft.inputs, draft.preprocess, strict=True)),
+        inputs=tuple(
+            InputCard(specs[name], preprocess, tokenize)
+            for name, preprocess, tokenize in zip(draft.inputs, draft.preprocess, draft.tokenize, strict=True)
+        ),
         outputs=tuple(OutputCard(specs[name], a) for name, a in zip(draft.outputs, draft.activations, strict=True)),
         labels=draft.labels,
         head=draft.head,

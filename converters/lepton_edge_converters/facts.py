@@ -3,6 +3,23 @@
 from dataclasses import dataclass
 
 from lepton_edge_runtime.card import Activation
+from lepton_edge_runtime.tokens import Tokenize
+from lepton_edge_runtime.tokens.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class TextFacts:
+    """How texts become an input's numbers.
+
+    Attributes:
+        tokenize: What is done to them.
+        vocabulary: The tokens.
+        own: Whether a layer of the model says so, which can be asked; else the user does.
+    """
+
+    tokenize: Tokenize
+    vocabulary: Vocabulary
+    own: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +31,16 @@ class EndFacts:
         dtype: numpy's name.
         shape: Without the batch axis; ``None`` where it is not fixed.
         activation: What an output's numbers are, where the last layer tells.
+        text: How texts become an input's numbers, where it takes texts.
+        indices: How many indices an input's embedding knows, where it has one.
     """
 
     name: str
     dtype: str
     shape: tuple[int | None, ...]
     activation: Activation | None = None
+    text: TextFacts | None = None
+    indices: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

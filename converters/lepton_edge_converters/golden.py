@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from lepton_edge_converters.artefacts import Artefact, stored_inputs
 from lepton_edge_converters.errors import ConversionError
 from lepton_edge_converters.facts import ModelFacts
-from lepton_edge_converters.samples import SyntheticSamples, store
+from lepton_edge_converters.samples import store
+from lepton_edge_converters.samples.synthetic import SyntheticSamples
 from lepton_edge_runtime.card import OutputCard
 from lepton_edge_runtime.golden import FLOAT_SHARE, ONNX_FLOAT_SHARE, ONNX_STEPS, Golden, encode_golden
 from lepton_edge_runtime.preprocess import Preprocess

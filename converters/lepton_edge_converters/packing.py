@@ -12,8 +12,9 @@ from lepton_edge_converters.gates.judge import Judgement
 from lepton_edge_converters.golden import make_golden
 from lepton_edge_converters.lock import Data, Source
 from lepton_edge_converters.preparation import Job, Plan
-from lepton_edge_converters.samples import SyntheticSamples
+from lepton_edge_converters.samples.synthetic import SyntheticSamples
 from lepton_edge_converters.summary import original_accuracy
+from lepton_edge_converters.texts import text_members
 from lepton_edge_converters.toolchain import read_toolchain
 from lepton_edge_runtime.bundle import GOLDEN, Manifest, Measured, Provenance, write_bundle
 from lepton_edge_runtime.text import printable
@@ -35,7 +36,7 @@ def pack(source: Source, data: Data, plan: Plan, judgements: list[Judgement], jo
         extremes=plan.judged.extremes(),
     )
     members = {artefact.member: artefact.path.read_bytes() for artefact in artefacts}
-    members[GOLDEN] = golden
+    members |= {GOLDEN: golden, **text_members(plan.facts.inputs)}
     manifest = Manifest(
         card=artefacts[0].card,
         recipe=msgspec.Raw(msgspec.json.encode(job.recipe, order="deterministic")),

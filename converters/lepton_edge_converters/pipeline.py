@@ -38,6 +38,7 @@ from lepton_edge_runtime.description import Description
 from lepton_edge_runtime.errors import OutputError
 from lepton_edge_runtime.interrupts import uninterrupted
 from lepton_edge_runtime.preprocess import Preprocess
+from lepton_edge_runtime.tokens import Split, Standardize
 
 
 def convert(
@@ -51,6 +52,9 @@ def convert(
     preprocess: Preprocess | None = None,
     task: str | None = None,
     description: Description | str | Path | None = None,
+    vocabulary: str | Path | Sequence[str] | None = None,
+    standardize: Standardize | None = None,
+    split: Split | None = None,
     io: Io | None = None,
     batch: Batch | None = None,
     formats: Sequence[Format] | None = None,
@@ -90,8 +94,8 @@ def convert(
         output: The bundle, ``NAME.lepton``; ``NAME.report.json``, ``NAME.report.html`` and ``NAME.lepton.lock`` are
             written beside it, of a refused model ``NAME.refused.report.json`` and ``.html`` alone.
         data: What calibrates and judges: a folder of pictures (class subfolders are labels), a ``.csv``
-            with ``path`` and ``label`` or ``class_index``, ``.npz``, ``.npy``, arrays, or an iterable of
-            arrays. ``int8`` needs some; without any the other schemes are judged on synthetic samples.
+            with ``path`` (or ``text``) and ``label`` or ``class_index``, ``.npz``, ``.npy``, arrays, texts, or an
+            iterable of them. ``int8`` needs some; without any the other schemes are judged on synthetic samples.
         train_data: What a recipe that prunes, makes weights sparse or trains for 8 bits trains with, in the same
             forms; by default the samples of ``data`` that do not judge, in a repair those that calibrate.
         labels: Names of the classes in the model's order, or a text file with one a line.
@@ -101,6 +105,11 @@ def convert(
         task: Row of ``TASKS``, where the model does not tell.
         description: More that is said of the model, or the TOML file that says it: of detectors, segmenters and pose
             nets how their outputs are laid out (``head``). What stands above goes before.
+        vocabulary: Tokens of the texts that become its indices, for a model without a TextVectorization layer, or a
+            text file with one a line: the first is index 2, after what fills up and what is not known.
+        standardize: What is done to a text before that: ``lower_and_strip_punctuation`` if not said, ``lower``,
+            ``strip_punctuation`` or ``none``.
+        split: Where it is split: at ``whitespace`` if not said, into ``character``, or ``none``.
         io: Type of an int8 model's inputs and outputs, instead of the recipe's.
         batch: How many samples the files take at once, instead of the recipe's: 1, or ``"dynamic"`` to leave their
             first axis free, which is tried on several samples at once.
@@ -179,7 +188,9 @@ def convert(
         zeros=zeros,
         clusters=clusters,
     )
-    said = say(labels, task, signature, preprocess, description)
+    said = say(
+        labels, task, signature, preprocess, description, vocabulary=vocabulary, standardize=standardize, split=split
+    )
     said = said.over(lock.said) if lock else said
     toolchain = read_toolchain()
     hold_to(output, lock, {"recipe": recipe, "said": said, "toolchain": toolchain})

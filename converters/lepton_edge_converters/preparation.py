@@ -21,13 +21,14 @@ from lepton_edge_converters.report import SampleCounts
 from lepton_edge_converters.report.pruned import Pruned
 from lepton_edge_converters.report.sparse import SparseWeights
 from lepton_edge_converters.said import Said
-from lepton_edge_converters.samples import SampleSet, StoredSamples, SyntheticSamples, store
+from lepton_edge_converters.samples import SampleSet, StoredSamples, store
 from lepton_edge_converters.samples.lint import NO_SAMPLES, Finding
-from lepton_edge_converters.samples.pictures import PictureTable
-from lepton_edge_converters.samples.read import Gathered, open_samples, peek_shapes, read_samples
+from lepton_edge_converters.samples.read import Found, Gathered, open_samples, peek_shapes, read_samples
+from lepton_edge_converters.samples.synthetic import SyntheticSamples
 from lepton_edge_converters.split import split
 from lepton_edge_converters.stages.cache import StageCache
 from lepton_edge_converters.stages.run import run_stage
+from lepton_edge_converters.texts import prove_texts, with_vocabulary
 from lepton_edge_converters.worker import Progress, Worker
 from lepton_edge_runtime.errors import MissingExtraError
 from lepton_edge_runtime.preprocess import Preprocess
@@ -124,6 +125,7 @@ def prepare(
     data = list(data) if hasattr(data, "__next__") else data  # a generator is read once
     size = preprocess.size if preprocess else None
     facts = opened.describe(size, peek_shapes(data))
+    facts, assumed_text = with_vocabulary(facts, said)
     if recipe.batch == "dynamic" and facts.batch is not None:
         raise LoadError(
             f"the model is built for batches of {facts.batch}, so its batch cannot be dynamic; build it with a batch "
@@ -132,7 +134,7 @@ def prepare(
     opened_samples = None if data is None else open_samples(data, facts.inputs)
     extremes = opened_samples.extremes() if isinstance(opened_samples, Gathered) else []
     completed, assumed = cards.complete_preprocess(facts, preprocess, extremes)
-    warnings = [*facts.notes, *assumed]
+    warnings = [*facts.notes, *assumed_text, *assumed]
     labels = said.labels or facts.labels
     classes = cards.class_count(facts, labels, said.task, said.head)
     calibrating: NDArray[np.int64] | None
@@ -151,6 +153,7 @@ def prepare(
             seed=recipe.seed,
         )
         calibrating, judging = (parts.calibration if recipe.calibrates else None), parts.judged
+    warnings += prove_texts(opened, facts, samples, recipe.seed)
     judged = store(samples, judging, completed, job.folder, "judged", job.progress)
     calibration = None
     if calibrating is not None:
@@ -216,7 +219,7 @@ def _refuse_without_samples(recipe: Recipe, *, given: bool) -> None:
 
 
 def _read_all(
-    found: Gathered | PictureTable | Path,
+    found: Found,
     facts: ModelFacts,
     preprocess: tuple[Preprocess | None, ...],
     labels: tuple[str, ...],
@@ -241,7 +244,8 @@ def store_all(opened: OpenedModel, data: Any, said: Said, folder: Path, progress
         SamplesError: They do not fit the model.
     """
     data = list(data) if hasattr(data, "__next__") else data  # a generator is read once
-    facts = opened.describe(said.preprocess.size if said.preprocess else None, peek_shapes(data))
+    described = opened.describe(said.preprocess.size if said.preprocess else None, peek_shapes(data))
+    facts, _ = with_vocabulary(described, said)
     found = open_samples(data, facts.inputs)
     extremes = found.extremes() if isinstance(found, Gathered) else []
     completed, _ = cards.complete_preprocess(facts, said.preprocess, extremes)

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import msgspec
 
+from lepton_edge_converters.errors import LoadError
 from lepton_edge_runtime.description import Description, read_description
 from lepton_edge_runtime.heads import Head
 from lepton_edge_runtime.opening import read_labels
 from lepton_edge_runtime.preprocess import Preprocess
+from lepton_edge_runtime.tokens import Split, Standardize
 
 
 class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -21,6 +23,9 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         preprocess: How pictures become its input.
         head: How its outputs are laid out.
         points: Names of its key points.
+        vocabulary: Tokens of the texts that become its input.
+        standardize: What is done to a text before it is split into them.
+        split: Where it is split.
     """
 
     labels: tuple[str, ...] = ()
@@ -29,6 +34,9 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     preprocess: Preprocess | None = None
     head: Head | None = None
     points: tuple[str, ...] = ()
+    vocabulary: tuple[str, ...] = ()
+    standardize: Standardize | None = None
+    split: Split | None = None
 
     def over(self, locked: "Said") -> "Said":
         """Return this, with what it leaves open as it was said when the lock was written."""
@@ -39,6 +47,9 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             preprocess=self.preprocess or locked.preprocess,
             head=self.head or locked.head,
             points=self.points or locked.points,
+            vocabulary=self.vocabulary or locked.vocabulary,
+            standardize=self.standardize or locked.standardize,
+            split=self.split or locked.split,
         )
 
 
@@ -48,15 +59,23 @@ def say(
     signature: str,
     preprocess: Preprocess | None,
     description: Description | str | Path | None = None,
+    *,
+    vocabulary: str | Path | Sequence[str] | None = None,
+    standardize: Standardize | None = None,
+    split: Split | None = None,
 ) -> Said:
-    """Return what was said, labels read from their file; it goes before what a description says.
+    """Return what was said, labels and vocabulary read from their files; it goes before what a description says.
 
     A range of whole numbers becomes one of real numbers: ``(0, 255)`` and ``(0.0, 255.0)`` are the same and shall
     give the same bytes.
 
     Raises:
         InputError: The labels, or the description, cannot be read.
+        LoadError: The vocabulary cannot be read.
     """
+    tokens: tuple[str, ...] = ()
+    if vocabulary is not None:
+        tokens = _read_vocabulary(vocabulary) if isinstance(vocabulary, str | Path) else tuple(map(str, vocabulary))
     if isinstance(labels, str | Path | None):
         names: str | tuple[str, ...] | None = None if labels is None else str(labels)
     else:
@@ -73,4 +92,25 @@ def say(
         preprocess=exact,
         head=given.head,
         points=given.points or (),
+        vocabulary=tokens,
+        standardize=standardize,
+        split=split,
     )
+
+
+def _read_vocabulary(path: str | Path) -> tuple[str, ...]:
+    """Return the tokens in a text file, one a line, as they stand there.
+
+    Raises:
+        LoadError: The file cannot be read, or is no text.
+    """
+    try:
+        content = Path(path).read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise LoadError(f"cannot read the vocabulary in {path}: {problem}") from problem
+    lines = [line.removesuffix("\r") for line in content.split("\n")]
+    while lines and not lines[-1]:
+        lines.pop()
+    if not lines:
+        raise LoadError(f"the vocabulary in {path} is empty")
+    return tuple(lines)

@@ -47,7 +47,7 @@ def summarize(
         output=output,
         scheme=job.recipe.scheme,
         task=plan.draft.task,
-        preprocess=tuple(one.describe() for one in plan.preprocess if one is not None),
+        preprocess=_prepared(plan),
         parameters=plan.facts.parameters,
         macs=_macs(next(float_files, job.folder / "float32.tflite")),
         size_bytes=0,
@@ -73,6 +73,12 @@ def summarize(
         lint=plan.lint,
         pruned=plan.pruned,
     )
+
+
+def _prepared(plan: Plan) -> tuple[str, ...]:
+    """Return how each input is prepared, for people."""
+    ways = zip(plan.preprocess, plan.draft.tokenize, strict=True)
+    return tuple(way.describe() for pair in ways for way in pair if way is not None)
 
 
 def _macs(tflite: Path) -> int | None:

@@ -11,7 +11,8 @@ import numpy as np
 
 from lepton_edge_converters.latency import Target
 from lepton_edge_converters.recipe import Scheme
-from lepton_edge_converters.samples import SyntheticSamples, store
+from lepton_edge_converters.samples import store
+from lepton_edge_converters.samples.synthetic import SyntheticSamples
 from lepton_edge_converters.speed import Timings, time_fairly
 from lepton_edge_runtime.backends import open_backend
 

@@ -12,6 +12,7 @@ from lepton_edge.cli.options import Said, describe_option, model_options, prune_
 from lepton_edge.cli.page import page_options
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.sparse import sparse_options
+from lepton_edge.cli.texts import Texts, text_options
 from lepton_edge.cli.told import Server, junit_path
 from lepton_edge.cli.verdict import print_refusal, print_verdict
 from lepton_edge_runtime.errors import LeptonError
@@ -47,10 +48,12 @@ def _with(recipe: str | None, locked: Path | None, **settings: Any) -> "Recipe":
     "--data",
     type=click.Path(path_type=Path),
     help="Samples that calibrate and judge: a folder of pictures (class subfolders are labels), a .csv with path "
-    "and label or class_index, .npz (x, y; or one array an input) or .npy.",
+    "and label or class_index, .npz (x, y; or one array an input) or .npy; of texts, a .csv with text and label, a "
+    ".txt with one a line, or a folder of .txt files.",
 )
 @describe_option
 @model_options
+@text_options
 @click.option(
     "--recipe",
     metavar="NAME|FILE",
@@ -184,6 +187,7 @@ def command(
     output: Path,
     data: Path | None,
     said: Said,
+    texts: Texts,
     recipe: str | None,
     io: Any,
     batch: Any,
@@ -253,6 +257,9 @@ def command(
                 preprocess=said.preprocess,
                 task=said.task,
                 description=said.description,
+                vocabulary=texts.vocabulary,
+                standardize=texts.standardize,
+                split=texts.split,
                 io=io,
                 batch=1 if batch == "1" else batch,
                 formats=formats,

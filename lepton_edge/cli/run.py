@@ -2,7 +2,7 @@
 
 import logging
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from lepton_edge.cli.cache import cache_folder, cache_option, no_cache_option
 from lepton_edge.cli.options import Said, file_options, grid
 from lepton_edge.cli.quiet import quiet_engines, quiet_opencv
 from lepton_edge.cli.show import print_json, say
+from lepton_edge.cli.texts import read_lines
 from lepton_edge_runtime.camera import Camera, times
 from lepton_edge_runtime.chains import Pipeline, chain
+from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.model import Model, open_model
 from lepton_edge_runtime.recorder import Recorder
 from lepton_edge_runtime.results import Result
@@ -30,10 +32,14 @@ Opened = Model | Pipeline | Tiled
 @click.option(
     "--camera",
     "source",
-    required=True,
     metavar="SOURCE",
     help="A camera's number, a stream (rtsp://…, http://…), csi:0 for a Raspberry Pi camera, a video file, a picture, "
     "or a folder of pictures.",
+)
+@click.option(
+    "--text",
+    metavar="TEXT|FILE|-",
+    help="Instead of a camera: a text, a file with one a line, or - for the lines of standard input.",
 )
 @click.option(
     "--backend",
@@ -68,7 +74,8 @@ Opened = Model | Pipeline | Tiled
 @click.option("--verbose", is_flag=True, help="Say what was opened and chosen.")
 def command(
     model: Path,
-    source: str,
+    source: str | None,
+    text: str | None,
     backend: str,
     threads: int | None,
     cache: Path | None,
@@ -87,7 +94,7 @@ def command(
     verbose: bool,
     no_cache: bool,
 ) -> None:
-    """Run MODEL, a bundle, .tflite or .onnx, on a camera, a stream, a video or a folder of pictures.
+    """Run MODEL, a bundle, .tflite or .onnx, on a camera, a stream, a video, a folder of pictures, or texts.
 
     Results go to standard output, one line a frame; at the end, also of a run that fails or is stopped with
     Ctrl-C, standard error says where every frame went and which engine answered. A camera or stream goes on
@@ -101,9 +108,14 @@ def command(
       lepton-edge run birds.lepton --camera garden.mp4 --json --max-frames 100
       lepton-edge run detector.tflite --camera street.mp4 --save boxes.mp4
       lepton-edge run detector.tflite --then dogs.lepton --on dog --camera 0
+      lepton-edge run sentiment.lepton --text "what a lovely film"
     """
     if verbose:
         logging.getLogger().setLevel(logging.INFO)
+    if (source is None) == (text is None):
+        raise click.UsageError("say what is to be answered: --camera SOURCE, or --text for a model that takes texts")
+    if text is not None and (then or tiles or save or show or max_frames):
+        raise click.UsageError("--then, --tiles, --save, --show and --max-frames are about pictures, not texts")
     if on and then is None:
         raise click.UsageError("--on says what a second model is asked about: give one with --then")
     if save is not None and save.exists() and not force:
@@ -132,7 +144,11 @@ def command(
                 opened = chain(opened, second, on=on)
         for assumption in opened.assumptions:
             say(f"lepton-edge: assumed: {assumption}", err=True)
+        if text is not None:
+            _answer_texts(first, text, as_json=as_json)
+            return
         quiet_opencv()
+        assert source is not None  # noqa: S101 - one of both was given
         window = stack.enter_context(Window(f"{model.stem} - q to quit")) if show else None
         camera = stack.enter_context(Camera(source))
         recorder = stack.enter_context(Recorder(save, fps=camera.fps or _FALLBACK_FPS)) if save else None
@@ -172,6 +188,20 @@ def _stream(
                 break
     except KeyboardInterrupt:
         pass  # Ctrl-C is how a camera is stopped; the totals follow
+
+
+def _answer_texts(model: Model, text: str, *, as_json: bool) -> None:
+    """Answer line by line, as they come; Ctrl-C ends it."""
+    if not any(end.tokenize for end in model.card.inputs):
+        raise InputError("this model takes no texts; say what it is to look at (--camera)")
+    with suppress(KeyboardInterrupt):
+        for line in read_lines(text):
+            result = model(line)
+            if as_json:
+                print_json({"text": line, **_as_dict(result)}, indent=None)
+            else:
+                say(f"{result}  {line}")
+    say(str(model.choice), err=True)
 
 
 def _line(result: Result) -> str:

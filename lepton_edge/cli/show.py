@@ -33,6 +33,8 @@ def print_card(card: Card) -> None:
         say(f"  input    {one.tensor}")
         if one.preprocess:
             say(f"           {one.preprocess.describe()}")
+        if one.tokenize:
+            say(f"           text: {one.tokenize.describe()}")
     for output in card.outputs:
         say(f"  output   {output.tensor}, {output.activation}")
     if card.labels:

@@ -137,15 +137,21 @@ class Bundle:
     def __contains__(self, member: str) -> bool:
         return member in self.manifest.members
 
-    def member(self, name: str) -> bytes:
+    def member(self, name: str, *, bytes_max: int | None = None) -> bytes:
         """Return a member's bytes, once they have the hash that the manifest gives.
 
+        Args:
+            name: Of the member.
+            bytes_max: How large it may be; it is not read if it is larger.
+
         Raises:
-            BundleError: There is no such member, or it was changed.
+            BundleError: There is no such member, it is too large, or it was changed.
         """
         if name not in self:
             raise BundleError(f"{self.path} has no member {name!r}; there are: {', '.join(self.manifest.members)}")
         with self._open() as archive:
+            if bytes_max is not None and archive.entries[name].file_size > bytes_max:
+                raise BundleError(f"{self.path}: {name} is larger than {bytes_max >> 20} MB")
             content = archive.read(name)
         if hashlib.sha256(content).hexdigest() != self.manifest.members[name]:
             raise BundleError(f"{self.path}: {name} is not the file that the manifest describes (wrong SHA-256)")

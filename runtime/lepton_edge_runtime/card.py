@@ -11,6 +11,7 @@ from lepton_edge_runtime.heads import Head
 from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.tensors import OPEN, TensorSpec
 from lepton_edge_runtime.text import is_plain
+from lepton_edge_runtime.tokens import Tokenize
 from lepton_edge_runtime.wire import decode_json
 
 FORMAT_VERSION = 1
@@ -33,10 +34,17 @@ Batch = Literal[1, "dynamic"]
 
 
 class InputCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One input: its tensor, and how a picture is prepared for it (``None`` where it takes no picture)."""
+    """One input: its tensor, and what goes into it.
+
+    Attributes:
+        tensor: As the model file has it.
+        preprocess: How a picture becomes it; ``None`` where it takes no picture.
+        tokenize: How a text becomes it; ``None`` where it takes no text.
+    """
 
     tensor: TensorSpec
     preprocess: Preprocess | None = None
+    tokenize: Tokenize | None = None
 
 
 class OutputCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -113,9 +121,20 @@ def check_card(card: Card, *, error: type[LeptonError], outputs_may_be_open: boo
     for end in card.inputs:
         if end.preprocess is not None:
             _check_levels(end, error)
+    _check_texts(card, error)
     for text in (card.name, card.task, *card.points, *card.labels):
         if not is_plain(text):
             raise error(f"the card has a name, task, key point or label with characters that cannot be shown: {text!r}")
+
+
+def _check_texts(card: Card, error: type[LeptonError]) -> None:
+    """Raise ``error`` for texts that no tensor takes, or that no vocabulary is there for."""
+    ends = [end for end in card.inputs if end.tokenize is not None]
+    for end in ends:
+        if end.tokenize is not None and (end.preprocess is not None or not end.tokenize.fits(end.tensor)):
+            raise error(f"the input {end.tensor} takes no text of {end.tokenize.describe()}")
+    if len(ends) > 1:
+        raise error("the card has two inputs that take text, and a bundle has one vocabulary")
 
 
 def check_tensor(tensor: TensorSpec, *, error: type[LeptonError], may_be_open: bool = False) -> None:

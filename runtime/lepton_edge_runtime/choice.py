@@ -118,6 +118,7 @@ class Candidate:
         golden: Samples to check an engine on; ``None`` where there are none.
         tolerance: Largest distance from them, for each member, one number an output.
         assumptions: What neither the file nor the user says of it, one sentence each.
+        vocabulary: Content of the vocabulary, read when asked for; ``None`` where there is none.
     """
 
     card: Card
@@ -125,6 +126,7 @@ class Candidate:
     golden: Callable[[], Golden] | None = None
     tolerance: Mapping[str, tuple[float, ...]] | None = None
     assumptions: tuple[str, ...] = ()
+    vocabulary: Callable[[], bytes] | None = None
 
 
 def choose(

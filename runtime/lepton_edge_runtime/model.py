@@ -1,14 +1,12 @@
-"""A model, opened: callable on a picture, and on every frame of a camera."""
+"""A model, opened: callable on a picture or a text, and on every frame of a camera."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from time import perf_counter_ns
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_runtime.camera import Camera
@@ -16,15 +14,14 @@ from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.choice import Choice, Runner, choose
 from lepton_edge_runtime.closing import Closing
 from lepton_edge_runtime.description import Description
-from lepton_edge_runtime.errors import BrokenExtraError, InputError, MissingExtraError
+from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.frame import Frame
-from lepton_edge_runtime.images import Image, read_image
+from lepton_edge_runtime.images import Image
+from lepton_edge_runtime.intake import Intake
 from lepton_edge_runtime.opening import given_by_user, read_candidate
-from lepton_edge_runtime.plan import Placement, Plan
 from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.results import Origin, Result, Timing
 from lepton_edge_runtime.tasks import Limits, make_decoder
-from lepton_edge_runtime.tensors import quantize
 from lepton_edge_runtime.tuned.store import look_up
 
 log = logging.getLogger(__name__)
@@ -79,13 +76,14 @@ def open_model(
     path = Path(path)
     candidate = read_candidate(path, given_by_user(labels, preprocess, task, description))
     decode = make_decoder(candidate.card, Limits(top, min_score, iou))
+    intake = Intake(candidate)
     asked = backend != "auto" or threads is not None
     preferred = None if cache is None or asked else look_up(cache, path)
     runner, choice = choose(candidate, backend, 1 if threads is None else threads, preferred)
     log.info("%s: %s", path, choice)
     for assumption in candidate.assumptions:
         log.info("%s: assumed: %s", path, assumption)
-    return Model(candidate.card, runner, decode, choice, candidate.assumptions)
+    return Model(intake, runner, decode, choice, candidate.assumptions)
 
 
 def answered(camera: Camera, answer: Callable[[Frame], Result]) -> Iterator[Result]:
@@ -109,18 +107,15 @@ class Model(Closing):
     """
 
     def __init__(
-        self, card: Card, runner: Runner, decode: Any, choice: Choice, assumptions: tuple[str, ...] = ()
+        self, intake: Intake, runner: Runner, decode: Any, choice: Choice, assumptions: tuple[str, ...] = ()
     ) -> None:
-        self.card = card
+        self.card: Card = intake.card
         self.choice = choice
         self.assumptions = assumptions
         self._runner: Runner | None = runner
         self._decode = decode
+        self._intake = intake
         self._lock = Lock()
-        self._plans: dict[int, Plan] = {}
-        # Compiled at load; a device that only takes tensors needs no OpenCV, and the first picture says so.
-        with suppress(MissingExtraError, BrokenExtraError):
-            self._plans = {i: self._compiled(i) for i, end in enumerate(card.inputs) if end.preprocess}
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -128,12 +123,12 @@ class Model(Closing):
         return self.card.labels
 
     def __call__(self, sample: Image | str | Path | NDArray[Any] | Mapping[str, NDArray[Any]]) -> Result:
-        """Return the answer to one picture, or to model-ready tensors.
+        """Return the answer to one picture or text, or to model-ready tensors.
 
         Args:
             sample: A picture (height × width × 3, BGR, or height × width, grey; ``uint8``), the path of one,
-                a ``float32`` tensor of the input's shape, or one array an input by name (pictures where
-                ``uint8`` and the input takes pictures, else tensors in real numbers).
+                a text where the model takes texts, a ``float32`` tensor of the input's shape, or one of these an input
+                by name (pictures where ``uint8`` and the input takes pictures, else tensors in real numbers).
 
         Raises:
             InputError: The model takes no such thing.
@@ -164,7 +159,7 @@ class Model(Closing):
         """
         with self._lock:
             runner = self._opened()
-            self._fill(runner, sample)
+            self._intake.fill(runner, sample)
             return tuple(runner.input_view(i).copy() for i in range(len(self.card.inputs)))
 
     def run(self, tensors: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
@@ -189,7 +184,7 @@ class Model(Closing):
     def _answer(self, sample: Any, frame: Frame | None) -> Result:
         runner = self._opened()
         begin = perf_counter_ns()
-        placement = self._fill(runner, sample)
+        placement = self._intake.fill(runner, sample)
         filled = perf_counter_ns()
         outputs = runner.run()
         timing = Timing((filled - begin) / 1e6, (perf_counter_ns() - filled) / 1e6)
@@ -199,49 +194,3 @@ class Model(Closing):
         if self._runner is None:
             raise InputError("this model is closed")
         return self._runner
-
-    def _compiled(self, index: int) -> Plan:
-        end = self.card.inputs[index]
-        if end.preprocess is None:
-            raise InputError(f"the input {end.tensor.name!r} takes no pictures")
-        return Plan(end.preprocess, end.tensor)
-
-    def _fill(self, runner: Runner, sample: Any) -> Placement | None:
-        if isinstance(sample, Mapping):
-            return self._fill_named(runner, sample)
-        if isinstance(sample, str | Path):
-            sample = read_image(sample)
-        if len(self.card.inputs) > 1:
-            names = ", ".join(repr(one.tensor.name) for one in self.card.inputs)
-            raise InputError(f"this model has {len(self.card.inputs)} inputs: give a dict with the keys {names}")
-        return self._fill_one(runner, 0, sample)
-
-    def _fill_named(self, runner: Runner, arrays: Mapping[str, Any]) -> Placement | None:
-        names = [one.tensor.name for one in self.card.inputs]
-        if set(arrays) != set(names):
-            raise InputError(f"the inputs are {', '.join(map(repr, names))}; got {', '.join(map(repr, arrays))}")
-        placement = None
-        for i, name in enumerate(names):
-            placement = self._fill_one(runner, i, arrays[name]) or placement
-        return placement
-
-    def _fill_one(self, runner: Runner, index: int, array: Any) -> Placement | None:
-        end = self.card.inputs[index]
-        if end.preprocess is not None and isinstance(array, np.ndarray) and array.dtype == np.uint8:
-            plan = self._plans.get(index) or self._compiled(index)
-            # Whatever is refused is refused here: the traceback of an error would keep the engine's memory.
-            resized, placement = plan.resized(array)
-            plan.write(resized, runner.input_view(index))
-            return placement
-        tensor = np.asarray(array)
-        if tensor.shape == end.tensor.shape[1:]:
-            tensor = tensor[np.newaxis]
-        if tensor.shape != end.tensor.shape or tensor.dtype.kind not in "fiub":
-            takes = "pictures (uint8) or tensors" if end.preprocess else "tensors"
-            raise InputError(
-                f"the input {end.tensor.name!r} takes {takes} of shape {end.tensor.shape}; "
-                f"got {tensor.dtype} {tensor.shape}"
-            )
-        stored = quantize(tensor, end.tensor)
-        runner.input_view(index)[...] = stored
-        return None

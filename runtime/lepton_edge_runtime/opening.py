@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -25,6 +25,7 @@ from lepton_edge_runtime.regular import read_regular
 from lepton_edge_runtime.tasks import TASKS
 from lepton_edge_runtime.tensors import OPEN, TensorSpec
 from lepton_edge_runtime.text import printable
+from lepton_edge_runtime.tokens.vocabulary import VOCABULARY, VOCABULARY_BYTES_MAX
 from lepton_edge_runtime.wire import nearest
 
 READERS = {".tflite": ("model.tflite", read_tflite), ".onnx": ("model.onnx", read_onnx)}
@@ -77,10 +78,12 @@ def read_candidate(path: Path, given: Description = NOTHING_GIVEN) -> Candidate:
     if path.suffix.lower() not in READERS:
         bundle = Bundle(path)
         card = bundle.card
-        members = {name: _member_reader(bundle, name) for name, _ in READERS.values() if name in bundle}
+        members = {name: partial(bundle.member, name) for name, _ in READERS.values() if name in bundle}
         golden = (lambda: decode_golden(bundle.member(GOLDEN), card)) if GOLDEN in bundle else None
         taken = _overridden(card, given)
-        return Candidate(taken.card, members, golden, bundle.manifest.tolerance, taken.assumptions)
+        texts = any(end.tokenize for end in card.inputs)
+        vocabulary = partial(bundle.member, VOCABULARY, bytes_max=VOCABULARY_BYTES_MAX) if texts else None
+        return Candidate(taken.card, members, golden, bundle.manifest.tolerance, taken.assumptions, vocabulary)
     bare = read_bare(path)
     draft = draft_card(path, bare.file, given)
     card = _with_shown_outputs(draft.card, bare.member, bare.content)
@@ -215,10 +218,6 @@ def _unnumbered(labels: list[str]) -> list[str]:
     # A list that begins with 1 leaves out no class: it counts from there.
     first = numbers[0] if numbers[0] <= 1 else 0
     return [names.get(i, str(i)) for i in range(first, numbers[-1] + 1)]
-
-
-def _member_reader(bundle: Bundle, name: str) -> Any:
-    return lambda: bundle.member(name)
 
 
 def _overridden(card: Card, given: Description) -> Bare:

@@ -22,6 +22,8 @@ def _synthetic(end: InputCard, rng: np.random.Generator) -> NDArray[Any]:
         width, height = end.preprocess.size
         picture = noise_picture(height, width, end.preprocess.channels, rng)
         return end.preprocess.stored(picture, spec).reshape(spec.shape)
+    if end.tokenize is not None and end.tokenize.encoding == "int":
+        return rng.integers(0, end.tokenize.size, spec.shape).astype(spec.dtype)
     if np.dtype(spec.dtype).kind in "iub" and spec.quant is None:
         return rng.integers(0, 2, spec.shape).astype(spec.dtype)
     return quantize(rng.standard_normal(spec.shape), spec)

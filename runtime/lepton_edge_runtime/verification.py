@@ -15,11 +15,13 @@ from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.probe import Probe
 from lepton_edge_runtime.results import Origin, Timing
 from lepton_edge_runtime.tasks import make_decoder
+from lepton_edge_runtime.tokens.vocabulary import VOCABULARY, VOCABULARY_BYTES_MAX, decode_vocabulary
 
 HASHES = "hashes"
 FILE = "file"
-READINGS = (HASHES, FILE)
-"""What the first check is called, of a bundle and of a bare file; in the others engines answer."""
+WORDS = "vocabulary"
+READINGS = (HASHES, FILE, WORDS)
+"""What checks are called in which nothing but the file is read; in the others engines answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,22 @@ def verify(
             untried = [Check(_golden(name), "skipped", "the bundle was changed") for name in BACKENDS]
             return [Check(HASHES, "failed", str(changed)), *untried]
         checks = [Check(HASHES, "passed", f"{len(bundle.manifest.members)} members are as the manifest says")]
+        checks += _check_vocabulary(bundle)
         return checks + [_check_engine(name, bundle, threads, given, probe) for name in BACKENDS]
+
+
+def _check_vocabulary(bundle: Bundle) -> list[Check]:
+    """Return whether the vocabulary of a model that takes texts is as its card says."""
+    checks = []
+    for end in bundle.card.inputs:
+        if end.tokenize is not None:
+            try:
+                decode_vocabulary(bundle.member(VOCABULARY, bytes_max=VOCABULARY_BYTES_MAX), end.tokenize)
+            except BundleError as refused:
+                checks.append(Check(WORDS, "failed", str(refused)))
+            else:
+                checks.append(Check(WORDS, "passed", f"{end.tokenize.size:,} tokens, each once"))
+    return checks
 
 
 def _check_bare(path: Path, threads: int, given: Description, probe: Probe) -> list[Check]:

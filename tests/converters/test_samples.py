@@ -5,8 +5,9 @@ import pytest
 
 from lepton_edge_converters.errors import SamplesError
 from lepton_edge_converters.facts import EndFacts
-from lepton_edge_converters.samples import SyntheticSamples, store
+from lepton_edge_converters.samples import store
 from lepton_edge_converters.samples.read import open_samples, peek_shapes, read_samples
+from lepton_edge_converters.samples.synthetic import SyntheticSamples
 from lepton_edge_runtime.preprocess import Preprocess
 
 PICTURE = EndFacts("picture", "float32", (8, 8, 3))

@@ -1,3 +1,4 @@
+import io
 import runpy
 import sys
 from pathlib import Path
@@ -5,6 +6,9 @@ from pathlib import Path
 import keras_models
 import numpy as np
 import pytest
+
+import lepton_edge as le
+from lepton_edge_converters.worker import Worker
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -78,3 +82,15 @@ def _numbers(tmp_path):
     x, y = keras_models.clusters(100)
     np.savez(tmp_path / "numbers.npz", x=x, y=y)
     return tmp_path / "numbers.npz"
+
+
+def test_read_texts(example, tmp_path, monkeypatch):
+    with Worker() as worker:
+        worker.call("text_models:save", "sentiment", tmp_path / "m.keras")
+    le.convert(
+        tmp_path / "m.keras", tmp_path / "m.lepton", recipe="float32", formats=["tflite"], labels=["bad", "good"]
+    )
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a dull film\na lovely film\n"))
+    status, out = example("read_texts.py", tmp_path / "m.lepton", "good")
+    assert status == 0
+    assert [line.split("%  ")[1] for line in out.splitlines()] == ["a lovely film", "a dull film"]

@@ -73,7 +73,7 @@ def judge(
     """
     outputs = real_outputs(stored, artefact.card)
     decided, expected = decisions(outputs, artefact.card), decisions(reference, artefact.card)
-    found = Judgement(artefact, outputs, decided, likeness(reference, outputs), batched=batched)
+    found = Judgement(artefact, outputs, decided, likeness(reference, outputs, artefact.card.outputs), batched=batched)
     if metric is not None:
         found = _measured(found, metric, reference)
     if decided is None or expected is None:
@@ -191,7 +191,7 @@ def _formats_agree(gates: Gates, judgements: Sequence[Judgement]) -> Iterator[Ga
     if len(by_backend) < 2:
         return
     one, other = by_backend["tflite"], by_backend["onnx"]
-    alike = likeness(one.outputs, other.outputs)
+    alike = likeness(one.outputs, other.outputs, one.artefact.card.outputs)
     largest = max(float(np.abs(a - b).max(initial=0)) for a, b in zip(one.outputs, other.outputs, strict=True))
     derived = other.artefact.route == DERIVED
     near = alike.sqnr_db >= gates.min_parity_db if derived else alike.cosine >= gates.min_cosine

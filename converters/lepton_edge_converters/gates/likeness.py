@@ -47,11 +47,21 @@ def decide(real: NDArray[Any], output: OutputCard) -> NDArray[np.int64]:
     return np.asarray(scores.argmax(axis=-1))
 
 
-def likeness(reference: Sequence[NDArray[Any]], answers: Sequence[NDArray[Any]]) -> Likeness:
-    """Return how like the reference the answers are; both one array an output, samples first."""
+def likeness(
+    reference: Sequence[NDArray[Any]], answers: Sequence[NDArray[Any]], ends: Sequence[OutputCard] = ()
+) -> Likeness:
+    """Return how like the reference the answers are; both one array an output, samples first.
+
+    Args:
+        reference: What should be answered.
+        answers: What is.
+        ends: What the outputs are, where that is known: one share that stands for two classes points nowhere by itself
+            (0.001 and 0 have no angle), so the shares of both are compared.
+    """
     pairs = [(_flat(one), _flat(other)) for one, other in zip(reference, answers, strict=True)]
+    shares = [end.activation == "sigmoid" for end in ends] or [False] * len(pairs)
     return Likeness(
-        min(_cosine(*pair) for pair in pairs),
+        min(_cosine(*map(_both, pair) if share else pair) for pair, share in zip(pairs, shares, strict=True)),
         min(_ratio_db(*pair, pair[0]) for pair in pairs),
         min(_ratio_db(*pair, _spread(pair[0])) for pair in pairs),
     )
@@ -59,6 +69,11 @@ def likeness(reference: Sequence[NDArray[Any]], answers: Sequence[NDArray[Any]])
 
 def _flat(array: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(array, np.float64).reshape(len(array), -1)
+
+
+def _both(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the shares of both classes where one number stands for two; several are left as they are."""
+    return shares if shares.shape[1] != 1 else np.concatenate([1 - shares, shares], axis=1)
 
 
 def _cosine(reference: NDArray[np.float64], answers: NDArray[np.float64]) -> float:

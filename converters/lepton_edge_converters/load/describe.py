@@ -68,7 +68,10 @@ def _fixed_input(
 ) -> EndFacts:
     """Return an input whose open sizes are fixed: by the picture size asked for, or by the samples."""
     if dtype == "string":
-        raise LoadError(f"the input {name!r} takes text; convert the part of the model that takes numbers")
+        raise LoadError(
+            f"the input {name!r} takes text, and no TextVectorization layer of Keras 3 that could be split off comes "
+            "first; convert the part of the model that takes numbers"
+        )
     if None in shape and picture_size is not None and len(shape) == 3:
         width, height = picture_size
         shape = (shape[0] or height, shape[1] or width, shape[2])
@@ -149,9 +152,9 @@ def refuse_broken_weights(weights: Iterable[tuple[str, Any]]) -> None:
             )
 
 
-def hash_in_memory(model: Any) -> str:
-    """Return the SHA-256 of a model's architecture and weights."""
-    digest = hashlib.sha256()
+def hash_in_memory(model: Any, more: str = "") -> str:
+    """Return the SHA-256 of a model's architecture and weights, and of what else it is made of."""
+    digest = hashlib.sha256(more.encode())
     try:
         digest.update(model.to_json().encode())
     except (TypeError, ValueError, NotImplementedError):

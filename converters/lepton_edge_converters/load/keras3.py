@@ -20,20 +20,28 @@ from lepton_edge_converters.load.describe import (
     Shape,
     activation_of,
     fixed_inputs,
+    hash_in_memory,
     model_facts,
     refuse_broken_weights,
     unique,
     unrolled,
 )
+from lepton_edge_converters.load.text import split_off, told
+from lepton_edge_converters.stages.digest import digest
 from lepton_edge_runtime.errors import first_line
 
 _HALF = ("float16", "bfloat16")
 
 
 class Keras3Model:
-    """A Keras 3 model: functional, Sequential or subclassed; one of mixed precision is computed in float32."""
+    """A Keras 3 model: functional, Sequential or subclassed; one of mixed precision is computed in float32.
+
+    A TextVectorization that comes first is split off: ``model`` is what follows, and takes its numbers.
+    """
 
     def __init__(self, model: Any) -> None:
+        self.whole = model
+        model, self.vectorizer = split_off(model)
         self.model = model
         layers = model._flatten_layers()  # noqa: SLF001 - the public list leaves out layers inside layers
         self._half = [layer for layer in layers if layer.compute_dtype in _HALF]
@@ -49,7 +57,8 @@ class Keras3Model:
         """Return what is known of the model; see ``LoadedModel``."""
         model = self.model
         refuse_broken_weights((variable.path, variable) for variable in model.variables)
-        inputs = fixed_inputs(_declared_inputs(model, sample_shapes), picture_size, sample_shapes)
+        declared = _declared_inputs(model, sample_shapes)
+        inputs = told(self.whole, self.vectorizer, fixed_inputs(declared, picture_size, sample_shapes))
         symbolic = getattr(model, "inputs", None)
         batch = symbolic[0].shape[0] if symbolic else None
         with self._in_float32():
@@ -58,6 +67,8 @@ class Keras3Model:
             self._half
         )
         facts = model_facts(model, sha256, inputs, outputs, batch, notes)
+        if self.vectorizer is not None and not sha256:
+            facts = replace(facts, sha256=hash_in_memory(self.whole, digest(inputs)))
         names = {layer.name for layer in model._flatten_layers()}  # noqa: SLF001 - the only way into nested models
         return replace(facts, layer_names=tuple(sorted(names)))
 

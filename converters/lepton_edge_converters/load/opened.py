@@ -6,11 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import LoadError
 from lepton_edge_converters.facts import ModelFacts
+from lepton_edge_converters.load.asked import predict, vectorize
 from lepton_edge_converters.load.files import find_model, teachable_labels
 from lepton_edge_converters.load.from_file import check_options, hash_path, load_file
 from lepton_edge_converters.load.loaded import LoadedModel, LoadOptions, ModelFile
@@ -21,7 +21,6 @@ from lepton_edge_converters.worker import Progress, Worker, report_progress
 from lepton_edge_runtime.card import Batch
 from lepton_edge_runtime.opening import read_labels
 
-_BATCH = 32
 _TEACHABLE_RANGE = (-1.0, 1.0)  # what Teachable Machine's own export code feeds: pixels / 127.5 - 1
 
 
@@ -38,6 +37,10 @@ class OpenedModel(Protocol):
 
     def predict(self, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
         """Return its answers, one array an output."""
+        ...
+
+    def vectorize(self, texts: list[str]) -> NDArray[Any]:
+        """Return what its own TextVectorization makes of texts: n × the input's shape."""
         ...
 
     def file(self, folder: Path) -> ModelFile:
@@ -92,6 +95,11 @@ class _ModelInWorker:
         job = "load.opened:predict_file"
         return run_stage(*self._where, job, *self._model, facts, samples, gives=list[NDArray[Any]], progress=progress)
 
+    def vectorize(self, texts: list[str]) -> NDArray[Any]:
+        job = "load.opened:vectorize_file"
+        found = run_stage(*self._where, job, *self._model, texts, gives=list[NDArray[Any]])
+        return found[0]
+
     def file(self, folder: Path) -> ModelFile:
         del folder  # it is a file already
         return ModelFile(*self._model, cached=self._where[1] is not None)
@@ -121,7 +129,11 @@ class ModelHere:
 
     def predict(self, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
         """Return its answers, one array an output."""
-        return _predict(self._loaded, facts, samples, progress)
+        return predict(self._loaded, facts, samples, progress)
+
+    def vectorize(self, texts: list[str]) -> NDArray[Any]:
+        """Return what its own TextVectorization makes of texts: n × the input's shape."""
+        return vectorize(self._loaded, texts)
 
     @property
     def keras(self) -> Any:
@@ -199,7 +211,12 @@ def trace_file(
 
 def predict_file(path: Path, options: LoadOptions, facts: ModelFacts, samples: StoredSamples) -> list[NDArray[Any]]:
     """Run the model in a file; runs in the worker."""
-    return _predict(loaded_once(path, options), facts, samples, report_progress)
+    return predict(loaded_once(path, options), facts, samples, report_progress)
+
+
+def vectorize_file(path: Path, options: LoadOptions, texts: list[str]) -> list[NDArray[Any]]:
+    """Run the first layer of the model in a file; runs in the worker."""
+    return [vectorize(loaded_once(path, options), texts)]
 
 
 def as_loaded(model: Any) -> LoadedModel:
@@ -223,35 +240,3 @@ def as_loaded(model: Any) -> LoadedModel:
 def loaded_once(path: Path, options: LoadOptions) -> LoadedModel:
     """Load once for all jobs of this worker; a new worker loads again."""
     return load_file(path, options, {})
-
-
-def _predict(loaded: LoadedModel, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
-    """Return the model's answers, the reference for everything else.
-
-    Called eagerly: ``model.predict`` would compile, and leave its traces in the caller's model.
-    """
-    count, step = len(samples), _BATCH if _takes_batches(loaded, facts, samples) else 1
-    parts: list[list[Any]] = []
-    for start in range(0, count, step):
-        parts.append([np.asarray(answer) for answer in _called(loaded, samples, start, min(start + step, count))])
-        progress("answers of the original model", min(start + step, count), count)
-    return [np.concatenate([part[i] for part in parts]) for i in range(len(facts.outputs))]
-
-
-def _takes_batches(loaded: LoadedModel, facts: ModelFacts, samples: StoredSamples) -> bool:
-    """Return whether the model answers two samples at once; a reshape inside may fix its batch, and nothing says so."""
-    import tensorflow as tf  # noqa: PLC0415 - whoever loaded the model has it
-
-    if facts.batch is not None:
-        return False
-    try:
-        _called(loaded, samples, 0, 2)
-    except (ValueError, tf.errors.InvalidArgumentError):
-        return False  # what is wrong with one sample too is said when that is answered
-    return True
-
-
-def _called(loaded: LoadedModel, samples: StoredSamples, start: int, stop: int) -> list[Any]:
-    import tensorflow as tf  # noqa: PLC0415 - whoever loaded the model has it
-
-    return loaded.call([tf.convert_to_tensor(one) for one in samples.real(start, stop)])

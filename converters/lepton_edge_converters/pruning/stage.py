@@ -34,7 +34,8 @@ def prune_first(opened: OpenedModel, plan: Plan, job: Job) -> tuple[OpenedModel,
     size = next((one.size for one in plan.preprocess if one is not None), None)
     facts = changed.describe(size, [tuple(int(n or 1) for n in end.shape) for end in plan.facts.inputs])
     kept = plan.facts
-    facts = replace(facts, sha256=kept.sha256, name=kept.name, labels=kept.labels, notes=kept.notes)
+    # A pruned model is what follows a TextVectorization: what goes in is as it was.
+    facts = replace(facts, sha256=kept.sha256, name=kept.name, inputs=kept.inputs, labels=kept.labels, notes=kept.notes)
     return changed, replace(plan, facts=facts, pruned=pruned)
 
 

@@ -9,9 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lepton_edge_converters.facts import EndFacts
 from lepton_edge_runtime.preprocess import Preprocess
-from lepton_edge_runtime.synthetic import noise_picture
 
 _STORED_AT_ONCE = 64
 Progress = Callable[[str, int, int], None]
@@ -130,65 +128,3 @@ def store(
 def numbered(index: int) -> str:
     """Return what a sample without a name of its own is called."""
     return f"sample {index}"
-
-
-class SyntheticSamples:
-    """Seeded noise at several scales, as rough as pictures are: for when there is no data.
-
-    Args:
-        inputs: What the model takes.
-        preprocess: One an input; ``None`` where it takes no pictures.
-        count: How many samples.
-        seed: The same seed gives the same samples.
-        extremes: Least and largest value of the user's samples for each input, where there are any: noise stays
-            within them, since a square root or a vocabulary bears no other numbers.
-    """
-
-    targets: NDArray[np.int64] | None = None
-    labels: tuple[str, ...] = ()
-    origin: str = "seeded synthetic samples"
-
-    def __init__(
-        self,
-        inputs: tuple[EndFacts, ...],
-        preprocess: tuple[Preprocess | None, ...],
-        *,
-        count: int,
-        seed: int,
-        extremes: Sequence[tuple[float, float]] = (),
-    ) -> None:
-        self.count = count
-        self._extremes: Sequence[tuple[float, float] | None] = extremes or [None] * len(inputs)
-        self._inputs = inputs
-        self._preprocess = preprocess
-        self._seed = seed
-
-    def load(self, indices: Sequence[int]) -> list[NDArray[Any]]:
-        """Return the samples, each from its own seed."""
-        generators = [[np.random.default_rng([self._seed, i, k]) for i in indices] for k in range(len(self._inputs))]
-        return [
-            np.stack([_synthetic(end, preprocess, seen, rng) for rng in generators[k]])
-            for k, (end, preprocess, seen) in enumerate(
-                zip(self._inputs, self._preprocess, self._extremes, strict=True)
-            )
-        ]
-
-    def name(self, index: int) -> str:
-        """Return which sample it is."""
-        return numbered(index)
-
-
-def _synthetic(
-    end: EndFacts, preprocess: Preprocess | None, seen: tuple[float, float] | None, rng: np.random.Generator
-) -> NDArray[Any]:
-    shape = tuple(size or 1 for size in end.shape)
-    if preprocess is not None and preprocess.size is not None:
-        width, height = preprocess.size
-        return noise_picture(height, width, preprocess.channels, rng)
-    if np.dtype(end.dtype).kind in "iu":
-        low, high = seen or (0, 1)  # small, so that they are in any vocabulary
-        return rng.integers(int(low), int(high), shape, endpoint=True).astype(end.dtype)
-    if np.dtype(end.dtype).kind == "b":
-        return rng.integers(0, 2, shape).astype(end.dtype)
-    noise = rng.standard_normal(shape).astype(np.float32)
-    return noise if seen is None else np.clip((seen[0] + seen[1]) / 2 + noise * (seen[1] - seen[0]) / 4, *seen)

@@ -131,7 +131,7 @@ def read_table(
         )
     targets = None
     if "class_index" in columns:
-        targets = _class_indices(origin, columns["class_index"], classes)
+        targets = class_indices(origin, columns["class_index"], classes)
     elif "label" in columns:
         given = [label if isinstance(label, str) else "" for label in columns["label"]]
         if "" in given:
@@ -162,7 +162,12 @@ def class_order(names: list[str], labels: tuple[str, ...], classes: int | None, 
     return {name: i for i, name in enumerate(names)}
 
 
-def _class_indices(origin: str, column: Sequence[Any], classes: int | None) -> NDArray[np.int64]:
+def class_indices(origin: str, column: Sequence[Any], classes: int | None) -> NDArray[np.int64]:
+    """Return whole numbers as class indices.
+
+    Raises:
+        SamplesError: They are none of the model's.
+    """
     try:
         indices = np.array([int(value) for value in column], np.int64)
     except (TypeError, ValueError) as problem:

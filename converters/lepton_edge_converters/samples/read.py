@@ -12,6 +12,7 @@ from lepton_edge_converters.facts import EndFacts
 from lepton_edge_converters.samples import SampleSet
 from lepton_edge_converters.samples.arrays import array_samples, gather, is_frame, read_file
 from lepton_edge_converters.samples.pictures import PictureTable, read_csv, read_folder, read_table
+from lepton_edge_converters.samples.texts import Texts, open_texts, read_texts
 from lepton_edge_runtime.preprocess import Preprocess
 
 
@@ -28,12 +29,19 @@ class Gathered:
         return [_extremes(array) for array in self.arrays]
 
 
-def open_samples(data: Any, inputs: tuple[EndFacts, ...]) -> Gathered | PictureTable | Path:
-    """Return the arrays that ``data`` stands for, the table that names pictures, or the folder of pictures.
+Found = Gathered | PictureTable | Texts | Path
+"""Samples before they are made to fit a model: arrays, a table that names pictures, texts, a folder of pictures."""
+
+
+def open_samples(data: Any, inputs: tuple[EndFacts, ...]) -> Found:
+    """Return what ``data`` stands for.
 
     Raises:
         SamplesError: They are missing, empty, or of a kind that is not known.
     """
+    texts = open_texts(data, inputs[0]) if inputs[0].text is not None else None
+    if texts is not None:
+        return texts
     if is_frame(data) and "path" in data.columns:
         return PictureTable({name: list(data[name]) for name in data.columns}, Path(), "the data frame")
     if not isinstance(data, str | Path):
@@ -51,7 +59,7 @@ def open_samples(data: Any, inputs: tuple[EndFacts, ...]) -> Gathered | PictureT
 
 
 def read_samples(
-    opened: Gathered | PictureTable | Path,
+    opened: Found,
     inputs: tuple[EndFacts, ...],
     preprocess: tuple[Preprocess | None, ...],
     labels: tuple[str, ...],
@@ -62,7 +70,7 @@ def read_samples(
     """Return samples that fit the model.
 
     Args:
-        opened: Arrays, a table that names pictures, or a folder of pictures.
+        opened: Arrays, a table that names pictures, texts, or a folder of pictures.
         inputs: What the model takes.
         preprocess: One an input, completed; ``None`` where it takes no pictures.
         labels: Names of the classes in the model's order; may be empty.
@@ -75,6 +83,8 @@ def read_samples(
     if isinstance(opened, Gathered):
         targets = _class_labels(opened.targets, certain=certain)
         return array_samples(opened.arrays, targets, inputs, preprocess, classes, origin=opened.origin)
+    if isinstance(opened, Texts):
+        return read_texts(opened, inputs[0], labels, classes)
     if len(inputs) != 1 or preprocess[0] is None:
         shapes = ", ".join(f"{end.name!r} {end.shape}" for end in inputs)
         raise SamplesError(
