@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.camera import Camera as Camera
     from lepton_edge_runtime.chains import Pipeline as Pipeline
     from lepton_edge_runtime.chains import chain as chain
+    from lepton_edge_runtime.clips import Clip as Clip
     from lepton_edge_runtime.description import Description as Description
     from lepton_edge_runtime.diagnosis import doctor as doctor
     from lepton_edge_runtime.errors import LeptonError as LeptonError
@@ -57,6 +58,7 @@ _HOMES = {
     "Bundle": "lepton_edge_runtime.bundle",
     "Camera": "lepton_edge_runtime.camera",
     "Classes": "lepton_edge_runtime.results",
+    "Clip": "lepton_edge_runtime.clips",
     "Description": "lepton_edge_runtime.description",
     "Detections": "lepton_edge_runtime.results",
     "Embedding": "lepton_edge_runtime.results",

@@ -14,6 +14,7 @@ from lepton_edge_converters.errors import ConversionError, SamplesError
 from lepton_edge_converters.facts import EndFacts, ModelFacts
 from lepton_edge_converters.said import Said
 from lepton_edge_runtime.card import Activation, Batch, Card, InputCard, OutputCard
+from lepton_edge_runtime.clips import Clip
 from lepton_edge_runtime.errors import PreprocessError
 from lepton_edge_runtime.formats import ModelFile
 from lepton_edge_runtime.heads import Head, task_of
@@ -46,6 +47,7 @@ class Draft:
     outputs: tuple[str, ...]
     preprocess: tuple[Preprocess | None, ...]
     tokenize: tuple[Tokenize | None, ...]
+    clips: tuple[Clip | None, ...]
     activations: tuple[Activation, ...]
     labels: tuple[str, ...]
     head: Head | None = None
@@ -73,7 +75,9 @@ def complete_preprocess(
     warnings: list[str] = []
     for end, seen in zip_longest(facts.inputs, extremes[: len(facts.inputs)]):
         spec = _spec(end)
-        if not _takes_pictures(end):
+        if end.clip is not None:
+            spec = end.clip.picture(spec)
+        elif not _takes_pictures(end):
             completed.append(None)
             continue
         wanted = given or Preprocess()
@@ -158,8 +162,11 @@ def draft(
         activations = tuple("none" if one == "logits" else one for one in activations)
         labels = labels if decided in ("detect", "segment") else ()
     names = tuple(end.name for end in facts.inputs), tuple(end.name for end in facts.outputs)
+    clips = tuple(end.clip for end in facts.inputs)
     tokenize = tuple(end.text.tokenize if end.text else None for end in facts.inputs)
-    drafted = Draft(facts.name, decided, *names, preprocess, tokenize, activations, labels, said.head, said.points)
+    drafted = Draft(
+        facts.name, decided, *names, preprocess, tokenize, clips, activations, labels, said.head, said.points
+    )
     if decided in ("detect", "segment", "pose"):
         # Before minutes go by: what does not fit now, fits no file.
         make_decoder(_card(drafted, {end.name: _spec(end) for end in (*facts.inputs, *facts.outputs)}, 1))
@@ -186,8 +193,10 @@ def _card(draft: Draft, specs: Mapping[str, TensorSpec], batch: Batch) -> Card:
         name=draft.name,
         task=draft.task,
         inputs=tuple(
-            InputCard(specs[name], preprocess, tokenize)
-            for name, preprocess, tokenize in zip(draft.inputs, draft.preprocess, draft.tokenize, strict=True)
+            InputCard(specs[name], preprocess, tokenize, clip)
+            for name, preprocess, tokenize, clip in zip(
+                draft.inputs, draft.preprocess, draft.tokenize, draft.clips, strict=True
+            )
         ),
         outputs=tuple(OutputCard(specs[name], a) for name, a in zip(draft.outputs, draft.activations, strict=True)),
         labels=draft.labels,

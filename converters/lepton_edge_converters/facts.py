@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lepton_edge_runtime.card import Activation
+from lepton_edge_runtime.clips import Clip
 from lepton_edge_runtime.tokens import Tokenize
 from lepton_edge_runtime.tokens.vocabulary import Vocabulary
 
@@ -33,6 +34,7 @@ class EndFacts:
         activation: What an output's numbers are, where the last layer tells.
         text: How texts become an input's numbers, where it takes texts.
         indices: How many indices an input's embedding knows, where it has one.
+        clip: Which frames go into an input, where it takes clips of pictures.
     """
 
     name: str
@@ -41,6 +43,7 @@ class EndFacts:
     activation: Activation | None = None
     text: TextFacts | None = None
     indices: int | None = None
+    clip: Clip | None = None
 
 
 @dataclass(frozen=True, slots=True)

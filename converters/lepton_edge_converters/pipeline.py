@@ -34,6 +34,7 @@ from lepton_edge_converters.tracing import trace
 from lepton_edge_converters.worker import Progress, workplace
 from lepton_edge_runtime.bundle import check_output
 from lepton_edge_runtime.card import Batch
+from lepton_edge_runtime.clips import Clip
 from lepton_edge_runtime.description import Description
 from lepton_edge_runtime.errors import OutputError
 from lepton_edge_runtime.interrupts import uninterrupted
@@ -55,6 +56,7 @@ def convert(
     vocabulary: str | Path | Sequence[str] | None = None,
     standardize: Standardize | None = None,
     split: Split | None = None,
+    clip: Clip | None = None,
     io: Io | None = None,
     batch: Batch | None = None,
     formats: Sequence[Format] | None = None,
@@ -93,7 +95,7 @@ def convert(
             or a Keras model in memory.
         output: The bundle, ``NAME.lepton``; ``NAME.report.json``, ``NAME.report.html`` and ``NAME.lepton.lock`` are
             written beside it, of a refused model ``NAME.refused.report.json`` and ``.html`` alone.
-        data: What calibrates and judges: a folder of pictures (class subfolders are labels), a ``.csv``
+        data: What calibrates and judges: a folder of pictures or videos (class subfolders are labels), a ``.csv``
             with ``path`` (or ``text``) and ``label`` or ``class_index``, ``.npz``, ``.npy``, arrays, texts, or an
             iterable of them. ``int8`` needs some; without any the other schemes are judged on synthetic samples.
         train_data: What a recipe that prunes, makes weights sparse or trains for 8 bits trains with, in the same
@@ -109,6 +111,7 @@ def convert(
             text file with one a line: the first is index 2, after what fills up and what is not known.
         standardize: What is done to a text before that: ``lower_and_strip_punctuation`` if not said, ``lower``,
             ``strip_punctuation`` or ``none``.
+        clip: Which frames of a camera make a clip, for a model that takes several pictures in a row.
         split: Where it is split: at ``whitespace`` if not said, into ``character``, or ``none``.
         io: Type of an int8 model's inputs and outputs, instead of the recipe's.
         batch: How many samples the files take at once, instead of the recipe's: 1, or ``"dynamic"`` to leave their
@@ -189,7 +192,15 @@ def convert(
         clusters=clusters,
     )
     said = say(
-        labels, task, signature, preprocess, description, vocabulary=vocabulary, standardize=standardize, split=split
+        labels,
+        task,
+        signature,
+        preprocess,
+        description,
+        vocabulary=vocabulary,
+        standardize=standardize,
+        split=split,
+        clip=clip,
     )
     said = said.over(lock.said) if lock else said
     toolchain = read_toolchain()

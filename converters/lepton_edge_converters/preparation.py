@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_converters import cards
+from lepton_edge_converters.clips import with_clips
 from lepton_edge_converters.errors import LoadError, RecipeError, SamplesError
 from lepton_edge_converters.facts import ModelFacts
 from lepton_edge_converters.lint import lint
@@ -123,9 +124,7 @@ def prepare(
             "sparse, nor trains for 8 bits, nor repairs"
         )
     data = list(data) if hasattr(data, "__next__") else data  # a generator is read once
-    size = preprocess.size if preprocess else None
-    facts = opened.describe(size, peek_shapes(data))
-    facts, assumed_text = with_vocabulary(facts, said)
+    facts, assumed_text = _described(opened, data, said)
     if recipe.batch == "dynamic" and facts.batch is not None:
         raise LoadError(
             f"the model is built for batches of {facts.batch}, so its batch cannot be dynamic; build it with a batch "
@@ -133,8 +132,9 @@ def prepare(
         )
     opened_samples = None if data is None else open_samples(data, facts.inputs)
     extremes = opened_samples.extremes() if isinstance(opened_samples, Gathered) else []
+    facts, assumed_clips = with_clips(facts, said.clip, extremes)
     completed, assumed = cards.complete_preprocess(facts, preprocess, extremes)
-    warnings = [*facts.notes, *assumed_text, *assumed]
+    warnings = [*facts.notes, *assumed_text, *assumed_clips, *assumed]
     labels = said.labels or facts.labels
     classes = cards.class_count(facts, labels, said.task, said.head)
     calibrating: NDArray[np.int64] | None
@@ -244,13 +244,22 @@ def store_all(opened: OpenedModel, data: Any, said: Said, folder: Path, progress
         SamplesError: They do not fit the model.
     """
     data = list(data) if hasattr(data, "__next__") else data  # a generator is read once
-    described = opened.describe(said.preprocess.size if said.preprocess else None, peek_shapes(data))
-    facts, _ = with_vocabulary(described, said)
+    facts, _ = _described(opened, data, said)
     found = open_samples(data, facts.inputs)
     extremes = found.extremes() if isinstance(found, Gathered) else []
+    facts, _ = with_clips(facts, said.clip, extremes)
     completed, _ = cards.complete_preprocess(facts, said.preprocess, extremes)
     samples = _read_all(found, facts, completed, said.labels or facts.labels, said)
     return store(samples, np.arange(samples.count), completed, folder, "all", progress)
+
+
+def _described(opened: OpenedModel, data: Any, said: Said) -> tuple[ModelFacts, list[str]]:
+    """Return what is known of the model, open sizes fixed as was said or as samples show, and what is assumed."""
+    size = said.preprocess.size if said.preprocess else None
+    shapes = peek_shapes(data)
+    if not shapes and said.clip is not None and said.clip.frames is not None:
+        shapes = [(said.clip.frames, 0, 0, 0)]
+    return with_vocabulary(opened.describe(size, shapes), said)
 
 
 def _truths(opened: Any, samples: SampleSet, judging: NDArray[np.int64]) -> NDArray[Any] | None:

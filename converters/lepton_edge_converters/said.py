@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from lepton_edge_converters.errors import LoadError
+from lepton_edge_runtime.clips import Clip
 from lepton_edge_runtime.description import Description, read_description
 from lepton_edge_runtime.heads import Head
 from lepton_edge_runtime.opening import read_labels
@@ -26,6 +27,7 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         vocabulary: Tokens of the texts that become its input.
         standardize: What is done to a text before it is split into them.
         split: Where it is split.
+        clip: Which frames of a camera make a clip.
     """
 
     labels: tuple[str, ...] = ()
@@ -37,6 +39,7 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     vocabulary: tuple[str, ...] = ()
     standardize: Standardize | None = None
     split: Split | None = None
+    clip: Clip | None = None
 
     def over(self, locked: "Said") -> "Said":
         """Return this, with what it leaves open as it was said when the lock was written."""
@@ -50,6 +53,7 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             vocabulary=self.vocabulary or locked.vocabulary,
             standardize=self.standardize or locked.standardize,
             split=self.split or locked.split,
+            clip=self.clip or locked.clip,
         )
 
 
@@ -63,6 +67,7 @@ def say(
     vocabulary: str | Path | Sequence[str] | None = None,
     standardize: Standardize | None = None,
     split: Split | None = None,
+    clip: Clip | None = None,
 ) -> Said:
     """Return what was said, labels and vocabulary read from their files; it goes before what a description says.
 
@@ -95,6 +100,7 @@ def say(
         vocabulary=tokens,
         standardize=standardize,
         split=split,
+        clip=clip or given.clip,
     )
 
 

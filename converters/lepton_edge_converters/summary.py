@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lepton_edge_converters.artefacts import Artefact
+from lepton_edge_converters.clips import of_clips
 from lepton_edge_converters.gates.bounds import samples_gates
 from lepton_edge_converters.gates.judge import Judgement, run_gates
 from lepton_edge_converters.gates.likeness import decisions
@@ -77,8 +78,8 @@ def summarize(
 
 def _prepared(plan: Plan) -> tuple[str, ...]:
     """Return how each input is prepared, for people."""
-    ways = zip(plan.preprocess, plan.draft.tokenize, strict=True)
-    return tuple(way.describe() for pair in ways for way in pair if way is not None)
+    texts = tuple(one.describe() for one in plan.draft.tokenize if one is not None)
+    return of_clips(plan.preprocess, plan.facts.inputs) + texts
 
 
 def _macs(tflite: Path) -> int | None:

@@ -7,28 +7,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lepton_edge.cli.cache import cache_folder, no_stage_cache_option, stage_cache_option
+from lepton_edge.cli.clips import clip_options
 from lepton_edge.cli.interrupts import ending_cleanly
-from lepton_edge.cli.options import Said, describe_option, model_options, prune_options
+from lepton_edge.cli.options import Said, describe_option, format_list, model_options, prune_options
 from lepton_edge.cli.page import page_options
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.sparse import sparse_options
 from lepton_edge.cli.texts import Texts, text_options
 from lepton_edge.cli.told import Server, junit_path
 from lepton_edge.cli.verdict import print_refusal, print_verdict
+from lepton_edge_runtime.clips import Clip
 from lepton_edge_runtime.errors import LeptonError
 
 if TYPE_CHECKING:
     from lepton_edge_converters.recipe import Recipe
-
-
-def _formats(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
-    del context, parameter
-    if value is None:
-        return None
-    formats = tuple(one.strip() for one in value.split(","))
-    if not set(formats) <= {"tflite", "onnx"} or len(set(formats)) != len(formats):
-        raise click.BadParameter(f"{value!r} is no list of formats; write tflite, onnx, or tflite,onnx")
-    return formats
 
 
 def _with(recipe: str | None, locked: Path | None, **settings: Any) -> "Recipe":
@@ -47,13 +39,14 @@ def _with(recipe: str | None, locked: Path | None, **settings: Any) -> "Recipe":
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Samples that calibrate and judge: a folder of pictures (class subfolders are labels), a .csv with path "
-    "and label or class_index, .npz (x, y; or one array an input) or .npy; of texts, a .csv with text and label, a "
-    ".txt with one a line, or a folder of .txt files.",
+    help="Samples that calibrate and judge: a folder of pictures or videos (class subfolders are labels), a .csv with "
+    "path and label or class_index, .npz (x, y; or one array an input) or .npy; of texts, a .csv with text and label, "
+    "a .txt with one a line, or a folder of .txt files.",
 )
 @describe_option
 @model_options
 @text_options
+@clip_options
 @click.option(
     "--recipe",
     metavar="NAME|FILE",
@@ -71,7 +64,7 @@ def _with(recipe: str | None, locked: Path | None, **settings: Any) -> "Recipe":
 )
 @click.option(
     "--formats",
-    callback=_formats,
+    callback=format_list,
     metavar="LIST",
     help="tflite, onnx, or tflite,onnx [default: the recipe's, both].",
 )
@@ -188,6 +181,7 @@ def command(
     data: Path | None,
     said: Said,
     texts: Texts,
+    clip: Clip | None,
     recipe: str | None,
     io: Any,
     batch: Any,
@@ -260,6 +254,7 @@ def command(
                 vocabulary=texts.vocabulary,
                 standardize=texts.standardize,
                 split=texts.split,
+                clip=clip,
                 io=io,
                 batch=1 if batch == "1" else batch,
                 formats=formats,

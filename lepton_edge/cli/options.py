@@ -36,6 +36,17 @@ def grid(context: click.Context, parameter: click.Parameter, value: str | None) 
     return int(columns), int(rows)
 
 
+def format_list(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    """Return the formats of a value such as ``tflite,onnx``."""
+    del context, parameter
+    if value is None:
+        return None
+    formats = tuple(one.strip() for one in value.split(","))
+    if not set(formats) <= {"tflite", "onnx"} or len(set(formats)) != len(formats):
+        raise click.BadParameter(f"{value!r} is no list of formats; write tflite, onnx, or tflite,onnx")
+    return formats
+
+
 _TILES_MAX = 64
 
 _OPTIONS = (

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from lepton_edge.cli.show import print_json, say
 from lepton_edge.cli.texts import read_lines
 from lepton_edge_runtime.camera import Camera, times
 from lepton_edge_runtime.chains import Pipeline, chain
+from lepton_edge_runtime.clips import INTERVAL_MAX
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.model import Model, open_model
 from lepton_edge_runtime.recorder import Recorder
@@ -66,6 +68,12 @@ Opened = Model | Pipeline | Tiled
     metavar="CxR",
     help="Ask a detector about tiles too, such as 2x2: for small things.",
 )
+@click.option(
+    "--stride",
+    type=click.IntRange(1, INTERVAL_MAX),
+    metavar="N",
+    help="Of a model that takes clips: answer every N frames, once there are enough.  [default: the model's]",
+)
 @click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write an annotated video: .mp4, .avi or .mkv.")
 @click.option("--show", is_flag=True, help="Show the frames in a window; q or Escape ends it.")
@@ -85,6 +93,7 @@ def command(
     then: Path | None,
     on: tuple[str, ...],
     tiles: tuple[int, int] | None,
+    stride: int | None,
     max_frames: int | None,
     save: Path | None,
     *,
@@ -116,6 +125,8 @@ def command(
         raise click.UsageError("say what is to be answered: --camera SOURCE, or --text for a model that takes texts")
     if text is not None and (then or tiles or save or show or max_frames):
         raise click.UsageError("--then, --tiles, --save, --show and --max-frames are about pictures, not texts")
+    if stride is not None and (tiles or then):
+        raise click.UsageError("--stride is about clips of whole frames, and neither tiles nor things found are any")
     if on and then is None:
         raise click.UsageError("--on says what a second model is asked about: give one with --then")
     if save is not None and save.exists() and not force:
@@ -154,15 +165,16 @@ def command(
         recorder = stack.enter_context(Recorder(save, fps=camera.fps or _FALLBACK_FPS)) if save else None
         begin = time.monotonic()
         try:
-            _stream(opened, camera, window, recorder, max_frames, as_json=as_json)
+            results = opened.stream(camera) if stride is None else first.stream(camera, stride=stride)
+            _show(results, camera, window, recorder, max_frames, as_json=as_json)
         finally:
             seconds = time.monotonic() - begin
             camera.close()
             _summary(opened, camera, seconds, as_json=as_json)
 
 
-def _stream(
-    model: Opened,
+def _show(
+    results: Iterator[Result],
     camera: Camera,
     window: Window | None,
     recorder: Recorder | None,
@@ -171,7 +183,7 @@ def _stream(
     as_json: bool,
 ) -> None:
     try:
-        for answered, result in enumerate(model.stream(camera), start=1):
+        for answered, result in enumerate(results, start=1):
             if as_json:
                 print_json(_as_dict(result), indent=None)
             else:

@@ -33,6 +33,8 @@ def print_card(card: Card) -> None:
         say(f"  input    {one.tensor}")
         if one.preprocess:
             say(f"           {one.preprocess.describe()}")
+        if one.clip:
+            say(f"           {one.clip.describe()}")
         if one.tokenize:
             say(f"           text: {one.tokenize.describe()}")
     for output in card.outputs:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.chains import Pipeline as Pipeline
     from lepton_edge_runtime.chains import chain as chain
     from lepton_edge_runtime.choice import Choice as Choice
+    from lepton_edge_runtime.clips import Clip as Clip
     from lepton_edge_runtime.description import Description as Description
     from lepton_edge_runtime.diagnosis import doctor as doctor
     from lepton_edge_runtime.errors import LeptonError as LeptonError
@@ -47,6 +48,7 @@ _HOMES = {
     "ClassScore": "results",
     "Classes": "results",
     "Counts": "camera",
+    "Clip": "clips",
     "Description": "description",
     "Detections": "results",
     "Embedding": "results",

@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
+from lepton_edge_runtime.clips import Clip
 from lepton_edge_runtime.errors import BundleError, BundleVersionError, LeptonError
 from lepton_edge_runtime.heads import Head
 from lepton_edge_runtime.preprocess import Preprocess
@@ -40,11 +41,18 @@ class InputCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tensor: As the model file has it.
         preprocess: How a picture becomes it; ``None`` where it takes no picture.
         tokenize: How a text becomes it; ``None`` where it takes no text.
+        clip: Which frames go into it at once, each by ``preprocess``; ``None`` where it takes one picture, or none.
     """
 
     tensor: TensorSpec
     preprocess: Preprocess | None = None
     tokenize: Tokenize | None = None
+    clip: Clip | None = None
+
+    @property
+    def picture(self) -> TensorSpec:
+        """The tensor of one picture: the input's own, or that of one of a clip's."""
+        return self.tensor if self.clip is None else self.clip.picture(self.tensor)
 
 
 class OutputCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -119,12 +127,19 @@ def check_card(card: Card, *, error: type[LeptonError], outputs_may_be_open: boo
         for end in ends:
             check_tensor(end.tensor, error=error, may_be_open=outputs_may_be_open and kind == "output")
     for end in card.inputs:
-        if end.preprocess is not None:
-            _check_levels(end, error)
+        _check_pictures(end, error)
     _check_texts(card, error)
     for text in (card.name, card.task, *card.points, *card.labels):
         if not is_plain(text):
             raise error(f"the card has a name, task, key point or label with characters that cannot be shown: {text!r}")
+
+
+def _check_pictures(end: InputCard, error: type[LeptonError]) -> None:
+    """Raise ``error`` for pictures, or clips of them, that the input cannot take."""
+    if end.clip is not None and (end.preprocess is None or end.clip.completed(end.tensor) != end.clip):
+        raise error(f"the input {end.tensor} takes no {end.clip.describe()}")
+    if end.preprocess is not None:
+        _check_levels(end, error)
 
 
 def _check_texts(card: Card, error: type[LeptonError]) -> None:
@@ -157,7 +172,7 @@ def check_tensor(tensor: TensorSpec, *, error: type[LeptonError], may_be_open: b
 
 def _check_levels(end: InputCard, error: type[LeptonError]) -> None:
     assert end.preprocess is not None  # noqa: S101 - the caller looked
-    full = end.preprocess.completed(end.tensor)
+    full = end.preprocess.completed(end.picture)
     numbers = [*(full.range or ()), *full.mean, *full.std]
     if any(abs(number) > _NUMBER_MAX for number in numbers) or any(abs(one) < 1 / _NUMBER_MAX for one in full.std):
         raise error(f"the preprocessing of {end.tensor.name!r} has numbers that no picture becomes: {full.describe()}")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from lepton_edge_runtime.clips import Clip
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.heads import Head
 from lepton_edge_runtime.preprocess import Preprocess
@@ -22,6 +23,7 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         points: Names of the key points.
         head: How the outputs are laid out.
         preprocess: How pictures become tensors.
+        clip: Which frames go in at once, for an input of 1 × frames × height × width × channels.
 
     Example:
         >>> from lepton_edge_runtime.heads import Yolox
@@ -34,6 +36,7 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     points: tuple[str, ...] | None = None
     head: Head | None = None
     preprocess: Preprocess | None = None
+    clip: Clip | None = None
 
     @property
     def names(self) -> tuple[str, ...] | None:
@@ -51,6 +54,7 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             points=other.points if self.points is None else self.points,
             head=self.head or other.head,
             preprocess=preprocess,
+            clip=self.clip or other.clip,
         )
 
 

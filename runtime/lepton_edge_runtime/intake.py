@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from lepton_edge_runtime.card import Card
+from lepton_edge_runtime.card import Card, InputCard
 from lepton_edge_runtime.choice import Candidate, Runner
+from lepton_edge_runtime.clips import Clip
 from lepton_edge_runtime.errors import BrokenExtraError, InputError, MissingExtraError
 from lepton_edge_runtime.images import read_image
 from lepton_edge_runtime.plan import Placement, Plan
+from lepton_edge_runtime.ring import Ring
 from lepton_edge_runtime.tensors import quantize
 from lepton_edge_runtime.tokens.tokenizer import Tokenizer
 from lepton_edge_runtime.tokens.vocabulary import decode_vocabulary
@@ -34,6 +36,24 @@ class Intake:
         # Compiled at load; a device that only takes tensors needs no OpenCV, and the first picture says so.
         with suppress(MissingExtraError, BrokenExtraError):
             self._plans = {i: self._compiled(i) for i, end in enumerate(self.card.inputs) if end.preprocess}
+
+    def ring(self, stride: int | None) -> Ring | None:
+        """Return a ring for the clips of a stream; ``None`` for a model that takes one picture at a time.
+
+        Args:
+            stride: Answer every so many frames, instead of as often as the card says.
+
+        Raises:
+            ValueError: A stride that is none, or for single pictures.
+        """
+        end = self.card.inputs[0]
+        if end.clip is None or len(self.card.inputs) > 1:
+            if stride is not None:
+                raise ValueError("a stride is for models that take clips, and this one does not")
+            return None
+        often = end.clip.stride if stride is None else stride
+        clip = Clip(frames=end.clip.frames, interval=end.clip.interval, stride=often)
+        return Ring(clip.completed(end.tensor), self._compiled(0), end.tensor)
 
     def fill(self, runner: Runner, sample: Any) -> Placement | None:
         """Write a sample into the engine's memory, and return where its picture lies in the tensor, if it has one.
@@ -63,7 +83,9 @@ class Intake:
             array = self._tokenized(index, array)
         if isinstance(array, str | Path):
             array = read_image(array)
-        if end.preprocess is not None and isinstance(array, np.ndarray) and array.dtype == np.uint8:
+        if end.clip is not None and _are_pictures(array):
+            return self._fill_clip(runner, index, array)
+        if end.preprocess is not None and end.clip is None and _is_picture(array):
             plan = self._plans.get(index) or self._compiled(index)
             # Whatever is refused is refused here: the traceback of an error would keep the engine's memory.
             resized, placement = plan.resized(array)
@@ -72,15 +94,28 @@ class Intake:
         tensor = np.asarray(array)
         if tensor.shape == end.tensor.shape[1:]:
             tensor = tensor[np.newaxis]
-        if tensor.shape != end.tensor.shape or tensor.dtype.kind not in "fiub":
-            takes = "pictures (uint8) or " if end.preprocess else "texts (str) or " if end.tokenize else ""
+        single = end.clip is not None and _is_picture(array)
+        if tensor.shape != end.tensor.shape or tensor.dtype.kind not in "fiub" or single:
             raise InputError(
-                f"the input {end.tensor.name!r} takes {takes}tensors of shape {end.tensor.shape}; "
+                f"the input {end.tensor.name!r} takes {_kinds(end)}tensors of shape {end.tensor.shape}; "
                 f"got {tensor.dtype} {tensor.shape}"
             )
         stored = quantize(tensor, end.tensor)
         runner.input_view(index)[...] = stored
         return None
+
+    def _fill_clip(self, runner: Runner, index: int, pictures: Any) -> Placement | None:
+        end = self.card.inputs[index]
+        frames = end.tensor.shape[1]
+        if len(pictures) != frames:
+            raise InputError(f"the input {end.tensor.name!r} takes clips of {frames} pictures; got {len(pictures)}")
+        plan = self._plans.get(index) or self._compiled(index)
+        clip = np.empty(end.tensor.shape, end.tensor.dtype)
+        placement = None
+        for i, one in enumerate(pictures):
+            placement = plan(read_image(one) if isinstance(one, str | Path) else one, clip[:, i])
+        runner.input_view(index)[...] = clip
+        return placement
 
     def _tokenized(self, index: int, text: str) -> Any:
         if index not in self._tokenizers:
@@ -94,7 +129,25 @@ class Intake:
         end = self.card.inputs[index]
         if end.preprocess is None:
             raise InputError(f"the input {end.tensor.name!r} takes no pictures")
-        return Plan(end.preprocess, end.tensor)
+        return Plan(end.preprocess, end.picture)
+
+
+def _are_pictures(sample: Any) -> bool:
+    """Return whether this is a list of pictures or of their paths, or one array of several."""
+    if isinstance(sample, np.ndarray):
+        return sample.dtype == np.uint8 and sample.ndim == 4
+    return isinstance(sample, list | tuple) and all(isinstance(one, str | Path) or _is_picture(one) for one in sample)
+
+
+def _is_picture(sample: Any) -> bool:
+    return isinstance(sample, np.ndarray) and sample.dtype == np.uint8
+
+
+def _kinds(end: InputCard) -> str:
+    """Return what an input takes beside tensors, for a message."""
+    if end.clip is not None:
+        return f"{end.clip.describe()} (a list or a stream) or "
+    return "pictures (uint8) or " if end.preprocess else "texts (str) or " if end.tokenize else ""
 
 
 def _tokenizers(candidate: Candidate) -> dict[int, Tokenizer]:

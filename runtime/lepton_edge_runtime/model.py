@@ -19,8 +19,10 @@ from lepton_edge_runtime.frame import Frame
 from lepton_edge_runtime.images import Image
 from lepton_edge_runtime.intake import Intake
 from lepton_edge_runtime.opening import given_by_user, read_candidate
+from lepton_edge_runtime.plan import Placement
 from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.results import Origin, Result, Timing
+from lepton_edge_runtime.ring import Ring
 from lepton_edge_runtime.tasks import Limits, make_decoder
 from lepton_edge_runtime.tuned.store import look_up
 
@@ -127,8 +129,9 @@ class Model(Closing):
 
         Args:
             sample: A picture (height × width × 3, BGR, or height × width, grey; ``uint8``), the path of one,
-                a text where the model takes texts, a ``float32`` tensor of the input's shape, or one of these an input
-                by name (pictures where ``uint8`` and the input takes pictures, else tensors in real numbers).
+                a list of them where the model takes clips, a text where it takes texts, a ``float32`` tensor of the
+                input's shape, or one of these an input by name (pictures where ``uint8`` and the input takes
+                pictures, else tensors in real numbers).
 
         Raises:
             InputError: The model takes no such thing.
@@ -136,13 +139,25 @@ class Model(Closing):
         with self._lock:
             return self._answer(sample, None)
 
-    def stream(self, camera: Camera) -> Iterator[Result]:
+    def stream(self, camera: Camera, *, stride: int | None = None) -> Iterator[Result]:
         """Yield the answer to each frame of ``camera``; ``result.origin.frame`` is the frame.
 
+        A model that takes clips answers once there are enough frames, and then every ``stride`` frames about the clip
+        that ends there; each frame is prepared once. A stream that was lost and found begins anew.
+
         Frames that the camera counts as delivered are those answered: one whose answer fails, or is
-        interrupted by Ctrl-C, is counted there as dropped.
+        interrupted by Ctrl-C, is counted there as dropped; of clips, one that ends none as ``gathered``, and one that
+        belongs to none as ``skipped``.
+
+        Args:
+            camera: Where frames come from.
+            stride: Answer every so many frames, instead of as often as the card says.
+
+        Raises:
+            ValueError: A stride that is none, or for single pictures.
         """
-        return answered(camera, self.answer)
+        ring = self._intake.ring(stride)
+        return answered(camera, self.answer) if ring is None else self._clips(camera, ring)
 
     def answer(self, frame: Frame) -> Result:
         """Return the answer to one frame of a camera; ``result.origin.frame`` is the frame."""
@@ -181,10 +196,45 @@ class Model(Closing):
                 self._runner.backend.close()
                 self._runner = None
 
+    def _clips(self, camera: Camera, ring: Ring) -> Iterator[Result]:
+        """Yield the answer to each clip; every frame is counted, also that which ends none."""
+        reopened = camera.counts.reopened
+        for frame in camera:
+            try:
+                now = camera.counts.reopened
+                if now != reopened:  # what came before does not belong to what comes
+                    ring.clear()
+                    reopened = now
+                if not ring.wants():
+                    camera.take_back("skipped")
+                    continue
+                result = self._gathered(ring, frame)
+            except BaseException as problem:
+                camera.take_back("interrupted" if isinstance(problem, KeyboardInterrupt) else "failed")
+                raise
+            if result is None:
+                camera.take_back("gathered")
+            else:
+                yield result
+
+    def _gathered(self, ring: Ring, frame: Frame) -> Result | None:
+        """Return the answer to the clip that a frame ends; ``None`` where it ends none."""
+        with self._lock:
+            runner = self._opened()
+            begin = perf_counter_ns()
+            placement = ring.add(frame.image)
+            if placement is None:
+                return None
+            ring.write(runner.input_view(0))
+            return self._run(runner, begin, placement, frame)
+
     def _answer(self, sample: Any, frame: Frame | None) -> Result:
         runner = self._opened()
         begin = perf_counter_ns()
-        placement = self._intake.fill(runner, sample)
+        return self._run(runner, begin, self._intake.fill(runner, sample), frame)
+
+    def _run(self, runner: Runner, begin: int, placement: Placement | None, frame: Frame | None) -> Result:
+        """Return the answer to what the engine was given, from ``begin`` on."""
         filled = perf_counter_ns()
         outputs = runner.run()
         timing = Timing((filled - begin) / 1e6, (perf_counter_ns() - filled) / 1e6)

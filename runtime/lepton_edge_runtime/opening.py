@@ -14,6 +14,7 @@ from lepton_edge_runtime.bare import NOTHING_GIVEN, Bare, describe_bare
 from lepton_edge_runtime.bundle import GOLDEN, Bundle
 from lepton_edge_runtime.card import Card, InputCard, check_card, decode_card
 from lepton_edge_runtime.choice import Candidate
+from lepton_edge_runtime.clips import Clip
 from lepton_edge_runtime.description import Description, read_description
 from lepton_edge_runtime.errors import BackendError, InputError, ModelFileError, PreprocessError, requirement
 from lepton_edge_runtime.formats import ModelFile
@@ -230,6 +231,8 @@ def _overridden(card: Card, given: Description) -> Bare:
         card = msgspec.structs.replace(card, head=given.head)
     if given.points is not None:
         card = msgspec.structs.replace(card, points=given.points)
+    if given.clip is not None:
+        card = _clipped_otherwise(card, given.clip)
     if given.preprocess is not None:
         if not any(end.preprocess for end in card.inputs):
             raise PreprocessError("a preprocess was given, and this model takes no pictures")
@@ -238,7 +241,17 @@ def _overridden(card: Card, given: Description) -> Bare:
     return Bare(card, assumptions=())
 
 
+def _clipped_otherwise(card: Card, given: Clip) -> Card:
+    """Return the card with other frames in its clips; how many there are is the model's."""
+    if not any(end.clip for end in card.inputs):
+        raise PreprocessError("clips were asked for, and this model takes none")
+    ends = tuple(
+        msgspec.structs.replace(end, clip=given.completed(end.tensor)) if end.clip else end for end in card.inputs
+    )
+    return msgspec.structs.replace(card, inputs=ends)
+
+
 def _prepared_otherwise(end: InputCard, given: Preprocess) -> InputCard:
     if end.preprocess is None:
         return end
-    return msgspec.structs.replace(end, preprocess=given.over(end.preprocess).completed(end.tensor))
+    return msgspec.structs.replace(end, preprocess=given.over(end.preprocess).completed(end.picture))

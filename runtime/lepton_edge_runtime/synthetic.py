@@ -20,7 +20,8 @@ def _synthetic(end: InputCard, rng: np.random.Generator) -> NDArray[Any]:
     spec = end.tensor
     if end.preprocess is not None and end.preprocess.size is not None:
         width, height = end.preprocess.size
-        picture = noise_picture(height, width, end.preprocess.channels, rng)
+        count = 1 if end.clip is None else spec.shape[1]
+        picture = np.stack([noise_picture(height, width, end.preprocess.channels, rng) for _ in range(count)])
         return end.preprocess.stored(picture, spec).reshape(spec.shape)
     if end.tokenize is not None and end.tokenize.encoding == "int":
         return rng.integers(0, end.tokenize.size, spec.shape).astype(spec.dtype)

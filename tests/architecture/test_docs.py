@@ -49,12 +49,12 @@ def test_every_room_of_the_tree_is_in_the_architecture_page():
 
 
 def test_the_keys_of_the_manifest_are_in_the_format_page():
-    from lepton_edge_runtime import bundle, card, preprocess, tensors, tokens
+    from lepton_edge_runtime import bundle, card, clips, preprocess, tensors, tokens
 
     page = (ROOT / "docs" / "format.md").read_text(encoding="utf-8")
     for struct in (
         bundle.Manifest, bundle.Provenance, bundle.Measured, card.Card, card.InputCard, card.OutputCard,
-        tensors.TensorSpec, tensors.Quant, preprocess.Preprocess, tokens.Tokenize,
+        tensors.TensorSpec, tensors.Quant, preprocess.Preprocess, tokens.Tokenize, clips.Clip,
     ):  # fmt: skip
         for field in struct.__struct_fields__:
             assert f"`{field}`" in page, f"{struct.__name__}.{field}"

@@ -94,3 +94,13 @@ def test_read_texts(example, tmp_path, monkeypatch):
     status, out = example("read_texts.py", tmp_path / "m.lepton", "good")
     assert status == 0
     assert [line.split("%  ")[1] for line in out.splitlines()] == ["a lovely film", "a dull film"]
+
+
+def test_watch_clips(example, tmp_path, video):
+    with Worker() as worker:
+        worker.call("clip_models:save", "gru", tmp_path / "m.keras")
+    le.convert(tmp_path / "m.keras", tmp_path / "m.lepton", recipe="float32", formats=["tflite"])
+    status, out = example("watch_clips.py", tmp_path / "m.lepton", video, "10")
+    assert status == 0
+    assert out.count(" s  ") == 4
+    assert "40 frames in = 4 delivered + dropped: " in out

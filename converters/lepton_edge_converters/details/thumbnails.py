@@ -10,6 +10,7 @@ from lepton_edge_runtime.images import Image, opencv
 from lepton_edge_runtime.preprocess import Preprocess
 
 SIDE_MAX = 176
+_AXES = 3  # of a picture
 _SMALL_SIDE = 96  # up to here every pixel counts, and PNG is small enough
 _JPEG_QUALITY = 85
 
@@ -18,7 +19,9 @@ def thumbnail(samples: StoredSamples, preprocess: tuple[Preprocess | None, ...],
     """Return a sample's first picture, at most 176 pixels wide and high, as PNG or JPEG; empty if it has none."""
     for i, one in enumerate(preprocess):
         if one is not None:
-            return encoded(in_bgr(_pixels(np.asarray(samples.array(i)[sample]), one), one))
+            stored = np.asarray(samples.array(i)[sample])
+            middle = stored[len(stored) // 2] if stored.ndim > _AXES else stored  # of a clip
+            return encoded(in_bgr(_pixels(middle, one), one))
     return b""
 
 

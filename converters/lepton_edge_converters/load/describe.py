@@ -72,13 +72,14 @@ def _fixed_input(
             f"the input {name!r} takes text, and no TextVectorization layer of Keras 3 that could be split off comes "
             "first; convert the part of the model that takes numbers"
         )
-    if None in shape and picture_size is not None and len(shape) == 3:
+    if None in shape and picture_size is not None and len(shape) in (3, 4):  # a picture, or a clip of them
         width, height = picture_size
-        shape = (shape[0] or height, shape[1] or width, shape[2])
+        shape = (*shape[:-3], shape[-3] or height, shape[-2] or width, shape[-1])
     if None in shape and sample_shape is not None and len(sample_shape) == len(shape):
         shape = tuple(known or given for known, given in zip(shape, sample_shape, strict=True))
     if None in shape:
-        pictures = "its picture size (--size)" if len(shape) == 3 else "it by samples of one length (--data)"
+        by = {3: "its picture size (--size)", 4: "what goes in (--frames, --size)"}
+        pictures = by.get(len(shape), "it by samples of one length (--data)")
         raise LoadError(f"the input {name!r} has a shape that is not fixed: {shape}; fix {pictures}")
     return EndFacts(name, dtype, shape)
 

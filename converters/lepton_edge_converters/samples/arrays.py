@@ -190,16 +190,18 @@ def _fitted(array: NDArray[Any], end: EndFacts, preprocess: Preprocess | None) -
     if preprocess is not None and array.dtype.kind in "iu" and array.dtype != np.uint8:
         array = _as_bytes(array, end)
     if array.dtype == np.uint8 and preprocess is not None:
-        if array.ndim != 4 or array.shape[-1] != preprocess.channels:
+        frames = "" if end.clip is None else f"{shape[0]} frames × "
+        if array.ndim != 1 + len(shape) or array.shape[-1] != preprocess.channels or array.shape[1:-3] != shape[:-3]:
             raise SamplesError(
-                f"pictures for {end.name!r} are n × height × width × {preprocess.channels}; got {array.shape}"
+                f"pictures for {end.name!r} are n × {frames}height × width × {preprocess.channels}; got {array.shape}"
                 f"{_channels_first(array.shape[1:], preprocess.channels)}"
             )
         if array.shape[1:] == shape:
             return array
         # Arrays are in the model's colours already: only the size is made to fit.
         own_color = preprocess if preprocess.color == "gray" else _as_bgr(preprocess)
-        return np.stack([to_pixels(own_color, picture) for picture in array])
+        pictures = np.stack([to_pixels(own_color, picture) for picture in array.reshape(-1, *array.shape[-3:])])
+        return pictures.reshape(len(array), *shape)
     if array.shape[1:] != shape:
         hint = _channels_first(array.shape[1:], shape[-1]) if len(shape) == 3 else ""
         raise SamplesError(

@@ -142,7 +142,7 @@ def _levels(array: NDArray[Any], preprocess: Preprocess) -> _Levels:
             picture = 255 * (picture - table[0]) / (table[255] - table[0])
         low, high = min(low, float(picture.min())), max(high, float(picture.max()))
         dark += bool(np.percentile(picture, 99) < _DARK_LEVEL)
-        flat += bool(picture.std(axis=(0, 1)).max() < _FLAT_LEVELS)
+        flat += bool(picture.std(axis=tuple(range(picture.ndim - 1))).max() < _FLAT_LEVELS)
     return _Levels(low, high, dark, flat, len(chosen))
 
 

@@ -1,4 +1,4 @@
-"""Pictures in files: a folder whose subfolders are classes, or rows of a table that name them."""
+"""Pictures and videos in files: a folder whose subfolders are classes, or rows of a table that name them."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import SamplesError
+from lepton_edge_converters.samples.videos import list_videos, read_clip
+from lepton_edge_runtime.clips import Clip
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.images import list_images, read_image
 from lepton_edge_runtime.plan import to_pixels
@@ -17,7 +19,7 @@ from lepton_edge_runtime.preprocess import Preprocess
 
 
 class PictureSamples:
-    """Picture files, read when they are chosen.
+    """Picture files, or videos, read when they are chosen.
 
     Args:
         paths: One a sample.
@@ -25,6 +27,7 @@ class PictureSamples:
         labels: Names of the classes, if the files tell them.
         origin: Where they came from.
         preprocess: Completed: gives size and colour.
+        clip: Which frames of a video make a clip; ``None`` where the files are pictures.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class PictureSamples:
         *,
         origin: str,
         preprocess: Preprocess,
+        clip: Clip | None = None,
     ) -> None:
         self.count = len(paths)
         self.targets = targets
@@ -42,42 +46,53 @@ class PictureSamples:
         self.origin = origin
         self._paths = paths
         self._preprocess = preprocess
+        self._clip = clip
 
     def load(self, indices: Sequence[int]) -> list[NDArray[Any]]:
-        """Return the chosen pictures: n × height × width × channels, ``uint8``."""
+        """Return the chosen pictures, n × height × width × channels, or clips of them, ``uint8``."""
         try:
-            return [np.stack([to_pixels(self._preprocess, read_image(self._paths[i])) for i in indices])]
+            return [np.stack([self._read(self._paths[i]) for i in indices])]
         except InputError as broken:
             raise SamplesError(f"{broken}; mend it or take it out of the samples") from broken
+
+    def _read(self, path: Path) -> NDArray[np.uint8]:
+        if self._clip is not None:
+            return read_clip(path, self._preprocess, self._clip)
+        return to_pixels(self._preprocess, read_image(path))
 
     def name(self, index: int) -> str:
         """Return a picture's file and the folder that it lies in, which may be its class."""
         return "/".join(self._paths[index].parts[-2:])
 
 
-def read_folder(folder: Path, preprocess: Preprocess, labels: tuple[str, ...], classes: int | None) -> PictureSamples:
-    """Return the pictures in a folder; subfolders with pictures are classes.
+def read_folder(
+    folder: Path, preprocess: Preprocess, labels: tuple[str, ...], classes: int | None, clip: Clip | None = None
+) -> PictureSamples:
+    """Return the pictures, or videos, in a folder; subfolders with some are classes.
 
     Args:
-        folder: Holds pictures, or a subfolder for each class.
+        folder: Holds them, or a subfolder for each class.
         preprocess: Completed.
         labels: Names of all classes in the model's order; without them the subfolders' names, sorted, are it.
         classes: How many the model tells apart; ``None`` if it is no classifier.
+        clip: Which frames of a video make a clip; ``None`` for pictures.
     """
+    what, listed = ("pictures", list_images) if clip is None else ("videos", list_videos)
     by_class = {
-        sub.name: list_images(sub) for sub in sorted(folder.iterdir()) if sub.is_dir() and not sub.name.startswith(".")
+        sub.name: listed(sub) for sub in sorted(folder.iterdir()) if sub.is_dir() and not sub.name.startswith(".")
     }
     by_class = {name: paths for name, paths in by_class.items() if paths}
     if not by_class:
-        paths = list_images(folder)
+        paths = listed(folder)
         if not paths:
-            raise SamplesError(f"the folder {folder} holds no pictures, and no subfolder with pictures")
-        return PictureSamples(paths, None, (), origin=f"{folder}", preprocess=preprocess)
+            raise SamplesError(f"the folder {folder} holds no {what}, and no subfolder with {what}")
+        return PictureSamples(paths, None, (), origin=f"{folder}", preprocess=preprocess, clip=clip)
     names = list(by_class)
     order = class_order(names, labels, classes, what=f"the folder {folder} has {len(names)} class subfolders")
     paths = [path for name in names for path in by_class[name]]
     targets = np.array([order[name] for name in names for _ in by_class[name]], np.int64)
-    return PictureSamples(paths, targets, labels or tuple(names), origin=f"{folder}", preprocess=preprocess)
+    origin = f"{folder}"
+    return PictureSamples(paths, targets, labels or tuple(names), origin=origin, preprocess=preprocess, clip=clip)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +126,13 @@ def read_csv(path: Path) -> PictureTable:
 
 
 def read_table(
-    table: PictureTable, preprocess: Preprocess, labels: tuple[str, ...], classes: int | None
+    table: PictureTable,
+    preprocess: Preprocess,
+    labels: tuple[str, ...],
+    classes: int | None,
+    clip: Clip | None = None,
 ) -> PictureSamples:
-    """Return the pictures that a table names; ``class_index`` wins where ``label`` is given too.
+    """Return the pictures, or videos, that a table names; ``class_index`` wins where ``label`` is given too.
 
     Raises:
         SamplesError: Columns, pictures or labels are missing, or do not fit the model.
@@ -140,7 +159,7 @@ def read_table(
         order = class_order(names, labels, classes, what=f"{origin} has {len(names)} different labels")
         targets = np.array([order[label] for label in given], np.int64)
         labels = labels or tuple(names)
-    return PictureSamples(paths, targets, labels, origin=origin, preprocess=preprocess)
+    return PictureSamples(paths, targets, labels, origin=origin, preprocess=preprocess, clip=clip)
 
 
 def class_order(names: list[str], labels: tuple[str, ...], classes: int | None, *, what: str) -> dict[str, int]:

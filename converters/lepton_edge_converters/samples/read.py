@@ -91,8 +91,8 @@ def read_samples(
             f"the model does not take one picture ({shapes}); give its samples as .npz, one array an input"
         )
     if isinstance(opened, PictureTable):
-        return read_table(opened, preprocess[0], labels, classes)
-    return read_folder(opened, preprocess[0], labels, classes)
+        return read_table(opened, preprocess[0], labels, classes, inputs[0].clip)
+    return read_folder(opened, preprocess[0], labels, classes, inputs[0].clip)
 
 
 def peek_shapes(data: Any) -> list[tuple[int, ...]]:

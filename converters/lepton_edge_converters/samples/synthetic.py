@@ -76,7 +76,9 @@ def _synthetic(
     shape = tuple(size or 1 for size in end.shape)
     if preprocess is not None and preprocess.size is not None:
         width, height = preprocess.size
-        return noise_picture(height, width, preprocess.channels, rng)
+        if end.clip is None:
+            return noise_picture(height, width, preprocess.channels, rng)
+        return np.stack([noise_picture(height, width, preprocess.channels, rng) for _ in range(shape[0])])
     if np.dtype(end.dtype).kind in "iu":
         low, high = seen or (0, 1)  # small, so that they are in any vocabulary
         return rng.integers(int(low), int(high), shape, endpoint=True).astype(end.dtype)

@@ -9,7 +9,15 @@ _SHARE = 8  # of a side: how far a picture is moved at most, one part in so many
 
 
 def flip_and_shift(pictures: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
-    """Return n × height × width × channels, each mirrored or not and moved; its edge fills what comes free."""
+    """Return n × height × width × channels, each mirrored or not and moved; its edge fills what comes free.
+
+    All pictures of a clip, n × frames × height × width × channels, are moved alike.
+    """
+    if pictures.ndim == 5:
+        count, frames, height, width, channels = pictures.shape
+        beside = np.moveaxis(pictures, 1, 3).reshape(count, height, width, frames * channels)
+        apart = flip_and_shift(beside, rng).reshape(count, height, width, frames, channels)
+        return np.moveaxis(apart, 3, 1)
     count, height, width = pictures.shape[:3]
     rows = _moved(count, height, rng)
     columns = _moved(count, width, rng)

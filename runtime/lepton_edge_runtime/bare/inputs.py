@@ -5,6 +5,7 @@ import numpy as np
 
 from lepton_edge_runtime.bare.draft import Draft
 from lepton_edge_runtime.card import InputCard
+from lepton_edge_runtime.clips import Clip
 from lepton_edge_runtime.errors import ModelFileError, PreprocessError
 from lepton_edge_runtime.formats import PictureHint
 from lepton_edge_runtime.preprocess import SIDE_MAX, Layout, Preprocess
@@ -19,6 +20,9 @@ def input_card(draft: Draft, index: int) -> InputCard:
     hint = draft.hints.pictures[index] if index < len(draft.hints.pictures) else None
     if spec.shape[0] == OPEN and len(spec.shape) > 1:
         spec = msgspec.structs.replace(spec, shape=(1, *spec.shape[1:]))
+    clip = draft.given.clip
+    if clip is not None and len(spec.shape) == 5:
+        return _clip_card(draft, spec, clip, hint)
     layout = _picture_layout(spec)
     if layout is None:
         if OPEN in spec.shape:
@@ -29,6 +33,19 @@ def input_card(draft: Draft, index: int) -> InputCard:
         return InputCard(spec)
     spec = _sized(draft, spec, layout, hint)
     return InputCard(spec, _preprocess(draft, spec, layout, hint))
+
+
+def _clip_card(draft: Draft, spec: TensorSpec, clip: Clip, hint: PictureHint | None) -> InputCard:
+    """Return the card of an input that takes clips, which the user says; shapes do not tell clips from volumes."""
+    if spec.shape[1] == OPEN:
+        spec = msgspec.structs.replace(spec, shape=(1, clip.frames or OPEN, *spec.shape[2:]))
+    picture = clip.picture(spec)
+    layout = _picture_layout(picture)
+    if layout is None or spec.shape[1] == OPEN:
+        raise ModelFileError(f"the input {spec.name!r} is {spec.shape_text()}, and takes no {clip.describe()}")
+    picture = _sized(draft, picture, layout, hint)
+    spec = msgspec.structs.replace(spec, shape=(*spec.shape[:2], *picture.shape[1:]))
+    return InputCard(spec, _preprocess(draft, picture, layout, hint), clip=clip.completed(spec))
 
 
 def _sized(draft: Draft, spec: TensorSpec, layout: Layout, hint: PictureHint | None) -> TensorSpec:

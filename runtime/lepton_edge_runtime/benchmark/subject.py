@@ -76,7 +76,9 @@ def make_sample(path: Path, image: str | Path | None, given: Description) -> Sam
     picture = _noise() if image is None else read_image(image)
     height, width = picture.shape[:2]
     what = "seeded noise" if image is None else str(image)
-    return Sample(_with_picture(candidate, picture), f"a frame of {width}×{height} ({what})")
+    clip = next((end.tensor.shape[1] for end in candidate.card.inputs if end.clip), 0)
+    frames = f"{clip} frames" if clip else "a frame"
+    return Sample(_with_picture(candidate, picture), f"{frames} of {width}×{height} ({what})")
 
 
 def computes_on_integers(content: bytes, member: str) -> bool:
@@ -90,10 +92,12 @@ def _noise() -> Image:
 
 
 def _with_picture(candidate: Candidate, picture: Image) -> Any:
-    if len(candidate.card.inputs) == 1:
-        return picture
-    tensors = _tensors(candidate)
-    return {end.tensor.name: picture if end.preprocess else tensors[end.tensor.name] for end in candidate.card.inputs}
+    tensors = _tensors(candidate) if len(candidate.card.inputs) > 1 else {}
+    given: dict[str, Any] = {}
+    for end in candidate.card.inputs:
+        pictures = picture if end.clip is None else [picture] * end.tensor.shape[1]
+        given[end.tensor.name] = pictures if end.preprocess else tensors[end.tensor.name]
+    return given if len(given) > 1 else next(iter(given.values()))
 
 
 def _tensors(candidate: Candidate) -> dict[str, NDArray[Any]]:
