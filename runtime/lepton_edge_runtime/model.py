@@ -7,6 +7,7 @@ from threading import Lock
 from time import perf_counter_ns
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_runtime.camera import Camera
