@@ -15,7 +15,7 @@ from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.sparse import sparse_options
 from lepton_edge.cli.texts import Texts, text_options
 from lepton_edge.cli.told import Server, junit_path
-from lepton_edge.cli.verdict import print_refusal, print_verdict
+from lepton_edge.cli.verdict import print_refusal, print_success
 from lepton_edge_runtime.clips import Clip
 from lepton_edge_runtime.errors import LeptonError
 
@@ -294,9 +294,5 @@ def command(
             server.tell_error(model, error)
             raise
     server.tell(report)
-    print_verdict(report, as_json=as_json)
-    if not as_json:
-        reused = f", {report.stages}" if report.stages and report.stages.reused else ""
-        wrote = f"wrote {report.output} ({report.size_bytes / 1024:,.0f} KB) and {report.file('html').name}"
-        click.echo(f"{wrote} in {report.seconds:.0f} s{reused}", err=True)
+    print_success(report, as_json=as_json)
     return 0
