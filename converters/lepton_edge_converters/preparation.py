@@ -171,7 +171,7 @@ def prepare(
     if draft.task != "classify":
         judged = replace(judged, targets=None)
         training = training and replace(training, targets=None)
-    metric = choose_metric(recipe.metric, draft.task, draft.head, _truths(opened_samples, samples, judging))
+    metric = choose_metric(recipe.metric, draft.task, _truths(opened_samples, samples, judging), draft.head)
     _refuse_unjudgeable(recipe, draft.task, metric, labelled=judged.targets is not None)
     counts = SampleCounts(
         samples.origin,

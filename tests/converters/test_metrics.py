@@ -10,11 +10,12 @@ from lepton_edge_converters.metrics import Metric
 from lepton_edge_converters.metrics.bootstrap import scored
 from lepton_edge_converters.metrics.choice import METRICS, choose_metric
 from lepton_edge_runtime.card import Card, InputCard, OutputCard
+from lepton_edge_runtime.heads import TflitePostprocess
 from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.tensors import Quant, TensorSpec
 
 
-def card(*outputs, task="raw", activation="none", head="", quant=None):
+def card(*outputs, task="raw", activation="none", head=None, quant=None):
     """A card of outputs, each a name and a shape of one sample."""
     dtype = "float32" if quant is None else "uint8"
     ends = [TensorSpec(name=name, dtype=dtype, shape=(1, *shape), quant=quant) for name, shape in outputs]
@@ -138,7 +139,7 @@ class TestBoxes:
         count = np.full((30, 1), 12)
         described = card(
             ("boxes", (12, 4)), ("classes", (12,)), ("scores", (12,)), ("count", ()),
-            task="detect", head="tflite_postprocess", quant=Quant(0.5, 3),
+            task="detect", head=TflitePostprocess(), quant=Quant(0.5, 3),
         )  # fmt: skip
         pairs = [true, kind, score, count], [moved, wrong, other, count]
         expected = value("map", *boxes(), self.described)

@@ -31,14 +31,14 @@ METRICS: Mapping[str, Compare] = {
 _OF_TASK = {"raw": "r2", "embed": "r2", "detect": "map", "segment": "miou", "pose": "oks"}
 
 
-def choose_metric(asked: str, task: str, head: Head | None, truths: NDArray[Any] | None) -> Metric | None:
+def choose_metric(asked: str, task: str, truths: NDArray[Any] | None, head: Head | None = None) -> Metric | None:
     """Return the metric that was asked for, or the one that goes with the task; ``None`` where none does.
 
     Args:
         asked: A row of ``METRICS``, ``module:function``, or empty.
         task: What the outputs are.
-        head: How they are laid out.
         truths: Labels of the judged samples as the user gave them, for a metric of the user's own.
+        head: How the outputs are laid out.
 
     Raises:
         MetricError: There is no such metric.
