@@ -22,8 +22,8 @@ from lepton_edge_runtime.formats.onnx import read_onnx
 from lepton_edge_runtime.formats.tflite import _metadata, _schema, read_tflite
 from lepton_edge_runtime.formats.ultralytics import read_json, read_properties
 from lepton_edge_runtime.golden import decode_golden
-from lepton_edge_runtime.model import Plan
 from lepton_edge_runtime.opening import draft_card, read_candidate
+from lepton_edge_runtime.plan import Plan
 from lepton_edge_runtime.probe import Probe
 from lepton_edge_runtime.tasks import make_decoder
 from lepton_edge_runtime.text import is_plain
