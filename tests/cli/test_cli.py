@@ -92,7 +92,8 @@ def test_convert_to_the_fastest_says_what_became_of_each_scheme(command, keras_f
     )  # fmt: skip
     assert status == 0
     assert out.count("  ships ") == 1
-    assert "  not judged  int16x8: takes " in out
+    # Over three times as long as the winner, it is not judged; less, on a busy machine or a small net, it is.
+    assert re.search(r"^  (not judged|passed)  int16x8: takes ", out, re.MULTILINE)
     (reason,) = [line for line in out.splitlines() if line.startswith("  ships ")]
     assert "the fastest on ai-edge-litert" in reason or "but for noise, and the smallest of them" in reason
 
