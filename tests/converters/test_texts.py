@@ -13,7 +13,9 @@ import lepton_edge as le
 from lepton_edge.cli import execute
 from lepton_edge_converters.errors import LoadError, SamplesError
 from lepton_edge_converters.facts import EndFacts
+from lepton_edge_converters.pruning.alone import prune_file
 from lepton_edge_converters.samples.read import open_samples, read_samples
+from lepton_edge_converters.shrinking import Pruning
 from lepton_edge_converters.worker import Worker
 from lepton_edge_runtime.bundle import Bundle
 from lepton_edge_runtime.golden import decode_golden
@@ -167,6 +169,12 @@ def test_what_no_device_can_do_is_refused(worker, kind, says):
     import re
 
     assert re.search(says, worker.call("text_models:refusal", kind))
+
+
+def test_a_pruned_keras_model_would_lose_its_words(text_file, tmp_path):
+    with pytest.raises(LoadError, match="begins with TextVectorization, which a pruned Keras model would not have"):
+        prune_file(text_file("sentiment"), tmp_path / "smaller.keras", pruning=Pruning(params=0.5, criterion="l2"))
+    assert not (tmp_path / "smaller.keras").exists()
 
 
 class TestSamples:

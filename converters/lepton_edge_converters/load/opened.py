@@ -144,6 +144,14 @@ class ModelHere:
             raise LoadError(f"{kind} has no layers that could be changed here; save it with Keras 3, as NAME.keras")
         return model
 
+    def refuse_texts(self) -> None:
+        """Raise LoadError if a TextVectorization was split off: a Keras model made of the rest would not have it."""
+        if getattr(self._loaded, "vectorizer", None) is not None:
+            raise LoadError(
+                "the model begins with TextVectorization, which a pruned Keras model would not have any more; prune "
+                "while converting (convert --params, --speedup), or the part of the model that takes numbers"
+            )
+
     def file(self, folder: Path) -> ModelFile:
         """Return a file that holds it, written into ``folder``."""
         model = getattr(self._loaded, "model", None)
@@ -174,6 +182,11 @@ def load_keras3(path: Path, options: LoadOptions) -> Any:
         LoadError: It holds one of Keras 2, or none whose layers can be changed.
     """
     return ModelHere(loaded_once(path, options), "").keras
+
+
+def refuse_texts(path: Path, options: LoadOptions) -> None:
+    """Raise LoadError if the model in a file takes texts, before another Keras model is made of it; in the worker."""
+    ModelHere(loaded_once(path, options), "").refuse_texts()
 
 
 def describe_file(

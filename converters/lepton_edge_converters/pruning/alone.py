@@ -90,6 +90,7 @@ def prune(
         keep=tuple(keep), engine=engine,
     )  # fmt: skip
     opened = opened_here(model, custom_objects or {})
+    opened.refuse_texts()
     told = progress or silent
     own = dict(custom_objects or {})
     with TemporaryDirectory(prefix="lepton-edge-") as folder, keras.saving.custom_object_scope(own):
@@ -145,6 +146,7 @@ def prune_file(
     options = LoadOptions(tuple(custom), trust)
     with workplace(verbose=verbose) as (folder, worker):
         opened = open_for_conversion(model, worker, options, {})
+        worker.call("lepton_edge_converters.load.opened:refuse_texts", Path(model).resolve(), options)
         samples = None if data is None else _stored(opened, data, labels, preprocess, folder, told)
         made = folder / "pruned.keras"
         given = Path(model).resolve(), options, samples, pruning, training, _text(cache), _path(checkpoint), made
