@@ -17,7 +17,7 @@ from lepton_edge_runtime.card import Activation, Batch, Card, InputCard, OutputC
 from lepton_edge_runtime.clips import Clip
 from lepton_edge_runtime.errors import PreprocessError
 from lepton_edge_runtime.formats import ModelFile
-from lepton_edge_runtime.heads import Head, task_of
+from lepton_edge_runtime.heads import TASKS_WITH_HEAD, Head, task_of
 from lepton_edge_runtime.preprocess import Preprocess, picture_shape
 from lepton_edge_runtime.tasks import TASKS, make_decoder
 from lepton_edge_runtime.tensors import OPEN, TensorSpec
@@ -55,7 +55,7 @@ class Draft:
 
     def scores(self, facts: ModelFacts) -> OutputCard | None:
         """Return what a classifier's scores are, as real numbers; ``None`` if it is none."""
-        return OutputCard(_spec(facts.outputs[0]), self.activations[0]) if self.task == "classify" else None
+        return OutputCard(facts.outputs[0].spec(), self.activations[0]) if self.task == "classify" else None
 
 
 def complete_preprocess(
@@ -74,7 +74,7 @@ def complete_preprocess(
     completed: list[Preprocess | None] = []
     warnings: list[str] = []
     for end, seen in zip_longest(facts.inputs, extremes[: len(facts.inputs)]):
-        spec = _spec(end)
+        spec = end.spec()
         if end.clip is not None:
             spec = end.clip.picture(spec)
         elif not _takes_pictures(end):
@@ -106,7 +106,7 @@ def class_count(facts: ModelFacts, labels: tuple[str, ...], task: str | None, he
     """
     if task is not None and task not in TASKS:
         raise SamplesError(f"no task {task!r}; there are: {', '.join(TASKS)}{nearest(task, list(TASKS))}")
-    if head is not None or task in ("detect", "segment", "pose", "embed"):
+    if head is not None or task in (*TASKS_WITH_HEAD, "embed"):
         return Classes(None, certain=False)
     output = facts.outputs[0]
     if task == "raw" or len(facts.outputs) != 1 or len(output.shape) != 1 or output.shape[0] is None:
@@ -167,9 +167,9 @@ def draft(
     drafted = Draft(
         facts.name, decided, *names, preprocess, tokenize, clips, activations, labels, said.head, said.points
     )
-    if decided in ("detect", "segment", "pose"):
+    if decided in TASKS_WITH_HEAD:
         # Before minutes go by: what does not fit now, fits no file.
-        make_decoder(_card(drafted, {end.name: _spec(end) for end in (*facts.inputs, *facts.outputs)}, 1))
+        make_decoder(_card(drafted, {end.name: end.spec() for end in (*facts.inputs, *facts.outputs)}, 1))
     return drafted, warnings
 
 
@@ -211,10 +211,6 @@ def joined_hash(*hashes: str) -> str:
     return hashlib.sha256(" ".join(hashes).encode()).hexdigest()
 
 
-def _spec(end: EndFacts) -> TensorSpec:
-    return TensorSpec(name=end.name, dtype=end.dtype, shape=(1, *(size or 1 for size in end.shape)))  # type: ignore[arg-type]  # numpy's name
-
-
 def _of_one(spec: TensorSpec) -> TensorSpec:
     """Return the tensor with 1 for its free batch; refuse one that has none, or another open axis."""
     if spec.shape[:1] != (OPEN,) or OPEN in spec.shape[1:]:
@@ -229,7 +225,7 @@ def _takes_pictures(end: EndFacts) -> bool:
     if np.dtype(end.dtype).kind != "f" and end.dtype != "uint8":
         return False
     try:
-        picture_shape(_spec(end), "nhwc")
+        picture_shape(end.spec(), "nhwc")
     except PreprocessError:
         return False
     return True

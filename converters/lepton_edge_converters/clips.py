@@ -7,7 +7,6 @@ from lepton_edge_converters.facts import EndFacts, ModelFacts
 from lepton_edge_runtime.clips import Clip
 from lepton_edge_runtime.errors import PreprocessError
 from lepton_edge_runtime.preprocess import Preprocess
-from lepton_edge_runtime.tensors import TensorSpec
 
 _AXES = 4  # frames × height × width × channels
 _LIKE_PICTURES = (-1.1, 255.5)  # numbers beyond are no picture's, whatever its range
@@ -36,7 +35,7 @@ def with_clips(
                 "a tensor, and not for clips of them (--frames)"
             )
         else:
-            full = (clip or Clip()).completed(_spec(end))
+            full = (clip or Clip()).completed(end.spec())
             ends.append(replace(end, clip=full))
             if clip is None:
                 notes.append(
@@ -62,7 +61,3 @@ def of_clips(preprocess: Sequence[Preprocess | None], inputs: Sequence[EndFacts]
 
 def _takes_clips(end: EndFacts) -> bool:
     return len(end.shape) == _AXES and end.shape[-1] in (1, 3) and end.dtype in ("float32", "float16", "uint8")
-
-
-def _spec(end: EndFacts) -> TensorSpec:
-    return TensorSpec(name=end.name, dtype=end.dtype, shape=(1, *(size or 1 for size in end.shape)))  # type: ignore[arg-type]  # numpy's name

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from lepton_edge_runtime.card import Activation
 from lepton_edge_runtime.clips import Clip
+from lepton_edge_runtime.tensors import TensorSpec
 from lepton_edge_runtime.tokens import Tokenize
 from lepton_edge_runtime.tokens.vocabulary import Vocabulary
 
@@ -44,6 +45,11 @@ class EndFacts:
     text: TextFacts | None = None
     indices: int | None = None
     clip: Clip | None = None
+
+    def spec(self) -> TensorSpec:
+        """Return its tensor, of one sample, with 1 for sizes that are not fixed."""
+        shape = (1, *(size or 1 for size in self.shape))
+        return TensorSpec(name=self.name, dtype=self.dtype, shape=shape)  # type: ignore[arg-type]  # numpy's name
 
 
 @dataclass(frozen=True, slots=True)

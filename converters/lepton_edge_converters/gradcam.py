@@ -15,11 +15,13 @@ from lepton_edge_converters.said import say
 from lepton_edge_converters.worker import Progress, workplace
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.explanation.explanation import Explanation
-from lepton_edge_runtime.explanation.heat import enlarged, region_of
+from lepton_edge_runtime.explanation.heat import enlarged
 from lepton_edge_runtime.explanation.questions import class_number
 from lepton_edge_runtime.images import Image, read_image
 from lepton_edge_runtime.plan import placed_pixels
 from lepton_edge_runtime.preprocess import Preprocess
+from lepton_edge_runtime.results.naming import name_of
+from lepton_edge_runtime.tasks.placing import cells_of_picture
 
 _JOB = "lepton_edge_converters.load.gradients:grad_cam_file"
 
@@ -86,8 +88,8 @@ def grad_cam(
             by_path = isinstance(model, str | Path)
             loaded = load_file(Path(model), options, custom_objects or {}) if by_path else as_loaded(model)
             found = grad_cam_loaded(loaded, tensor, class_id, layer)
-    region, box = region_of(placement, completed.size)
+    region, box = cells_of_picture(placement, completed.size)
     heat = enlarged(found.heat / (float(found.heat.max()) or 1.0), *completed.size)[region]
-    label = names[found.class_id] if found.class_id < len(names) else str(found.class_id)
+    label = name_of(found.class_id, names)
     size = placement.width, placement.height
     return Explanation(heat, box, size, "gradcam", label, found.class_id, found.score, None, 1, found.layer)

@@ -7,7 +7,7 @@ import msgspec
 
 from lepton_edge_converters.errors import LoadError
 from lepton_edge_runtime.clips import Clip
-from lepton_edge_runtime.description import Description, read_description
+from lepton_edge_runtime.description import Description, described
 from lepton_edge_runtime.heads import Head
 from lepton_edge_runtime.opening import read_labels
 from lepton_edge_runtime.preprocess import Preprocess
@@ -81,17 +81,11 @@ def say(
     tokens: tuple[str, ...] = ()
     if vocabulary is not None:
         tokens = _read_vocabulary(vocabulary) if isinstance(vocabulary, str | Path) else tuple(map(str, vocabulary))
-    if isinstance(labels, str | Path | None):
-        names: str | tuple[str, ...] | None = None if labels is None else str(labels)
-    else:
-        names = tuple(map(str, labels))
-    given = Description(task=task, labels=names, preprocess=preprocess)
-    if description is not None:
-        given = given.over(description if isinstance(description, Description) else read_description(description))
-    found = read_labels(given.labels) if isinstance(given.labels, str) else given.labels
+    given = described(labels, preprocess, task, description)
+    found = read_labels(given.labels) if isinstance(given.labels, str) else tuple(map(str, given.labels or ()))
     exact = given.preprocess and msgspec.convert(msgspec.to_builtins(given.preprocess), Preprocess)
     return Said(
-        labels=found or (),
+        labels=found,
         task=given.task,
         signature=signature,
         preprocess=exact,

@@ -37,9 +37,6 @@ def command(
     done = adopt(
         file,
         output,
-        labels=said.labels,
-        preprocess=said.preprocess,
-        task=said.task,
         description=said.description,
         force=force,
     )

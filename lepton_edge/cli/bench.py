@@ -66,7 +66,7 @@ def command(
     """
     with progress_bar() as progress, quiet_engines():
         report = bench(
-            file, labels=said.labels, preprocess=said.preprocess, task=said.task, description=said.description,
+            file, description=said.description,
             backends=backends or None, threads=threads, image=image, beside=beside, seconds=seconds,
             cache=cache_folder(cache, unused=no_cache), progress=progress,
         )  # fmt: skip

@@ -244,12 +244,9 @@ def command(
                 output,
                 data=data,
                 train_data=train_data,
-                labels=said.labels,
                 recipe=_with(recipe, output if locked else None, zeros=zeros, clusters=clusters, **shrink)
                 if shrink
                 else recipe,
-                preprocess=said.preprocess,
-                task=said.task,
                 description=said.description,
                 vocabulary=texts.vocabulary,
                 standardize=texts.standardize,

@@ -130,8 +130,7 @@ def _by_hiding(
 
     with quiet_engines():
         model = open_model(
-            file, backend=backend, labels=said.labels, preprocess=said.preprocess, task=said.task,
-            description=said.description, threads=threads,
+            file, backend=backend, description=said.description, threads=threads,
         )  # fmt: skip
     with model:
         for assumption in model.assumptions:

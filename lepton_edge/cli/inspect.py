@@ -29,7 +29,7 @@ def command(
       lepton-edge inspect birds.lepton
       lepton-edge inspect mobilenet.tflite --labels imagenet.txt
     """
-    found = inspect(file, labels=said.labels, preprocess=said.preprocess, task=said.task, description=said.description)
+    found = inspect(file, description=said.description)
     if as_json:
         print_json(found.to_dict())
         return

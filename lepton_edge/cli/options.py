@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from lepton_edge_runtime.description import Description, described
 from lepton_edge_runtime.preprocess import PRESET_RANGES, Preprocess
 from lepton_edge_runtime.tasks import TASKS
 
@@ -113,13 +114,18 @@ class Said:
         labels: A text file with the classes' names.
         preprocess: For the inputs that take pictures.
         task: What the outputs are.
-        description: A TOML file that says more.
+        described: A TOML file that says more.
     """
 
     labels: Path | None
     preprocess: Preprocess | None
     task: str | None
-    description: Path | None = None
+    described: Path | None = None
+
+    @property
+    def description(self) -> Description:
+        """All of it; what the options say goes before the file."""
+        return described(self.labels, self.preprocess, self.task, self.described)
 
 
 def file_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -139,9 +139,6 @@ def command(
                 open_model(
                     model,
                     backend=backend,
-                    labels=said.labels,
-                    preprocess=said.preprocess,
-                    task=said.task,
                     description=said.description,
                     threads=threads,
                     top=top,

@@ -54,7 +54,7 @@ def command(
         raise click.UsageError("this user has no home folder; say where to store the choice with --cache")
     with progress_bar() as progress, quiet_engines():
         found = tune(
-            file, labels=said.labels, preprocess=said.preprocess, task=said.task, description=said.description,
+            file, description=said.description,
             cache=folder, threads=threads,
             backends=backends or None, seconds=seconds, progress=progress,
         )  # fmt: skip

@@ -31,9 +31,6 @@ def command(file: Path, said: Said, threads: int, *, as_json: bool) -> int:
     checks = verify(
         file,
         threads=threads,
-        labels=said.labels,
-        preprocess=said.preprocess,
-        task=said.task,
         description=said.description,
     )
     if as_json:

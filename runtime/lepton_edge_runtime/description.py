@@ -1,6 +1,7 @@
 """What a user says of a model file: in Python, or in a TOML file beside it."""
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -56,6 +57,26 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             preprocess=preprocess,
             clip=self.clip or other.clip,
         )
+
+
+def described(
+    labels: Sequence[str] | str | Path | None,
+    preprocess: Preprocess | None,
+    task: str | None,
+    description: Description | str | Path | None,
+) -> Description:
+    """Return all that is said of a model: what stands alone goes before the description, or the file that has it.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    names = str(labels) if isinstance(labels, Path) else labels
+    given = Description(
+        task=task, labels=names if isinstance(names, str | None) else tuple(names), preprocess=preprocess
+    )
+    if description is None:
+        return given
+    return given.over(description if isinstance(description, Description) else read_description(description))
 
 
 def read_description(path: str | Path) -> Description:

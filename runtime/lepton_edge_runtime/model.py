@@ -89,15 +89,23 @@ def open_model(
     return Model(intake, runner, decode, choice, candidate.assumptions)
 
 
-def answered(camera: Camera, answer: Callable[[Frame], Result]) -> Iterator[Result]:
-    """Yield the answer to each frame of ``camera``; a frame without one is counted there as dropped."""
+def answered(camera: Camera, answer: Callable[[Frame], Result | str]) -> Iterator[Result]:
+    """Yield the answer to each frame of ``camera``; a frame without one is counted there as dropped.
+
+    Args:
+        camera: Where frames come from.
+        answer: Returns the answer to a frame, or the reason why it has none.
+    """
     for frame in camera:
         try:
             result = answer(frame)
         except BaseException as problem:
             camera.take_back("interrupted" if isinstance(problem, KeyboardInterrupt) else "failed")
             raise
-        yield result
+        if isinstance(result, str):
+            camera.take_back(result)
+        else:
+            yield result
 
 
 class Model(Closing):
@@ -158,7 +166,7 @@ class Model(Closing):
             ValueError: A stride that is none, or for single pictures.
         """
         ring = self._intake.ring(stride)
-        return answered(camera, self.answer) if ring is None else self._clips(camera, ring)
+        return answered(camera, self.answer if ring is None else self._clips(camera, ring))
 
     def answer(self, frame: Frame) -> Result:
         """Return the answer to one frame of a camera; ``result.origin.frame`` is the frame."""
@@ -197,35 +205,28 @@ class Model(Closing):
                 self._runner.backend.close()
                 self._runner = None
 
-    def _clips(self, camera: Camera, ring: Ring) -> Iterator[Result]:
-        """Yield the answer to each clip; every frame is counted, also that which ends none."""
+    def _clips(self, camera: Camera, ring: Ring) -> Callable[[Frame], Result | str]:
+        """Return what answers clips frame by frame; to one that ends none, with the reason."""
         reopened = camera.counts.reopened
-        for frame in camera:
-            try:
-                now = camera.counts.reopened
-                if now != reopened:  # what came before does not belong to what comes
-                    ring.clear()
-                    reopened = now
-                if not ring.wants():
-                    camera.take_back("skipped")
-                    continue
-                result = self._gathered(ring, frame)
-            except BaseException as problem:
-                camera.take_back("interrupted" if isinstance(problem, KeyboardInterrupt) else "failed")
-                raise
-            if result is None:
-                camera.take_back("gathered")
-            else:
-                yield result
 
-    def _gathered(self, ring: Ring, frame: Frame) -> Result | None:
-        """Return the answer to the clip that a frame ends; ``None`` where it ends none."""
+        def answer(frame: Frame) -> Result | str:
+            nonlocal reopened
+            now = camera.counts.reopened
+            if now != reopened:  # what came before does not belong to what comes
+                ring.clear()
+                reopened = now
+            return self._gathered(ring, frame) if ring.wants() else "skipped"
+
+        return answer
+
+    def _gathered(self, ring: Ring, frame: Frame) -> Result | str:
+        """Return the answer to the clip that a frame ends; where it ends none, that it was gathered."""
         with self._lock:
             runner = self._opened()
             begin = perf_counter_ns()
             placement = ring.add(frame.image)
             if placement is None:
-                return None
+                return "gathered"
             ring.write(runner.input_view(0))
             return self._run(runner, begin, placement, frame)
 

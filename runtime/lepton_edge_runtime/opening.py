@@ -15,7 +15,7 @@ from lepton_edge_runtime.bundle import GOLDEN, Bundle
 from lepton_edge_runtime.card import Card, InputCard, check_card, decode_card
 from lepton_edge_runtime.choice import Candidate
 from lepton_edge_runtime.clips import Clip
-from lepton_edge_runtime.description import Description, read_description
+from lepton_edge_runtime.description import Description, described, read_description
 from lepton_edge_runtime.errors import BackendError, InputError, ModelFileError, PreprocessError, requirement
 from lepton_edge_runtime.formats import ModelFile
 from lepton_edge_runtime.formats.onnx import read_onnx
@@ -53,13 +53,7 @@ def given_by_user(
         InputError: Labels or description cannot be read.
         TypeError, ValueError: Labels that are no text, or a task that there is not.
     """
-    names = str(labels) if isinstance(labels, Path) else labels
-    given = Description(
-        task=task, labels=names if isinstance(names, str | None) else tuple(names), preprocess=preprocess
-    )
-    if description is not None:
-        given = given.over(description if isinstance(description, Description) else read_description(description))
-    return _with_labels(given)
+    return _with_labels(described(labels, preprocess, task, description))
 
 
 def _with_labels(given: Description) -> Description:

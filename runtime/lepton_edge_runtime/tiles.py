@@ -17,6 +17,7 @@ from lepton_edge_runtime.images import Image, read_image
 from lepton_edge_runtime.model import Model, answered
 from lepton_edge_runtime.results import Detections, Result, Timing
 from lepton_edge_runtime.results.moving import moved
+from lepton_edge_runtime.results.naming import name_of
 from lepton_edge_runtime.tasks.boxes.suppression import suppress
 
 _NEAR_PIXELS = 2.0
@@ -121,7 +122,7 @@ class Tiled(Closing):
             np.concatenate(cut),
             self._iou,
         )
-        labels = tuple(self.labels[one] if one < len(self.labels) else str(one) for one in class_id.tolist())
+        labels = tuple([name_of(one, self.labels) for one in class_id.tolist()])
         return Detections(xyxy, score, class_id, labels, origin)
 
     def _tiles(self, width: int, height: int) -> Iterator[tuple[int, int, int, int]]:

@@ -12,18 +12,11 @@ from model_files import saver
 
 import lepton_edge as le
 from lepton_edge_converters.errors import LoadError
-from lepton_edge_converters.worker import Worker
 from lepton_edge_runtime.errors import InputError
 
 PICTURE = np.ascontiguousarray(gradcam_models.picture()[..., ::-1])  # BGR, as a camera gives it
 UNIT = le.Preprocess(range=(0, 1))
 NAMES = ["a", "b", "c"]
-
-
-@pytest.fixture(scope="module")
-def worker():
-    with Worker() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -11,18 +11,11 @@ from lepton_edge_converters import improving
 from lepton_edge_converters.errors import ConversionError, GateRefusedError, RecipeError
 from lepton_edge_converters.recipe import Gates, Recipe, load_recipe
 from lepton_edge_converters.train import Training
-from lepton_edge_converters.worker import Worker
 from lepton_edge_runtime.bundle import Bundle
 from lepton_edge_runtime.formats.tflite import read_tflite
 
 NETS = ["two_inputs", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("residual", "squeezed", "transposed"))]
 BETWEEN = ("QUANTIZE", "DEQUANTIZE")
-
-
-@pytest.fixture(scope="module")
-def worker():
-    with Worker() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

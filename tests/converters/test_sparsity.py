@@ -164,12 +164,6 @@ class TestCarry:
 
 
 @pytest.fixture(scope="module")
-def worker():
-    with Worker() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
 def made(keras_file, tmp_path_factory):
     """Return a function: report and bundle of a kind of model, converted by a recipe; made once."""
     folder, known = tmp_path_factory.mktemp("sparse"), {}

@@ -16,7 +16,6 @@ from lepton_edge_converters.facts import EndFacts
 from lepton_edge_converters.pruning.alone import prune_file
 from lepton_edge_converters.samples.read import open_samples, read_samples
 from lepton_edge_converters.shrinking import Pruning
-from lepton_edge_converters.worker import Worker
 from lepton_edge_runtime.bundle import Bundle
 from lepton_edge_runtime.golden import decode_golden
 from lepton_edge_runtime.tensors import TensorSpec
@@ -42,12 +41,6 @@ SETTINGS = [
     {"output_mode": "tf_idf", "split": "character", "standardize": "lower"},
     {"output_mode": "tf_idf", "ngrams": (2, 1), "max_tokens": 300, "pad_to_max_tokens": True},
 ]
-
-
-@pytest.fixture(scope="module")
-def worker():
-    with Worker() as worker:
-        yield worker
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from lepton_edge_converters.metrics import Scoring
 from lepton_edge_converters.metrics.boxes import read_boxes
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.tasks.boxes.found import Boxes
+from lepton_edge_runtime.tasks.boxes.overlap import overlap
 
 _SURE = 0.25  # least score of a box that the original is held to
 _COUNTED = 0.05  # least score of a box that may match one
@@ -92,16 +93,6 @@ def _matches(boxes: NDArray[np.float32], truths: NDArray[np.float32]) -> NDArray
             if candidates[best] >= least - 1e-9:
                 matched[k, i], free[best] = True, False
     return matched
-
-
-def overlap(boxes: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float64]:
-    """Return intersection over union of each pair: boxes × others; both n × 4, two corners, the lesser first."""
-    one, other = np.asarray(boxes, np.float64)[:, np.newaxis], np.asarray(others, np.float64)[np.newaxis]
-    sides = np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2])
-    inside = np.clip(sides, 0, None).prod(axis=-1)
-    areas = [(each[..., 2:] - each[..., :2]).clip(0, None).prod(axis=-1) for each in (one, other)]
-    whole = areas[0] + areas[1] - inside
-    return np.asarray(np.divide(inside, whole, out=np.zeros_like(inside), where=whole > 0))
 
 
 def _average_precision(evidence: _OfClass, weights: NDArray[np.float64]) -> float:

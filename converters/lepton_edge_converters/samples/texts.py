@@ -12,7 +12,6 @@ from lepton_edge_converters.errors import SamplesError
 from lepton_edge_converters.facts import EndFacts, TextFacts
 from lepton_edge_converters.samples.arrays import LABEL_KEY, gather, is_frame, read_file
 from lepton_edge_converters.samples.pictures import class_indices, class_order, read_csv
-from lepton_edge_runtime.tensors import TensorSpec
 from lepton_edge_runtime.text import printable
 from lepton_edge_runtime.tokens.tokenizer import Tokenizer
 
@@ -61,9 +60,7 @@ class TextSamples:
 def tokenizer_of(end: EndFacts) -> Tokenizer:
     """Return what makes an input's numbers of texts."""
     assert end.text is not None  # noqa: S101 - the callers looked
-    shape = (1, *(size or 1 for size in end.shape))
-    spec = TensorSpec(name=end.name, dtype=end.dtype, shape=shape)  # type: ignore[arg-type]  # numpy's name
-    return Tokenizer(end.text.tokenize, end.text.vocabulary, spec)
+    return Tokenizer(end.text.tokenize, end.text.vocabulary, end.spec())
 
 
 def open_texts(data: Any, end: EndFacts) -> Texts | None:

@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from lepton_edge_runtime.formats import Hints
-from lepton_edge_runtime.heads import Head, Yolo, YoloEndToEnd
+from lepton_edge_runtime.heads import TASKS_WITH_HEAD, Head, Yolo, YoloEndToEnd
 from lepton_edge_runtime.heads.parts import Unit
 from lepton_edge_runtime.tensors import OPEN, TensorSpec
 
 _BODY = 17
-_TASKS = ("detect", "segment", "pose")
 _FINISHED_MAX = 1000
 """More boxes than any end-to-end head gives, and fewer than any dense one has."""
 
@@ -23,7 +22,7 @@ def told_head(hints: Hints, specs: Sequence[TensorSpec], *, as_shares: bool) -> 
     """
     rows = [spec.shape for spec in specs if len(spec.shape) == 3]
     prototypes = [spec.shape for spec in specs if len(spec.shape) == 4]
-    if hints.task not in _TASKS or not hints.labels or len(rows) != 1 or OPEN in rows[0]:
+    if hints.task not in TASKS_WITH_HEAD or not hints.labels or len(rows) != 1 or OPEN in rows[0]:
         return None
     if len(prototypes) != (hints.task == "segment") or len(specs) != 1 + len(prototypes):
         return None

@@ -10,13 +10,11 @@ from lepton_edge_runtime.bare.layouts import told_head
 from lepton_edge_runtime.card import Activation, OutputCard
 from lepton_edge_runtime.errors import ModelFileError
 from lepton_edge_runtime.formats import Operator
-from lepton_edge_runtime.heads import Head, TflitePostprocess, task_of
+from lepton_edge_runtime.heads import TASKS_WITH_HEAD, Head, TflitePostprocess, task_of
 from lepton_edge_runtime.tensors import OPEN, TensorSpec
 
 DETECTION = "TFLite_Detection_PostProcess"
 """TFLite's operator that ends a detector: boxes, classes, scores and their count."""
-
-_WITH_HEAD = ("detect", "segment", "pose")
 
 _BACKGROUND = ("???", "background")
 _ACTIVATIONS: dict[str, Activation] = {
@@ -53,7 +51,7 @@ def answered(draft: Draft) -> Answers:
     makers = {name: one for one in draft.file.operators for name in one.outputs}
     activations = tuple(_activation(makers, spec) for spec in specs)
     head = draft.given.head or told_head(draft.hints, specs, as_shares=_is_tflite(draft))
-    if head is not None or draft.given.task in _WITH_HEAD:
+    if head is not None or draft.given.task in TASKS_WITH_HEAD:
         return _headed(draft, specs, head)
     labels = draft.given.names
     if labels is None:

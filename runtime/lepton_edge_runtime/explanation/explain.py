@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.explanation.explanation import Explanation
-from lepton_edge_runtime.explanation.heat import Hider, Pixels, Writer, measure, region_of, smoothed
+from lepton_edge_runtime.explanation.heat import Hider, Pixels, Writer, measure, smoothed
 from lepton_edge_runtime.explanation.masks import CELLS, Mask, count_patches, patch_side, random_masks, sliding_patches
 from lepton_edge_runtime.explanation.questions import Target, pose_question
 from lepton_edge_runtime.images import Image, read_image
 from lepton_edge_runtime.model import Model, open_model
 from lepton_edge_runtime.plan import placed_pixels
 from lepton_edge_runtime.preprocess import Preprocess
-from lepton_edge_runtime.tasks.placing import boxes_in_picture
+from lepton_edge_runtime.tasks.placing import boxes_in_picture, cells_of_picture
 from lepton_edge_runtime.timing import Progress
 
 Method = Literal["rise", "occlusion"]
@@ -78,7 +78,7 @@ def explain(
         preprocess = _preprocess_of(card)
         spec = card.inputs[0].tensor
         pixels, placement = placed_pixels(preprocess, picture)
-        region, box = region_of(placement, (pixels.shape[1], pixels.shape[0]))
+        region, box = cells_of_picture(placement, (pixels.shape[1], pixels.shape[0]))
         writer = Writer(preprocess, spec)
         outputs = opened.run((writer(pixels),))
         question = pose_question(card, outputs, target, which)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lepton_edge_runtime.explanation.masks import Mask
 from lepton_edge_runtime.images import opencv
-from lepton_edge_runtime.plan import Placement, Plan
+from lepton_edge_runtime.plan import Plan
 from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.tensors import TensorSpec
 
@@ -105,26 +105,6 @@ def smoothed(heat: NDArray[np.float32], step: int) -> NDArray[np.float32]:
     """Return a map of squares of a side of ``step`` as one that changes evenly from the middle of each to the next."""
     smooth: NDArray[np.float32] = opencv().blur(heat, (step, step), borderType=opencv().BORDER_REPLICATE)
     return smooth
-
-
-def region_of(placement: Placement, size: tuple[int, int]) -> tuple[Region, tuple[float, float, float, float]]:
-    """Return where a picture lies in an input, and which part of the picture that is: left, top, right, bottom.
-
-    Args:
-        placement: Of the picture.
-        size: Width and height of the input.
-    """
-    spans, edges = [], []
-    for pixels, scale, offset, length in (
-        (size[0], placement.scale_x, placement.offset_x, placement.width),
-        (size[1], placement.scale_y, placement.offset_y, placement.height),
-    ):
-        first = max(0, round(offset))
-        last = max(first + 1, min(pixels, round(offset + scale * length)))
-        spans.append(slice(first, last))
-        edges.append([float(np.clip((end - offset) / scale, 0, length)) for end in (first, last)])
-    (left, right), (top, bottom) = edges
-    return (spans[1], spans[0]), (left, top, right, bottom)
 
 
 def enlarged(heat: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:

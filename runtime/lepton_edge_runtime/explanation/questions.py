@@ -1,7 +1,7 @@
 """What is asked of a model while parts of its picture are hidden: one number of its outputs, by its task."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.results import Detection, Detections, Embedding, Origin, Timing
 from lepton_edge_runtime.tasks import Limits, make_decoder
+from lepton_edge_runtime.tasks.boxes.overlap import overlap
 from lepton_edge_runtime.tasks.classify import class_count, class_scores
 from lepton_edge_runtime.tensors import dequantize
 from lepton_edge_runtime.wire import nearest
@@ -115,19 +116,9 @@ def _about_box(card: Card, chosen: Detection) -> Question:
         same = boxes.class_id == chosen.class_id
         if not same.any():
             return 0.0
-        return float((boxes.score[same] * overlaps(boxes.xyxy[same], chosen)).max())
+        return float((boxes.score[same] * overlap(boxes.xyxy[same], np.array([chosen.box]))[:, 0]).max())
 
     return Question(ask, chosen.label, chosen.class_id, chosen.box)
-
-
-def overlaps(xyxy: NDArray[np.float32], one: Detection) -> NDArray[np.float32]:
-    """Return by which share, intersection over union, each box overlaps one."""
-    left, top, right, bottom = one.box
-    width = np.minimum(xyxy[:, 2], right) - np.maximum(xyxy[:, 0], left)
-    height = np.minimum(xyxy[:, 3], bottom) - np.maximum(xyxy[:, 1], top)
-    inner = np.clip(width, 0, None) * np.clip(height, 0, None)
-    union = (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1]) + (right - left) * (bottom - top) - inner
-    return np.asarray(inner / np.maximum(union, np.float32(1e-9)), np.float32)
 
 
 def _likeness(card: Card, outputs: Outputs, target: Target, which: int) -> Question:
@@ -137,7 +128,6 @@ def _likeness(card: Card, outputs: Outputs, target: Target, which: int) -> Quest
     decode = make_decoder(card)
     whole = decode(outputs, None, _NOBODY)
     assert isinstance(whole, Embedding)  # noqa: S101 - what the task 'embed' answers
-    whole = replace(whole, vector=whole.vector.copy())
 
     def ask(given: Outputs) -> float:
         vector = decode(given, None, _NOBODY)

@@ -11,13 +11,18 @@ from lepton_edge_runtime.heads.boxes import (
     Yunet,
 )
 from lepton_edge_runtime.heads.maps import Heatmaps, Movenet, Semantic, Simcc
+from lepton_edge_runtime.heads.parts import Repeating, Rows, Scored
 
 __all__ = [
+    "TASKS_WITH_HEAD",
     "AnchorLevel",
     "Centernet",
     "Head",
     "Heatmaps",
     "Movenet",
+    "Repeating",
+    "Rows",
+    "Scored",
     "Semantic",
     "Simcc",
     "Ssd",
@@ -33,6 +38,9 @@ __all__ = [
 Head = TflitePostprocess | Yolo | YoloEndToEnd | Yolox | Ssd | Centernet | Yunet | Semantic | Heatmaps | Movenet | Simcc
 """What a card's ``head`` may be."""
 
+TASKS_WITH_HEAD = ("detect", "segment", "pose")
+"""Tasks whose outputs are laid out in one of several ways, which a head says."""
+
 
 def kind_of(head: Head) -> str:
     """Return the name that a head has on file."""
@@ -41,7 +49,7 @@ def kind_of(head: Head) -> str:
 
 def task_of(head: Head) -> str:
     """Return the task, a row of ``TASKS``, that all of a head is for."""
-    rows = head if isinstance(head, Yolo | YoloEndToEnd) else None
+    rows = head if isinstance(head, Rows) else None
     if isinstance(head, Semantic) or (rows and rows.masks):
         return "segment"
     if isinstance(head, Heatmaps | Movenet | Simcc) or (rows and rows.keypoints):

@@ -12,9 +12,9 @@ from lepton_edge_runtime.heads.parts import (
     HeadKind,
     Layout,
     Repeating,
+    Rows,
     Scored,
-    Unit,
-    check_per_box,
+    check_share,
     check_strides,
 )
 
@@ -29,53 +29,32 @@ class TflitePostprocess(HeadKind, frozen=True, tag="tflite_postprocess"):
     """
 
 
-class Yolo(Repeating, frozen=True, kw_only=True, tag="yolo"):
+class Yolo(Rows, frozen=True, kw_only=True, tag="yolo"):
     """One row of numbers a box, as YOLOv5, v8 and v11 are exported.
 
-    The box (centre x, centre y, width, height), perhaps its objectness, a score a class, and what follows.
+    The box (centre x, centre y, width, height), perhaps its objectness, a score a class, and what ends a row.
 
     Attributes:
         layout: ``columns`` is 1 × numbers × boxes (v8, v11), ``rows`` is 1 × boxes × numbers (v5).
         objectness: Whether a score that there is anything stands before those of the classes, which are to be
             multiplied with it (v5).
-        unit: Of the box and the key points.
         apply: Of objectness and scores.
-        masks: How many coefficients of mask prototypes follow; the prototypes are the other output.
-        keypoints: How many key points follow: x, y, and a score where they have three numbers each.
-        keypoint_numbers: How many numbers a key point has.
+        iou: As of ``Repeating``: a Struct has one base.
     """
 
     layout: Literal["columns", "rows"] = "columns"
     objectness: bool = False
-    unit: Unit = "pixels"
     apply: Literal["none", "sigmoid"] = "none"
-    masks: int = 0
-    keypoints: int = 0
-    keypoint_numbers: Literal[2, 3] = 3
+    iou: float = 0.45
 
     def __post_init__(self) -> None:
-        """Refuse numbers of numbers that no row has."""
+        """Refuse what no overlap could be compared with."""
         super().__post_init__()
-        check_per_box(self.masks, self.keypoints)
+        check_share("iou", self.iou)
 
 
-class YoloEndToEnd(Scored, frozen=True, kw_only=True, tag="yolo_end_to_end"):
-    """Finished boxes, as YOLOv10 and v26 are exported: 1 × n × (left, top, right, bottom, score, class, what follows).
-
-    Attributes:
-        unit: Of the corners and key points.
-        masks, keypoints, keypoint_numbers: As of ``Yolo``.
-    """
-
-    unit: Unit = "pixels"
-    masks: int = 0
-    keypoints: int = 0
-    keypoint_numbers: Literal[2, 3] = 3
-
-    def __post_init__(self) -> None:
-        """Refuse rows that there are not."""
-        super().__post_init__()
-        check_per_box(self.masks, self.keypoints)
+class YoloEndToEnd(Rows, frozen=True, kw_only=True, tag="yolo_end_to_end"):
+    """Finished boxes, as YOLOv10 and v26 are exported: 1 × n × (left, top, right, bottom, score, class, an end)."""
 
 
 class Yolox(Repeating, frozen=True, kw_only=True, tag="yolox"):

@@ -52,16 +52,37 @@ class Repeating(Scored, frozen=True, kw_only=True):
         check_share("iou", self.iou)
 
 
+class Rows(Scored, frozen=True, kw_only=True):
+    """A head with a row of numbers a box, which coefficients of masks or key points end.
+
+    Attributes:
+        unit: What boxes and key points are counted in.
+        masks: How many coefficients of mask prototypes end a row; the prototypes are the other output.
+        keypoints: How many key points end it: x, y, and a score where they have three numbers each.
+        keypoint_numbers: How many numbers a key point has.
+    """
+
+    unit: Unit = "pixels"
+    masks: int = 0
+    keypoints: int = 0
+    keypoint_numbers: Literal[2, 3] = 3
+
+    def __post_init__(self) -> None:
+        """Refuse numbers of coefficients or key points that no row has."""
+        super().__post_init__()
+        if not (0 <= self.masks <= _PER_BOX_MAX and 0 <= self.keypoints <= _PER_BOX_MAX):
+            raise ValueError(f"masks and keypoints lie in 0..{_PER_BOX_MAX}, not {self.masks} and {self.keypoints}")
+
+    @property
+    def extra(self) -> int:
+        """How many numbers follow the scores of a box."""
+        return self.masks + self.keypoints * self.keypoint_numbers
+
+
 def check_share(name: str, value: float) -> None:
     """Raise ValueError for what is no share."""
     if not 0 <= value <= 1:
         raise ValueError(f"{name} lies in 0..1, not {value}")
-
-
-def check_per_box(masks: int, keypoints: int) -> None:
-    """Raise ValueError for numbers of coefficients or key points that no box has."""
-    if not (0 <= masks <= _PER_BOX_MAX and 0 <= keypoints <= _PER_BOX_MAX):
-        raise ValueError(f"masks and keypoints lie in 0..{_PER_BOX_MAX}, not {masks} and {keypoints}")
 
 
 def check_strides(strides: tuple[int, ...]) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from lepton_edge_runtime.drawing import canvas, tint
 from lepton_edge_runtime.images import Image, opencv
+from lepton_edge_runtime.results.naming import name_of
 from lepton_edge_runtime.results.origin import Origin
 
 UNSEEN = -1
@@ -50,7 +51,7 @@ class Mask:
 
     def label(self, class_id: int) -> str:
         """Return the name of a class; its number where it has none."""
-        return self.labels[class_id] if 0 <= class_id < len(self.labels) else str(class_id)
+        return name_of(class_id, self.labels)
 
     def __str__(self) -> str:
         return "  ".join(f"{self.label(class_id)} {share:.3f}" for class_id, share in self.shares().items())

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.plan import Placement
 from lepton_edge_runtime.results import Detections, Origin
+from lepton_edge_runtime.results.naming import name_of
 from lepton_edge_runtime.tasks import Decode, Limits
 from lepton_edge_runtime.tasks.boxes import Finder
 from lepton_edge_runtime.tasks.placing import boxes_in_picture
@@ -23,13 +24,8 @@ class Detect:
     def __call__(self, outputs: Sequence[NDArray[Any]], placement: Placement | None, origin: Origin) -> Detections:
         """Return the boxes, the best first; in pixels of the input where a tensor was given instead of a picture."""
         boxes = self._find(outputs)
-        labels = names_of(boxes.class_id.tolist(), self._labels)
+        labels = tuple([name_of(one, self._labels) for one in boxes.class_id.tolist()])
         return Detections(boxes_in_picture(boxes.xyxy, placement), boxes.score, boxes.class_id, labels, origin)
-
-
-def names_of(class_ids: Sequence[int], labels: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of classes; the number of one that has none."""
-    return tuple([labels[one] if 0 <= one < len(labels) else str(one) for one in class_ids])
 
 
 def make(card: Card, limits: Limits) -> Decode:

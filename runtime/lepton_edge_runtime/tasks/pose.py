@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.errors import BundleError
-from lepton_edge_runtime.heads import Heatmaps, Movenet, Simcc, Yolo, YoloEndToEnd, Yunet, kind_of
+from lepton_edge_runtime.heads import Heatmaps, Movenet, Rows, Simcc, Yunet, kind_of
 from lepton_edge_runtime.plan import Placement
 from lepton_edge_runtime.results import Origin, Poses
 from lepton_edge_runtime.results.poses import COCO_POINTS, FACE_POINTS
@@ -75,7 +75,7 @@ def _boxed(card: Card, limits: Limits) -> tuple[_Read, int]:
     if isinstance(head, Yunet):
         count, numbers, first, scale = 5, 2, 0, np.ones(2, np.float32)
     else:
-        assert isinstance(head, Yolo | YoloEndToEnd)  # noqa: S101 - the table has these here
+        assert isinstance(head, Rows)  # noqa: S101 - the table has these here
         count, numbers, first = head.keypoints, head.keypoint_numbers, head.masks
         scale = np.array(find.size if head.unit == "share" else (1, 1), np.float32)
         if not count:

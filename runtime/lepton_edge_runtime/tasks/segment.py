@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.errors import BundleError
-from lepton_edge_runtime.heads import Semantic, Yolo, YoloEndToEnd
+from lepton_edge_runtime.heads import Rows, Semantic
 from lepton_edge_runtime.images import opencv
 from lepton_edge_runtime.plan import Placement
 from lepton_edge_runtime.results import Detections, Instances, Mask, Origin
+from lepton_edge_runtime.results.naming import name_of
 from lepton_edge_runtime.tasks import Decode, Limits
 from lepton_edge_runtime.tasks.boxes import Finder, input_size
 from lepton_edge_runtime.tasks.boxes.found import check_labels
-from lepton_edge_runtime.tasks.detect import names_of
-from lepton_edge_runtime.tasks.placing import boxes_in_picture
+from lepton_edge_runtime.tasks.placing import boxes_in_picture, cells_of_picture
 from lepton_edge_runtime.tasks.scores import Scores
 from lepton_edge_runtime.tensors import dequantize
 
@@ -51,7 +51,7 @@ class SemanticMask:
         grid = scores.shape if self._axis is None else tuple(np.delete(scores.shape, self._axis))
         box, size = (0.0, 0.0, float(self._size[0]), float(self._size[1])), self._size
         if placement is not None:
-            rows, columns, box = _cells(grid, self._size, placement)
+            (rows, columns), box = cells_of_picture(placement, self._size, grid)
             size = (placement.width, placement.height)
         seen = scores[:, rows, columns] if self._axis == 0 else scores[rows, columns]
         return Mask(self._best(seen), box, size, self._labels, origin)
@@ -94,27 +94,10 @@ def best_class(scores: NDArray[Any], axis: int) -> NDArray[np.int32]:
     return np.asarray(last - (best & last), np.int32)
 
 
-def _cells(
-    grid: Sequence[int], size: tuple[int, int], placement: Placement
-) -> tuple[slice, slice, tuple[float, float, float, float]]:
-    """Return which rows and columns of a grid over the input show the picture, and the part of it that they cover."""
-    spans, edges = [], []
-    for cells, pixels, scale, offset, length in (
-        (grid[1], size[0], placement.scale_x, placement.offset_x, placement.width),
-        (grid[0], size[1], placement.scale_y, placement.offset_y, placement.height),
-    ):
-        first = round(max(offset, 0) / pixels * cells)
-        last = max(first + 1, round(min(offset + scale * length, pixels) / pixels * cells))
-        spans.append(slice(first, last))
-        edges.append([float(np.clip((cell * pixels / cells - offset) / scale, 0, length)) for cell in (first, last)])
-    (left, right), (top, bottom) = edges
-    return spans[1], spans[0], (left, top, right, bottom)
-
-
 class InstanceMasks:
     """Decodes boxes, and the pixels of each: a sum of prototypes, as YOLACT has them (Bolya et al., ICCV 2019)."""
 
-    def __init__(self, card: Card, head: Yolo | YoloEndToEnd, limits: Limits) -> None:
+    def __init__(self, card: Card, head: Rows, limits: Limits) -> None:
         self._find = Finder(card, limits)
         self._labels = card.labels
         self._place = next(i for i, end in enumerate(card.outputs) if len(end.tensor.shape) == 4)
@@ -133,7 +116,11 @@ class InstanceMasks:
         prototypes = stored if self._last else stored.transpose(1, 2, 0)
         xyxy = boxes_in_picture(boxes.xyxy, placement)
         detections = Detections(
-            xyxy, boxes.score, boxes.class_id, names_of(boxes.class_id.tolist(), self._labels), origin
+            xyxy,
+            boxes.score,
+            boxes.class_id,
+            tuple([name_of(one, self._labels) for one in boxes.class_id.tolist()]),
+            origin,
         )
         size = self._find.size if placement is None else (placement.width, placement.height)
         whole = np.array([*size, *size])
@@ -189,6 +176,6 @@ def make(card: Card, limits: Limits) -> Decode:
     head = card.head
     if isinstance(head, Semantic):
         return SemanticMask(card, head)
-    if isinstance(head, Yolo | YoloEndToEnd) and head.masks:
+    if isinstance(head, Rows) and head.masks:
         return InstanceMasks(card, head, limits)
     raise BundleError("the task 'segment' needs the head 'semantic', or 'yolo' or 'yolo_end_to_end' with masks")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.errors import BundleError
-from lepton_edge_runtime.heads import kind_of
+from lepton_edge_runtime.heads import Repeating, Scored, Yolo, kind_of
 from lepton_edge_runtime.tasks.boxes.found import Boxes, Find
 from lepton_edge_runtime.tasks.boxes.suppression import suppress
 from lepton_edge_runtime.tasks.limits import Limits
@@ -72,10 +72,12 @@ class Finder:
                 f"card's is {told}"
             )
         self.size = input_size(card)
-        self._min_score = getattr(head, "min_score", 0.0) if limits.min_score is None else limits.min_score
+        of_head = head.min_score if isinstance(head, Scored) else 0.0
+        self._min_score = of_head if limits.min_score is None else limits.min_score
         # Where the model itself leaves out the repeated, nothing is to be compared.
-        of_head: float | None = getattr(head, "iou", None)
-        self._iou = of_head if of_head is None or limits.iou is None else limits.iou
+        self._iou: float | None = None
+        if isinstance(head, Repeating | Yolo):
+            self._iou = head.iou if limits.iou is None else limits.iou
         self._most = limits.boxes
         module = cast("HeadModule", import_module(f"{__name__}.{HEADS[kind_of(head)]}"))
         self._find = module.make(card, self.size, self._min_score)

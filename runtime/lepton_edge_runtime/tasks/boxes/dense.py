@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.errors import BundleError
-from lepton_edge_runtime.heads import Yolo, YoloEndToEnd, Yolox, kind_of
+from lepton_edge_runtime.heads import Rows, Yolo, YoloEndToEnd, Yolox, kind_of
 from lepton_edge_runtime.tasks.boxes.found import Boxes, Find, check_labels
 from lepton_edge_runtime.tasks.scores import Scores
 from lepton_edge_runtime.tensors import dequantize
@@ -27,10 +27,11 @@ def make(card: Card, size: tuple[int, int], min_score: float) -> Find:
     count, numbers = (spec.shape[2], spec.shape[1]) if columns else (spec.shape[1], spec.shape[2])
     has_objectness = isinstance(head, Yolox) or head.objectness
     first = 5 if has_objectness else 4
-    last = numbers - extra_count(head)
+    extra = head.extra if isinstance(head, Rows) else 0
+    last = numbers - extra
     if last <= first:
         raise BundleError(
-            f"the head {kind_of(head)!r} has {first} numbers, scores of classes and {extra_count(head)} more a box; "
+            f"the head {kind_of(head)!r} has {first} numbers, scores of classes and {extra} more a box; "
             f"this model's output is {spec.shape_text()}"
         )
     check_labels(card.labels, last - first)
@@ -56,8 +57,8 @@ def make(card: Card, size: tuple[int, int], min_score: float) -> Find:
             with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is left out
                 score *= scores.real(taken[:, 4])
         real = np.asarray(dequantize(taken[:, :4], spec), np.float32)
-        extra = np.asarray(dequantize(taken[:, last:], spec), np.float32) if last < numbers else None
-        return Boxes(corners(real, kept), score, class_id, extra)
+        rest = np.asarray(dequantize(taken[:, last:], spec), np.float32) if extra else None
+        return Boxes(corners(real, kept), score, class_id, rest)
 
     return find
 
@@ -69,7 +70,7 @@ def rows_output(card: Card, head: Yolo | YoloEndToEnd | Yolox) -> int:
         BundleError: There are other outputs than the head has.
     """
     ranks = [len(end.tensor.shape) for end in card.outputs]
-    wanted = [3, 4] if getattr(head, "masks", 0) else [3]
+    wanted = [3, 4] if isinstance(head, Rows) and head.masks else [3]
     if sorted(ranks) != wanted or any(end.tensor.shape[0] != 1 for end in card.outputs):
         shapes = ", ".join(end.tensor.shape_text() for end in card.outputs)
         beside = " and prototypes of masks of 4" if len(wanted) > 1 else ""
@@ -77,11 +78,6 @@ def rows_output(card: Card, head: Yolo | YoloEndToEnd | Yolox) -> int:
             f"the head {kind_of(head)!r} has one output of 3 axes{beside}; this model's outputs are {shapes}"
         )
     return ranks.index(3)
-
-
-def extra_count(head: Yolo | YoloEndToEnd | Yolox) -> int:
-    """Return how many numbers follow the scores of a box."""
-    return 0 if isinstance(head, Yolox) else head.masks + head.keypoints * head.keypoint_numbers
 
 
 def _as_told(head: Yolo, size: tuple[int, int]) -> _Corners:

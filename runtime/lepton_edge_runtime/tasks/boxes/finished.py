@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.errors import BundleError
 from lepton_edge_runtime.heads import TflitePostprocess, YoloEndToEnd
-from lepton_edge_runtime.tasks.boxes.dense import extra_count, rows_output
+from lepton_edge_runtime.tasks.boxes.dense import rows_output
 from lepton_edge_runtime.tasks.boxes.found import Boxes, Find
 from lepton_edge_runtime.tensors import dequantize
 
@@ -52,7 +52,7 @@ def _tflite_postprocess(card: Card, size: tuple[int, int]) -> Find:
 def _end_to_end(card: Card, head: YoloEndToEnd, size: tuple[int, int], min_score: float) -> Find:
     place = rows_output(card, head)
     spec = card.outputs[place].tensor
-    numbers = 6 + extra_count(head)
+    numbers = 6 + head.extra
     if spec.shape[2] != numbers:
         raise BundleError(f"the head 'yolo_end_to_end' has an output of 1 × boxes × {numbers}, not {spec.shape_text()}")
     scale = np.array([*size, *size] if head.unit == "share" else [1] * 4, np.float32)
@@ -62,7 +62,7 @@ def _end_to_end(card: Card, head: YoloEndToEnd, size: tuple[int, int], min_score
         rows = rows[(rows[:, 4] >= min_score) & _are_classes(rows[:, 4], rows[:, 5])]
         with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is left out
             xyxy = rows[:, :4] * scale
-        return Boxes(xyxy, rows[:, 4], np.rint(rows[:, 5]).astype(np.int64), rows[:, 6:] if numbers > 6 else None)
+        return Boxes(xyxy, rows[:, 4], np.rint(rows[:, 5]).astype(np.int64), rows[:, 6:] if head.extra else None)
 
     return find
 
