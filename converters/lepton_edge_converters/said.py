@@ -9,7 +9,7 @@ from lepton_edge_converters.errors import LoadError
 from lepton_edge_runtime.clips import Clip
 from lepton_edge_runtime.description import Description, described
 from lepton_edge_runtime.heads import Head
-from lepton_edge_runtime.opening import read_labels
+from lepton_edge_runtime.labels import read_labels
 from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.tokens import Split, Standardize
 

@@ -103,7 +103,7 @@ def command(
     verbose: bool,
     no_cache: bool,
 ) -> None:
-    """Run MODEL, a bundle, .tflite or .onnx, on a camera, a stream, a video, a folder of pictures, or texts.
+    """Run MODEL, a bundle, .tflite, .onnx or a zip of one, on a camera, a stream, a video, a folder, or texts.
 
     Results go to standard output, one line a frame; at the end, also of a run that fails or is stopped with
     Ctrl-C, standard error says where every frame went and which engine answered. A camera or stream goes on

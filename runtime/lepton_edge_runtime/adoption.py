@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_runtime.backends import BACKENDS, backend_of
+from lepton_edge_runtime.bare.files import is_bare, read_bare
 from lepton_edge_runtime.bundle import GOLDEN, Manifest, Provenance, check_output, write_bundle
 from lepton_edge_runtime.card import Card, OutputCard
 from lepton_edge_runtime.description import Description
 from lepton_edge_runtime.errors import ModelCrashesError, ModelFileError, OutputError
 from lepton_edge_runtime.golden import FLOAT_SHARE, ONNX_FLOAT_SHARE, ONNX_STEPS, encode_golden
-from lepton_edge_runtime.opening import READERS, draft_card, given_by_user, read_bare
+from lepton_edge_runtime.opening import draft_card, given_by_user
 from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.probe import Probe, Probed
 from lepton_edge_runtime.text import printable
@@ -93,11 +94,11 @@ def adopt(
         OutputError: The bundle cannot be written there.
     """
     path, output = Path(model), check_output(Path(output), force=force)
-    if path.suffix.lower() not in READERS:
-        raise ModelFileError(f"only .tflite and .onnx files can be adopted, not {path.name}")
+    if not is_bare(path):
+        raise ModelFileError(f"only .tflite and .onnx files, or a zip of one, can be adopted, not {path.name}")
     bare = read_bare(path)
     member, content, backend = bare.member, bare.content, backend_of(bare.member)
-    draft = draft_card(path, bare.file, given_by_user(labels, preprocess, task, description))
+    draft = draft_card(path, bare, given_by_user(labels, preprocess, task, description))
     with Probe(timeout_seconds=timeout_seconds) as probe:
         try:
             probed = probe.run(backend, content, draft.card, range(_SAMPLES))

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from lepton_edge_runtime.bare.files import READERS, is_bare, read_bare
 from lepton_edge_runtime.bundle import Bundle, Manifest
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.description import Description
@@ -18,7 +19,7 @@ from lepton_edge_runtime.errors import (
     PreprocessError,
 )
 from lepton_edge_runtime.formats import ModelFile
-from lepton_edge_runtime.opening import READERS, draft_card, given_by_user, read_bare
+from lepton_edge_runtime.opening import draft_card, given_by_user
 from lepton_edge_runtime.preprocess import Preprocess
 
 
@@ -97,7 +98,7 @@ def inspect(
         MissingExtraError, BrokenExtraError: A bare ``.tflite`` file without LiteRT, whose schema reads it.
     """
     path = Path(path)
-    if path.suffix.lower() in READERS:
+    if is_bare(path):
         return _inspect_bare(path, given_by_user(labels, preprocess, task, description))
     bundle = Bundle(path)
     contents = {name: bundle.member(name) for name in bundle.manifest.members}
@@ -111,7 +112,7 @@ def _inspect_bare(path: Path, given: Description) -> Inspection:
     size = len(bare.content)
     found = Inspection(path, size, None, None, {bare.member: bare.file}, {bare.member: size})
     try:
-        draft = draft_card(path, bare.file, given)
+        draft = draft_card(path, bare, given)
     except (BundleError, ModelFileError, PreprocessError) as refused:
         return replace(found, obstacle=str(refused))
     return replace(found, card=draft.card, assumptions=draft.assumptions)

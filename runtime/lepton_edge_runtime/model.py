@@ -44,7 +44,7 @@ def open_model(
     iou: float | None = None,
     cache: str | Path | None = None,
 ) -> "Model":
-    """Open a bundle, or a ``.tflite`` or ``.onnx`` file.
+    """Open a bundle, or a ``.tflite`` or ``.onnx`` file, or a zip archive with one and perhaps its ``labels.txt``.
 
     A file that carries our card is taken at its word. Of others, metadata are read, the arguments below say
     more, and what is left is assumed and said in ``model.assumptions``. The file is loaded into this process:

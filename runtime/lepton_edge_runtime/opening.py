@@ -1,42 +1,28 @@
 """What lies at a path, ready to be opened: a bundle, a file with our card, or one that is taken for something."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 
 from lepton_edge_runtime.backends import BACKENDS, backend_of, open_backend
 from lepton_edge_runtime.bare import NOTHING_GIVEN, Bare, describe_bare
+from lepton_edge_runtime.bare.files import READERS, BareFile, is_bare, read_bare
 from lepton_edge_runtime.bundle import GOLDEN, Bundle
 from lepton_edge_runtime.card import Card, InputCard, check_card, decode_card
 from lepton_edge_runtime.choice import Candidate
 from lepton_edge_runtime.clips import Clip
 from lepton_edge_runtime.description import Description, described, read_description
-from lepton_edge_runtime.errors import BackendError, InputError, ModelFileError, PreprocessError, requirement
+from lepton_edge_runtime.errors import BackendError, ModelFileError, PreprocessError, requirement
 from lepton_edge_runtime.formats import ModelFile
-from lepton_edge_runtime.formats.onnx import read_onnx
-from lepton_edge_runtime.formats.tflite import read_tflite
 from lepton_edge_runtime.golden import decode_golden
+from lepton_edge_runtime.labels import read_labels
 from lepton_edge_runtime.preprocess import Preprocess
-from lepton_edge_runtime.regular import read_regular
 from lepton_edge_runtime.tasks import TASKS
 from lepton_edge_runtime.tensors import OPEN, TensorSpec
-from lepton_edge_runtime.text import printable
 from lepton_edge_runtime.tokens.vocabulary import VOCABULARY, VOCABULARY_BYTES_MAX
 from lepton_edge_runtime.wire import nearest
-
-READERS = {".tflite": ("model.tflite", read_tflite), ".onnx": ("model.onnx", read_onnx)}
-"""Bare model files: the member of a bundle that each stands for, and who reads it."""
-
-_LABELS_BYTES_MAX = 4 << 20
-_NUMBERED = re.compile(r"(\d{1,6})[ \t:]+(.+)")
-_GAPS_MAX = 1000
-# Where protobuf and flatbuffers end.
-_MODEL_BYTES_MAX = (2 << 30) - 1
 
 
 def given_by_user(
@@ -70,46 +56,23 @@ def _with_labels(given: Description) -> Description:
 
 def read_candidate(path: Path, given: Description = NOTHING_GIVEN) -> Candidate:
     """Return what is needed to open the model in ``path``: a bundle, or a bare file."""
-    if path.suffix.lower() not in READERS:
-        bundle = Bundle(path)
-        card = bundle.card
-        members = {name: partial(bundle.member, name) for name, _ in READERS.values() if name in bundle}
-        golden = (lambda: decode_golden(bundle.member(GOLDEN), card)) if GOLDEN in bundle else None
-        taken = _overridden(card, given)
-        texts = any(end.tokenize for end in card.inputs)
-        vocabulary = partial(bundle.member, VOCABULARY, bytes_max=VOCABULARY_BYTES_MAX) if texts else None
-        return Candidate(taken.card, members, golden, bundle.manifest.tolerance, taken.assumptions, vocabulary)
-    bare = read_bare(path)
-    draft = draft_card(path, bare.file, given)
-    card = _with_shown_outputs(draft.card, bare.member, bare.content)
-    check_card(card, error=ModelFileError)
-    return Candidate(card, {bare.member: lambda: bare.content}, assumptions=draft.assumptions)
+    if is_bare(path):
+        bare = read_bare(path)
+        draft = draft_card(path, bare, given)
+        shown = _with_shown_outputs(draft.card, bare.member, bare.content)
+        check_card(shown, error=ModelFileError)
+        return Candidate(shown, {bare.member: lambda: bare.content}, assumptions=draft.assumptions)
+    bundle = Bundle(path)
+    card = bundle.card
+    members = {name: partial(bundle.member, name) for name, _ in READERS.values() if name in bundle}
+    golden = (lambda: decode_golden(bundle.member(GOLDEN), card)) if GOLDEN in bundle else None
+    taken = _overridden(card, given)
+    texts = any(end.tokenize for end in card.inputs)
+    vocabulary = partial(bundle.member, VOCABULARY, bytes_max=VOCABULARY_BYTES_MAX) if texts else None
+    return Candidate(taken.card, members, golden, bundle.manifest.tolerance, taken.assumptions, vocabulary)
 
 
-@dataclass(frozen=True, slots=True)
-class BareFile:
-    """A ``.tflite`` or ``.onnx`` file: the member of a bundle that it stands for, its bytes, and what they say."""
-
-    member: str
-    content: bytes
-    file: ModelFile
-
-
-def read_bare(path: Path) -> BareFile:
-    """Return what a bare file says of itself; its suffix is one of ``READERS``.
-
-    Raises:
-        ModelFileError: It cannot be read, or is no such file; the message has its name.
-    """
-    member, read = READERS[path.suffix.lower()]
-    content = read_regular(path, ModelFileError, bytes_max=_MODEL_BYTES_MAX, what="a model file")
-    try:
-        return BareFile(member, content, read(content))
-    except ModelFileError as broken:
-        raise ModelFileError(f"{path}: {broken}") from broken
-
-
-def draft_card(path: Path, file: ModelFile, given: Description = NOTHING_GIVEN) -> Bare:
+def draft_card(path: Path, bare: BareFile, given: Description = NOTHING_GIVEN) -> Bare:
     """Return the card that a file carries, or what a bare one is taken for, before an engine has seen it.
 
     Raises:
@@ -117,7 +80,8 @@ def draft_card(path: Path, file: ModelFile, given: Description = NOTHING_GIVEN) 
         ModelFileError, PreprocessError: It cannot be served, or not with what was given; the message has its name.
     """
     try:
-        draft = _described(path, file, given) if file.card is None else _carried(file, file.card, given)
+        card = bare.file.card
+        draft = _described(path, bare, given) if card is None else _carried(bare.file, card, given)
         check_card(draft.card, error=ModelFileError, outputs_may_be_open=True)
     except ModelFileError as refused:
         raise ModelFileError(f"{path}: {refused}") from refused
@@ -126,13 +90,15 @@ def draft_card(path: Path, file: ModelFile, given: Description = NOTHING_GIVEN) 
     return draft
 
 
-def _described(path: Path, file: ModelFile, given: Description) -> Bare:
+def _described(path: Path, bare: BareFile, given: Description) -> Bare:
     """Return what a file without a card is taken for; a TOML file beside it, of the same name, may say more."""
+    sources = list(bare.sources)
     beside = path.with_suffix(".toml")
-    if not beside.is_file():
-        return describe_bare(file, path.stem, given)
-    bare = describe_bare(file, path.stem, given.over(_with_labels(read_description(beside))))
-    return Bare(bare.card, (f"what {beside.name}, which lies beside it, says of it", *bare.assumptions))
+    if beside.is_file():
+        given = given.over(_with_labels(read_description(beside)))
+        sources.insert(0, f"what {beside.name}, which lies beside it, says of it")
+    taken = describe_bare(bare.file, path.stem, given.over(bare.said))
+    return Bare(taken.card, (*sources, *taken.assumptions))
 
 
 def _carried(file: ModelFile, text: bytes, given: Description) -> Bare:
@@ -176,43 +142,6 @@ def with_shapes(card: Card, shown: Sequence[TensorSpec]) -> Card:
         for end in card.outputs
     )
     return msgspec.structs.replace(card, outputs=outputs)
-
-
-def read_labels(path: str | Path) -> tuple[str, ...]:
-    """Return the labels in a text file, one a line, in class order; blank lines at the end are dropped.
-
-    Numbers before all labels, rising from line to line, are the numbers of the classes: where some are left out, as
-    COCO's lists do, those classes are called by their number.
-
-    Raises:
-        InputError: The file cannot be read, or is no text.
-    """
-    content = read_regular(Path(path), InputError, bytes_max=_LABELS_BYTES_MAX, what="a file of labels")
-    try:
-        lines = content.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as problem:
-        raise InputError(f"cannot read the labels in {path}: {problem}") from problem
-    while lines and not lines[-1].strip():
-        lines.pop()
-    labels = [line.strip() for line in lines]
-    return tuple(map(printable, _unnumbered(labels)))
-
-
-def _unnumbered(labels: list[str]) -> list[str]:
-    """Return labels without their numbers, each at its number's place, where all have one and they rise."""
-    found = [_NUMBERED.fullmatch(label) for label in labels]
-    numbered = [(int(one[1]), one[2]) for one in found if one]
-    numbers = [number for number, _ in numbered]
-    names = dict(numbered)
-    if len(numbered) != len(labels) or len(labels) < 2 or any(a >= b for a, b in pairwise(numbers)):
-        return labels
-    # With gaps they may also be names such as "1 euro" and "5 euro".
-    whole = numbers == list(range(len(labels)))
-    if not whole and (len(set(names.values())) != len(names) or numbers[-1] > len(labels) + _GAPS_MAX):
-        return labels
-    # A list that begins with 1 leaves out no class: it counts from there.
-    first = numbers[0] if numbers[0] <= 1 else 0
-    return [names.get(i, str(i)) for i in range(first, numbers[-1] + 1)]
 
 
 def _overridden(card: Card, given: Description) -> Bare:

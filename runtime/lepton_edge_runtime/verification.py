@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 from lepton_edge_runtime.backends import BACKENDS, backend_of
+from lepton_edge_runtime.bare.files import is_bare, read_bare
 from lepton_edge_runtime.bundle import Bundle
 from lepton_edge_runtime.choice import check_golden, engine_version, open_proved
 from lepton_edge_runtime.description import Description
 from lepton_edge_runtime.errors import BackendError, BundleError, LeptonError, ModelCrashesError
-from lepton_edge_runtime.opening import READERS, draft_card, given_by_user, read_bare, read_candidate
+from lepton_edge_runtime.opening import draft_card, given_by_user, read_candidate
 from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.probe import Probe
 from lepton_edge_runtime.results import Origin, Timing
@@ -62,7 +63,7 @@ def verify(
     """
     path, given = Path(path), given_by_user(labels, preprocess, task, description)
     with Probe() as probe:
-        if path.suffix.lower() in READERS:
+        if is_bare(path):
             return _check_bare(path, threads, given, probe)
         bundle = Bundle(path)
         try:
@@ -92,7 +93,7 @@ def _check_vocabulary(bundle: Bundle) -> list[Check]:
 
 def _check_bare(path: Path, threads: int, given: Description, probe: Probe) -> list[Check]:
     bare = read_bare(path)
-    card = draft_card(path, bare.file, given).card
+    card = draft_card(path, bare, given).card
     name = backend_of(bare.member)
     checks = [Check(FILE, "passed", f"{len(bare.file.operators)} operators, task {card.task}")]
     what = f"first run, {name}"

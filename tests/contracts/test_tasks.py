@@ -7,9 +7,9 @@ from typing import get_args
 import pytest
 
 from lepton_edge_runtime.backends import BACKENDS
+from lepton_edge_runtime.bare.files import READERS
 from lepton_edge_runtime.errors import ModelFileError
 from lepton_edge_runtime.heads import AnchorLevel, Head, Ssd, task_of
-from lepton_edge_runtime.opening import READERS
 from lepton_edge_runtime.tasks import TASKS
 from lepton_edge_runtime.tasks.boxes import HEADS
 

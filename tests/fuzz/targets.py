@@ -13,6 +13,7 @@ from fuzz.mutations import mutate_bundle, mutate_hints, mutate_json, mutate_onnx
 import lepton_edge as le
 from lepton_edge.cli import execute
 from lepton_edge_runtime.bare import describe_bare
+from lepton_edge_runtime.bare.files import BareFile
 from lepton_edge_runtime.bundle import GOLDEN, Bundle
 from lepton_edge_runtime.card import decode_card, encode_card
 from lepton_edge_runtime.description import Description
@@ -123,7 +124,7 @@ def read_model(read, name):
         show(path)
         file = read(data)
         str(file.hints)
-        draft_card(path, file)
+        draft_card(path, BareFile("", b"", file))
 
     return read_one
 

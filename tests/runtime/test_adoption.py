@@ -236,7 +236,9 @@ def test_where_nothing_can_be_written_is_said_at_once(tmp_path):
     ):  # fmt: skip
         with pytest.raises(OutputError, match=message):
             le.adopt(tmp_path / "m.tflite", tmp_path / output)
-    with pytest.raises(ModelFileError, match=r"only .tflite and .onnx files can be adopted, not old.lepton"):
+    with pytest.raises(
+        ModelFileError, match=r"only .tflite and .onnx files, or a zip of one, can be adopted, not old.lepton"
+    ):
         le.adopt(tmp_path / "old.lepton", tmp_path / "m.lepton")
 
 

@@ -1,6 +1,8 @@
 """Model files of others: what is read off them, what is assumed and said, and what is refused with the reason."""
 
 import json
+import re
+import zipfile
 
 import msgspec
 import numpy as np
@@ -411,3 +413,82 @@ def test_a_detector_without_one_of_its_outputs_is_refused():
         described(detector("scores", "boxes").build())
     with pytest.raises(ModelFileError, match="the task 'detect' needs a head"):
         described(TfliteFile().build(), task="detect")
+
+
+def packed(folder, members, name="converted_tflite.zip"):
+    path = folder / name
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+    return path
+
+
+TEACHABLE = {
+    "model_unquant.tflite": small_models.picture_classifier().build(),
+    "labels.txt": "0 ant\n1 bee\n2 cat\n",
+}
+
+
+def test_a_teachable_machine_export_opens_as_it_is_downloaded(tmp_path):
+    wide = np.random.default_rng(1).integers(0, 256, (8, 14, 3), np.uint8)
+    with le.open_model(packed(tmp_path, TEACHABLE)) as model:
+        result = model(wide)
+        assert model.labels == ("ant", "bee", "cat")
+        said = "; ".join(model.assumptions)
+    for part in ("labels.txt, which lies beside it in the archive", "from -1 to 1: Teachable Machine"):
+        assert part in said
+    assert "(--color)" not in said
+    assert "has no labels" not in said
+    weights = np.random.default_rng(0).standard_normal((3, 192)).astype(np.float32) / 8
+    # Its own code: the centre's square, pixels / 127.5 - 1.
+    expected = softmax(weights @ (wide[:, 3:11, ::-1].reshape(-1) / np.float32(127.5) - 1))
+    np.testing.assert_allclose(result.score, np.sort(expected)[::-1], atol=1e-5)
+
+
+def test_every_command_takes_the_archive(tmp_path):
+    path = packed(tmp_path, TEACHABLE)
+    assert le.inspect(path).card.labels == ("ant", "bee", "cat")
+    assert [check.outcome for check in le.verify(path)] == ["passed", "passed"]
+    done = le.adopt(path, tmp_path / "made.lepton")
+    assert done.card.labels == ("ant", "bee", "cat")
+    assert done.card.inputs[0].preprocess.range == (-1.0, 1.0)
+    assert execute(["bench", str(path), "--seconds", "0.01", "--no-cache"]) == 0
+
+
+def test_the_bytes_of_a_quantized_export_go_in_as_they_are(tmp_path):
+    content = small_models.picture_classifier(dtype="uint8", quant=(1 / 128, 128)).build()
+    path = packed(tmp_path, {"model.tflite": content, "labels.txt": TEACHABLE["labels.txt"]})
+    preprocess = le.inspect(path).card.inputs[0].preprocess
+    assert (preprocess.resize, preprocess.crop_fraction, preprocess.range) == ("crop", 1.0, (-1.0, 127 / 128))
+
+
+def test_what_is_said_goes_before_the_archive(tmp_path):
+    path = packed(tmp_path, TEACHABLE)
+    card = le.inspect(path, labels=("x", "y", "z"), preprocess=le.Preprocess(resize="stretch")).card
+    assert card.labels == ("x", "y", "z")
+    assert (card.inputs[0].preprocess.resize, card.inputs[0].preprocess.range) == ("stretch", (-1.0, 1.0))
+    path.with_suffix(".toml").write_text('labels = ["p", "q", "r"]\n')
+    assert le.inspect(path).card.labels == ("p", "q", "r")
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({}, "holds nothing"),
+        ({"labels.txt": "a\n"}, "holds labels.txt"),
+        ({"a.tflite": b"", "b.onnx": b""}, "holds a.tflite, b.onnx"),
+        ({"a.tflite": b"nothing"}, "converted_tflite.zip: a.tflite: "),
+        ({"a/model.tflite": b""}, "names are plain file names"),
+        ({**TEACHABLE, "labels.txt": b"\xff\xfe\x00"}, "cannot read the labels in"),
+        ({**TEACHABLE, "labels.txt": b"\n" * (5 << 20)}, "labels.txt is larger than 4 MB"),
+        ({"manifest.json": b"{}"}, "a bundle of another name"),
+    ],
+)
+def test_an_archive_that_is_no_export_says_why(tmp_path, members, reason):
+    with pytest.raises(ModelFileError, match=re.escape(reason)):
+        le.open_model(packed(tmp_path, members))
+
+
+def test_labels_for_another_number_of_classes_are_refused(tmp_path):
+    with pytest.raises((ModelFileError, BundleError), match="2 labels"):
+        le.open_model(packed(tmp_path, {**TEACHABLE, "labels.txt": "ant\nbee\n"}))

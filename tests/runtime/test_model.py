@@ -23,7 +23,7 @@ from lepton_edge_runtime.errors import (
 )
 from lepton_edge_runtime.formats.onnx import read_onnx
 from lepton_edge_runtime.formats.tflite import read_tflite
-from lepton_edge_runtime.opening import read_labels
+from lepton_edge_runtime.labels import read_labels
 from lepton_edge_runtime.tensors import Quant
 
 

@@ -19,7 +19,7 @@ from lepton_edge_converters.stages.cache import StageCache
 from lepton_edge_converters.stages.run import run_stage
 from lepton_edge_converters.worker import Progress, Worker, report_progress
 from lepton_edge_runtime.card import Batch
-from lepton_edge_runtime.opening import read_labels
+from lepton_edge_runtime.labels import read_labels
 
 _TEACHABLE_RANGE = (-1.0, 1.0)  # what Teachable Machine's own export code feeds: pixels / 127.5 - 1
 

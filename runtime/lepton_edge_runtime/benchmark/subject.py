@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_runtime.backends import BACKENDS
+from lepton_edge_runtime.bare.files import READERS
 from lepton_edge_runtime.benchmark.bare import BARE
 from lepton_edge_runtime.choice import Candidate
 from lepton_edge_runtime.description import Description
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.images import Image, read_image
 from lepton_edge_runtime.model import Model, open_model
-from lepton_edge_runtime.opening import READERS, read_candidate
+from lepton_edge_runtime.opening import read_candidate
 from lepton_edge_runtime.results import Result
 from lepton_edge_runtime.tensors import dequantize
 
