@@ -3,9 +3,7 @@
 The last step writes straight into the engine's memory, and no frame is copied on the way.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_edge_runtime.errors import InputError, PreprocessError
+from lepton_edge_runtime.fills import Fill
 from lepton_edge_runtime.images import Image, opencv
-from lepton_edge_runtime.preprocess import Color, Interpolation, Preprocess
-from lepton_edge_runtime.tensors import TensorSpec, quantize
+from lepton_edge_runtime.preprocess import Interpolation, Preprocess
+from lepton_edge_runtime.tensors import TensorSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +36,8 @@ class Placement:
 class Plan:
     """A ``Preprocess`` compiled for one input tensor.
 
-    Integer tensors are exactly rounded: each byte's real number is quantized once, in float64, half to
-    even, into a table of 256 entries. Buffers are reused: a plan serves one thread at a time.
+    Integer tensors are exactly rounded, from a table of 256 entries. Buffers are reused: a plan serves one thread
+    at a time.
 
     Args:
         preprocess: What to do; what is ``None`` is taken from ``spec``.
@@ -55,14 +54,9 @@ class Plan:
         self._crop_fraction = full.crop_fraction
         self._pad = full.pad
         self._interpolation = _interpolation(full.interpolation)
-        self._to_color = _color_codes(self.preprocess.color)
-        self._table = quantize(self.preprocess.levels(), spec)
-        self._spec = spec
-        self._planar = self.preprocess.layout == "nchw"
         self._canvas: NDArray[np.uint8] | None = None
         self._canvas_geometry: tuple[int, ...] = ()
-        self._colored = np.empty((self._height, self._width, self.preprocess.channels), np.uint8)
-        self._fill = self._choose_fill()
+        self._fill = Fill(full, spec)
 
     def __call__(self, image: Image, out: NDArray[Any]) -> Placement:
         """Write ``image`` into ``out`` and return where it lies in it.
@@ -80,7 +74,7 @@ class Plan:
 
     def write(self, resized: Image, out: NDArray[Any]) -> None:
         """Write what ``resized`` returned into ``out``, the tensor."""
-        self._fill(resized, out[0])
+        self._fill(resized, out)
 
     def resized(self, image: Image) -> tuple[Image, Placement]:
         """Return the picture at the model's size, still in the source's colours, and where it lies in it.
@@ -141,64 +135,6 @@ class Plan:
             self._canvas_geometry = ()
         return self._canvas
 
-    def _recolor(self, image: Image, out: NDArray[np.uint8]) -> None:
-        """Write ``image`` in the model's colours into ``out``, height × width × channels."""
-        code = self._to_color[image.ndim]
-        if code is None:
-            out[...] = image if image.ndim == 3 else image[..., np.newaxis]
-        else:
-            self._cv2.cvtColor(image, code, dst=out)
-
-    def _choose_fill(self) -> Callable[[Image, NDArray[Any]], None]:
-        """Return the cheapest exact way from resized bytes to the tensor."""
-        dtype = np.dtype(self._spec.dtype)
-        if self._planar:
-            return self._fill_planes
-        if dtype.itemsize == 1:
-            return self._choose_byte_fill(self._table.view(np.uint8))
-        if dtype != np.float32:
-            return self._fill_take
-        divisor = _exact_divisor(self._table)
-        if divisor is not None:
-            return partial(self._fill_divided, divisor=divisor)
-        return partial(self._fill_lut, table=_opencv_table(self._table))
-
-    def _choose_byte_fill(self, table: NDArray[np.uint8]) -> Callable[[Image, NDArray[Any]], None]:
-        identity = np.arange(256, dtype=np.uint8)[:, np.newaxis]
-        if (table == identity).all():
-            return lambda image, out: self._recolor(image, out.view(np.uint8))
-        if (table == identity ^ 0x80).all():
-            # An array is faster than a scalar here, measured on x86.
-            return partial(self._fill_xor, mask=np.full(self._colored.shape, 0x80, np.uint8))
-        return partial(self._fill_lut, table=_opencv_table(table))
-
-    def _fill_xor(self, image: Image, out: NDArray[Any], *, mask: NDArray[np.uint8]) -> None:
-        out_bytes = out.view(np.uint8)
-        self._recolor(image, out_bytes)
-        self._cv2.bitwise_xor(out_bytes, mask, dst=out_bytes)
-
-    def _fill_lut(self, image: Image, out: NDArray[Any], *, table: NDArray[Any]) -> None:
-        self._recolor(image, self._colored)
-        destination = out.view(np.uint8) if out.dtype.itemsize == 1 else out
-        self._cv2.LUT(self._colored, table, dst=destination)
-
-    def _fill_divided(self, image: Image, out: NDArray[Any], *, divisor: np.float32) -> None:
-        self._recolor(image, self._colored)
-        np.copyto(out, self._colored)
-        if divisor != 1:
-            np.divide(out, divisor, out=out)
-
-    def _fill_planes(self, image: Image, out: NDArray[Any]) -> None:
-        self._recolor(image, self._colored)
-        for channel in range(self.preprocess.channels):
-            np.take(self._table[:, channel], self._colored[..., channel], out=out[channel], mode="clip")
-
-    def _fill_take(self, image: Image, out: NDArray[Any]) -> None:
-        """Types that OpenCV has no table for, such as float16."""
-        self._recolor(image, self._colored)
-        for channel in range(self.preprocess.channels):
-            out[..., channel] = self._table[:, channel][self._colored[..., channel]]
-
 
 def _checked(image: Any) -> Image:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
@@ -208,25 +144,6 @@ def _checked(image: Any) -> Image:
     if picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] != 3) or 0 in picture.shape:
         raise InputError(f"an image is height × width × 3 (BGR) or height × width (grey); got shape {image.shape}")
     return picture
-
-
-def _opencv_table(table: NDArray[Any]) -> NDArray[Any]:
-    """Return the table as ``cv2.LUT`` takes it: one column where the channels agree, else one each."""
-    if (table == table[:, :1]).all():
-        return np.ascontiguousarray(table[:, 0])
-    return np.ascontiguousarray(table[:, np.newaxis, :])
-
-
-def _exact_divisor(table: NDArray[np.float32]) -> np.float32 | None:
-    """Return what bytes need only be divided by to become the table, to the bit; ``None`` if nothing does.
-
-    A copy and a division are faster than a look-up of floats.
-    """
-    levels = np.arange(256, dtype=np.float32)[:, np.newaxis]
-    for divisor in (np.float32(1), np.float32(255)):
-        if (table == levels / divisor).all():
-            return divisor
-    return None
 
 
 def _interpolation(name: Interpolation) -> int:
@@ -239,14 +156,6 @@ def _interpolation(name: Interpolation) -> int:
         "cubic": cv2.INTER_CUBIC,
     }
     return codes[name]
-
-
-def _color_codes(color: Color | None) -> dict[int, int | None]:
-    """Return the conversion for a grey (2 axes) and a BGR (3 axes) picture; None for a copy."""
-    cv2 = opencv()
-    if color == "gray":
-        return {2: None, 3: cv2.COLOR_BGR2GRAY}
-    return {2: cv2.COLOR_GRAY2BGR, 3: cv2.COLOR_BGR2RGB if color == "rgb" else None}
 
 
 def to_pixels(preprocess: Preprocess, image: Image) -> NDArray[np.uint8]:

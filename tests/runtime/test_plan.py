@@ -4,6 +4,7 @@ Where the picture lies is worked out anew from proportions, without rounding; on
 """
 
 from dataclasses import dataclass
+from typing import get_args
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.plan import Placement, Plan, to_pixels
 from lepton_edge_runtime.preprocess import Preprocess
-from lepton_edge_runtime.tensors import Quant, TensorSpec
+from lepton_edge_runtime.tensors import Dtype, Quant, TensorSpec
 
 RANGES = [
     {"range": (0.0, 1.0)},
@@ -169,6 +170,25 @@ def test_a_plan_equals_the_float_reference(case):
     else:
         np.testing.assert_array_max_ulp(out, expected, maxulp=1)
     np.testing.assert_array_equal(image, before)
+
+
+@pytest.mark.parametrize("dtype", get_args(Dtype))
+@pytest.mark.parametrize("color", ["rgb", "bgr", "gray"])
+@pytest.mark.parametrize("layout", ["nhwc", "nchw"])
+@pytest.mark.parametrize("scaled", [False, True])
+def test_a_plan_stores_the_entries_of_the_table_to_the_bit(dtype, color, layout, scaled):
+    """Against the look-up in numpy, for each type that a tensor may have."""
+    channels = 1 if color == "gray" else 3
+    shape = (1, 13, 17, channels) if layout == "nhwc" else (1, channels, 13, 17)
+    # Not below 0, which unsigned types do not hold.
+    mean, std = ((-1.5, -0.25, -40.0)[:channels], (1.7, 3.0, 2.5)[:channels]) if scaled else ((), ())
+    preprocess = Preprocess(size=(17, 13), color=color, layout=layout, range=(0, 255), mean=mean, std=std)
+    spec = TensorSpec(name="x", dtype=dtype, shape=shape)
+    for image in (picture_of(13, 17, False, 1), picture_of(13, 17, True, 2), picture_of(40, 30, False, 3)):
+        out = np.empty(spec.shape, dtype)
+        Plan(preprocess, spec)(image, out)
+        expected = preprocess.stored(to_pixels(preprocess, image), spec)
+        assert out[0].tobytes() == expected.tobytes()
 
 
 @settings(max_examples=400, deadline=None)
