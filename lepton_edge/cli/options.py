@@ -59,6 +59,11 @@ _OPTIONS = (
         help="How pictures are made to fit [default: the model's, or stretch].",
     ),
     click.option(
+        "--align",
+        type=click.Choice(["center", "top-left"]),
+        help="Where a letterbox puts the picture [default: the model's, or center].",
+    ),
+    click.option(
         "--color",
         type=click.Choice(["rgb", "bgr", "gray"]),
         help="Channel order that the model expects [default: the model's; rgb, or gray for one channel].",
@@ -134,13 +139,23 @@ def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--labels --size --resize --color --range --task`` to a command, which gets them as ``said``."""
+    """Add ``--labels --size --resize --align --color --range --task`` to a command, which gets them as ``said``."""
 
     @wraps(command)
     def with_said(
-        *, labels: Any, size: Any, resize: Any, color: Any, range_: Any, task: Any, describe: Any = None, **others: Any
+        *,
+        labels: Any,
+        size: Any,
+        resize: Any,
+        align: Any,
+        color: Any,
+        range_: Any,
+        task: Any,
+        describe: Any = None,
+        **others: Any,
     ) -> Any:
-        return command(said=Said(labels, _preprocess(size, resize, color, range_), task, describe), **others)
+        preprocess = _preprocess(range_, size=size, resize=resize, align=align, color=color)
+        return command(said=Said(labels, preprocess, task, describe), **others)
 
     decorated: Callable[..., Any] = with_said
     for option in reversed(_OPTIONS):
@@ -173,8 +188,8 @@ def budget_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _preprocess(size: Any, resize: Any, color: Any, range_: Any) -> Preprocess | None:
-    asked = {"size": size, "resize": resize, "color": color, **(PRESET_RANGES[range_] if range_ else {})}
+def _preprocess(range_: str | None, **asked: Any) -> Preprocess | None:
+    asked.update(PRESET_RANGES[range_] if range_ else {})
     given = {name: value for name, value in asked.items() if value is not None}
     try:
         return Preprocess(**given) if given else None

@@ -118,7 +118,9 @@ class Plan:
         scale = min(self._width / width, self._height / height)
         new_width = min(self._width, max(1, round(width * scale)))
         new_height = min(self._height, max(1, round(height * scale)))
-        left, top = (self._width - new_width) // 2, (self._height - new_height) // 2
+        left, top = 0, 0
+        if self.preprocess.align == "center":
+            left, top = (self._width - new_width) // 2, (self._height - new_height) // 2
         canvas = self._canvas_for(image)
         geometry = (left, top, new_width, new_height, canvas.ndim)
         if geometry != self._canvas_geometry:

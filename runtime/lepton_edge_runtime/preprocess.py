@@ -15,6 +15,7 @@ from lepton_edge_runtime.tensors import TensorSpec, quantize
 
 Color = Literal["rgb", "bgr", "gray"]
 Resize = Literal["stretch", "letterbox", "crop"]
+Align = Literal["center", "top-left"]
 Interpolation = Literal["linear", "linear-exact", "nearest", "area", "cubic"]
 Layout = Literal["nhwc", "nchw"]
 
@@ -40,6 +41,8 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         crop_fraction: Share of the short side that ``crop`` keeps; else 0.875, by habit 224/256.
         interpolation: ``linear-exact`` is bit-equal on x86 and Arm, and slower. Else ``linear``.
         pad: Grey level, 0 to 255, of the bars of a letterbox; else 114.
+        align: Where a letterbox puts the picture: ``center``, or ``top-left`` with bars right and below only, as YOLOX
+            and mmdet do. Else ``center``.
         range: Real numbers that the bytes 0 and 255 become, before mean and std.
         mean: One number a channel, in units of ``range``, in the model's colour order; empty for 0.
         std: One number a channel, likewise; empty for 1.
@@ -56,6 +59,7 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     crop_fraction: float | None = None
     interpolation: Interpolation | None = None
     pad: int | None = None
+    align: Align | None = None
     range: tuple[float, float] | None = None
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
@@ -84,9 +88,10 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         size = "{}×{}".format(*self.size) if self.size else "size from the model"
         resize = self.resize or _HABITS.resize
         crop = f" {self.crop_fraction or _HABITS.crop_fraction:g}" if resize == "crop" else ""
+        aligned = f" {self.align}" if resize == "letterbox" and self.align not in (None, _HABITS.align) else ""
         low_high = "{:g}..{:g}".format(*self.range) if self.range else "from the model"
         scaling = f", mean {self.mean}, std {self.std}" if self.mean or self.std else ""
-        return f"{size} {self.color or 'color from the model'}, {resize}{crop}, range {low_high}{scaling}"
+        return f"{size} {self.color or 'color from the model'}, {resize}{crop}{aligned}, range {low_high}{scaling}"
 
     def over(self, card: "Preprocess") -> "Preprocess":
         """Return this with what it leaves open taken from the card's.
@@ -103,6 +108,7 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             crop_fraction=card.crop_fraction if self.crop_fraction is None else self.crop_fraction,
             interpolation=self.interpolation or card.interpolation,
             pad=card.pad if self.pad is None else self.pad,
+            align=self.align or card.align,
             range=self.range or card.range,
             mean=self.mean if scaled else card.mean,
             std=self.std if scaled else card.std,
@@ -176,7 +182,9 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         return np.moveaxis(real, -1, -3) if self.layout == "nchw" else real
 
 
-_HABITS = Preprocess(resize="stretch", crop_fraction=0.875, interpolation="linear", pad=114, range=(0.0, 1.0))
+_HABITS = Preprocess(
+    resize="stretch", crop_fraction=0.875, interpolation="linear", pad=114, align="center", range=(0.0, 1.0)
+)
 """What is meant where nobody says otherwise."""
 
 

@@ -65,8 +65,8 @@ def test_convert_prints_a_table_and_writes_the_bundle(command, keras_file, sampl
     labels.write_text("north\neast\nsouth\nwest\n")
     status, out, err = command(
         "convert", keras_file("sequential"), "-o", tmp_path / "m.lepton", "--data", samples, "--labels", labels,
-        "--size", "24x24", "--color", "rgb", "--range", "0..255", "--resize", "letterbox", "--io", "int8",
-        "--formats", "tflite", "--holdout", "0.5", "--calibration", "20", "--max-drop", "50",
+        "--size", "24x24", "--color", "rgb", "--range", "0..255", "--resize", "letterbox", "--align", "top-left",
+        "--io", "int8", "--formats", "tflite", "--holdout", "0.5", "--calibration", "20", "--max-drop", "50",
     )  # fmt: skip
     assert status == 0
     assert "TFLite int8" in out
@@ -74,7 +74,7 @@ def test_convert_prints_a_table_and_writes_the_bundle(command, keras_file, sampl
     assert err.startswith(f"wrote {tmp_path / 'm.lepton'}")
     card = Bundle(tmp_path / "m.lepton").card
     assert card.labels == ("north", "east", "south", "west")
-    assert card.inputs[0].preprocess.resize == "letterbox"
+    assert (card.inputs[0].preprocess.resize, card.inputs[0].preprocess.align) == ("letterbox", "top-left")
     assert card.inputs[0].tensor.dtype == "int8"
 
 

@@ -315,6 +315,7 @@ def ultralytics_classifier():
         {"crop_fraction": 0.5},
         {"interpolation": "area"},
         {"pad": 0},
+        {"align": "top-left"},
         {"range": (0, 1), "mean": (), "std": ()},
     ],
     ids=str,

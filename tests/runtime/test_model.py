@@ -178,7 +178,14 @@ def test_the_preprocessing_can_be_replaced_but_not_contradict_the_model(bundle, 
 
 
 CARDS = le.Preprocess(
-    color="bgr", resize="crop", crop_fraction=0.75, interpolation="area", pad=7, range=(0, 255), mean=(1.0,) * 3
+    color="bgr",
+    resize="crop",
+    crop_fraction=0.75,
+    interpolation="area",
+    pad=7,
+    align="top-left",
+    range=(0, 255),
+    mean=(1.0,) * 3,
 )
 
 
@@ -201,6 +208,7 @@ def particular(bundle, tmp_path_factory):
         {"crop_fraction": 1.0},
         {"crop_fraction": 0.875},
         {"interpolation": "linear"},
+        {"align": "center"},
         {"pad": 114},
         {"pad": 0},
         {"size": (8, 8)},

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.plan import Placement, Plan, to_pixels
 from lepton_edge_runtime.preprocess import Preprocess
+from lepton_edge_runtime.tasks.placing import boxes_in_picture
 from lepton_edge_runtime.tensors import Dtype, Quant, TensorSpec
 
 RANGES = [
@@ -59,6 +60,8 @@ def ideal(preprocess, width, height):
         # The largest of the picture's proportions that is in the input.
         unit = min(across / width, down / height)
         lies = centred(width * unit, height * unit, across, down)
+        if preprocess.align == "top-left":
+            lies = Rectangle(0, 0, lies.width, lies.height)
     return seen, lies
 
 
@@ -78,11 +81,14 @@ def claimed(placement, preprocess, width, height):
 
 
 def assert_near(found, wanted):
-    """Rounded to whole pixels, at least one: sides by half a pixel, and the centre by half a pixel."""
+    """Rounded to whole pixels, at least one: sides by half a pixel, and the centre by half a pixel; an edge not."""
     half = 0.5 + 1e-6
     for begin, side in (("left", "width"), ("top", "height")):
         length, expected = getattr(found, side), getattr(wanted, side)
         assert abs(length - max(1, expected)) <= half
+        if getattr(wanted, begin) == 0:
+            assert getattr(found, begin) == 0
+            continue
         assert abs(getattr(found, begin) + length / 2 - (getattr(wanted, begin) + expected / 2)) <= half
 
 
@@ -145,6 +151,7 @@ def cases(draw):
         crop_fraction=draw(st.sampled_from([0.875, 1.0, 0.3])),
         interpolation=draw(st.sampled_from(list(INTERPOLATIONS))),
         pad=draw(st.integers(0, 255)),
+        align=draw(st.sampled_from(["center", "top-left"])),
         **scaling,
     )
     picture = draw(st.tuples(st.integers(1, 60), st.integers(1, 60), st.booleans(), st.integers(0, 2**32 - 1)))
@@ -226,6 +233,34 @@ def test_a_letterbox_says_where_the_picture_lies():
     assert (out[0, :37] == 114).all()
     assert (out[0, 37:62] == 255).all()
     assert (out[0, 62:] == 114).all()
+
+
+def test_a_letterbox_may_lie_at_the_top_left():
+    spec = TensorSpec(name="x", dtype="uint8", shape=(1, 100, 100, 3), quant=Quant(1.0, 0))
+    plan = Plan(Preprocess(resize="letterbox", align="top-left", range=(0, 255)), spec)
+    for width, height in ((200, 50), (50, 200), (200, 100)):
+        out = np.empty(spec.shape, np.uint8)
+        placement = plan(np.full((height, width, 3), 255, np.uint8), out)
+        scale = 100 / max(width, height)
+        assert placement == Placement(scale, scale, 0, 0, width, height)
+        down, across = int(height * scale), int(width * scale)
+        assert (out[0, :down, :across] == 255).all()
+        assert (out[0, down:] == 114).all()
+        assert (out[0, :, across:] == 114).all()
+
+
+@pytest.mark.parametrize("align", ["center", "top-left"])
+@pytest.mark.parametrize("shape", [(50, 200), (200, 50)])
+def test_what_is_found_in_a_letterbox_is_told_where_it_lies_in_the_picture(align, shape):
+    image = np.zeros((*shape, 3), np.uint8)
+    image[20:36, 10:44] = 255
+    spec = TensorSpec(name="x", dtype="uint8", shape=(1, 100, 100, 3), quant=Quant(1.0, 0))
+    out = np.empty(spec.shape, np.uint8)
+    preprocess = Preprocess(resize="letterbox", align=align, interpolation="area", pad=0, range=(0, 255))
+    placement = Plan(preprocess, spec)(image, out)
+    rows, columns = np.nonzero(out[0, ..., 0] == 255)
+    found = np.array([[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]], np.float32)
+    np.testing.assert_array_equal(boxes_in_picture(found, placement), [[10, 20, 44, 36]])
 
 
 def test_a_crop_says_where_the_picture_lies():

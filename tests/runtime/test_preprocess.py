@@ -17,6 +17,19 @@ def test_size_and_color_come_from_the_model():
 
 
 @pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"resize": "letterbox"}, "letterbox, range"),
+        ({"resize": "letterbox", "align": "center"}, "letterbox, range"),
+        ({"resize": "letterbox", "align": "top-left"}, "letterbox top-left, range"),
+        ({"align": "top-left"}, "stretch, range"),
+    ],
+)
+def test_a_letterbox_tells_where_the_picture_lies_if_not_in_the_middle(said, words):
+    assert words in Preprocess(**said).completed(RGB).describe()
+
+
+@pytest.mark.parametrize(
     ("preprocess", "spec", "message"),
     [
         (Preprocess(size=(20, 30)), RGB, "size 20×30 was asked for; the model's input 'image' is 30×20"),
