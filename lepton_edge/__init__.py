@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.tiles import Tiled as Tiled
     from lepton_edge_runtime.tuning import tune as tune
     from lepton_edge_runtime.verification import verify as verify
+    from lepton_edge_runtime.yuv import YuvImage as YuvImage
 
 _HOMES = {
     "Bundle": "lepton_edge_runtime.bundle",
@@ -77,6 +78,7 @@ _HOMES = {
     "Tensors": "lepton_edge_runtime.results",
     "Pipeline": "lepton_edge_runtime.chains",
     "Tiled": "lepton_edge_runtime.tiles",
+    "YuvImage": "lepton_edge_runtime.yuv",
     "adopt": "lepton_edge_runtime.adoption",
     "chain": "lepton_edge_runtime.chains",
     "bench": "lepton_edge_runtime.benchmark.bench",

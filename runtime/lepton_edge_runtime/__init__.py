@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.results import Tensors as Tensors
     from lepton_edge_runtime.tiles import Tiled as Tiled
     from lepton_edge_runtime.tuning import tune as tune
+    from lepton_edge_runtime.yuv import YuvImage as YuvImage
 
 # The one place of the version, read by both builds; a static string: importlib.metadata costs 0.1 s at each import.
 __version__ = "0.1.0"
@@ -63,6 +64,7 @@ _HOMES = {
     "Tensors": "results",
     "Pipeline": "chains",
     "Tiled": "tiles",
+    "YuvImage": "yuv",
     "adopt": "adoption",
     "chain": "chains",
     "bench": "benchmark.bench",

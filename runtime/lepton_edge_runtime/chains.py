@@ -19,6 +19,7 @@ from lepton_edge_runtime.model import Model, answered
 from lepton_edge_runtime.results import Chained, Detections, Instances, Poses, Result
 from lepton_edge_runtime.results.moving import moved
 from lepton_edge_runtime.tiles import Tiled
+from lepton_edge_runtime.yuv import YuvImage, bgr_of
 
 
 def chain(
@@ -107,11 +108,12 @@ class Pipeline(Closing):
         """What neither the models' files nor the caller says, one sentence each."""
         return tuple(dict.fromkeys((*self.first.assumptions, *self.then.assumptions)))
 
-    def __call__(self, sample: Image | str | Path) -> Chained:
+    def __call__(self, sample: Image | YuvImage | str | Path) -> Chained:
         """Return what was found in a picture, and what is said of each.
 
         Args:
-            sample: Height × width × 3, BGR, or height × width, grey; ``uint8``; or the path of a picture.
+            sample: Height × width × 3, BGR, or height × width, grey; ``uint8``; a camera's (``YuvImage``), converted
+                where something is found; or the path of a picture.
 
         Raises:
             InputError: It is no picture, or the first model finds no boxes.
@@ -132,7 +134,7 @@ class Pipeline(Closing):
         self.first.close()
         self.then.close()
 
-    def _chained(self, result: Result, image: Image) -> Chained:
+    def _chained(self, result: Result, image: Image | YuvImage) -> Chained:
         if isinstance(result, Chained):
             raise InputError("a chain begins with a model, and what follows it may be a chain")
         if not isinstance(result, Detections | Poses | Instances):
@@ -141,8 +143,9 @@ class Pipeline(Closing):
         labels = boxes.labels if isinstance(boxes, Detections) else ()
         asked = [i for i in range(len(boxes)) if not self._on or (labels and labels[i] in self._on)]
         chosen = set(asked[: self._most])
+        picture = bgr_of(image) if chosen else np.empty((0, 0, 3), np.uint8)
         then = tuple(
-            self._about(image, box, result.origin.frame) if i in chosen else None for i, box in enumerate(boxes.xyxy)
+            self._about(picture, box, result.origin.frame) if i in chosen else None for i, box in enumerate(boxes.xyxy)
         )
         return Chained(result, then, result.origin)
 

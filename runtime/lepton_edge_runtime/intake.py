@@ -17,6 +17,7 @@ from lepton_edge_runtime.ring import Ring
 from lepton_edge_runtime.tensors import quantize
 from lepton_edge_runtime.tokens.tokenizer import Tokenizer
 from lepton_edge_runtime.tokens.vocabulary import decode_vocabulary
+from lepton_edge_runtime.yuv import YuvImage
 
 
 class Intake:
@@ -96,9 +97,9 @@ class Intake:
             tensor = tensor[np.newaxis]
         single = end.clip is not None and _is_picture(array)
         if tensor.shape != end.tensor.shape or tensor.dtype.kind not in "fiub" or single:
+            got = array if isinstance(array, YuvImage) else f"{tensor.dtype} {tensor.shape}"
             raise InputError(
-                f"the input {end.tensor.name!r} takes {_kinds(end)}tensors of shape {end.tensor.shape}; "
-                f"got {tensor.dtype} {tensor.shape}"
+                f"the input {end.tensor.name!r} takes {_kinds(end)}tensors of shape {end.tensor.shape}; got {got}"
             )
         stored = quantize(tensor, end.tensor)
         runner.input_view(index)[...] = stored
@@ -140,7 +141,7 @@ def _are_pictures(sample: Any) -> bool:
 
 
 def _is_picture(sample: Any) -> bool:
-    return isinstance(sample, np.ndarray) and sample.dtype == np.uint8
+    return isinstance(sample, YuvImage) or (isinstance(sample, np.ndarray) and sample.dtype == np.uint8)
 
 
 def _kinds(end: InputCard) -> str:

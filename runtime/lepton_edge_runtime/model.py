@@ -26,6 +26,7 @@ from lepton_edge_runtime.results import Origin, Result, Timing
 from lepton_edge_runtime.ring import Ring
 from lepton_edge_runtime.tasks import Limits, make_decoder
 from lepton_edge_runtime.tuned.store import look_up
+from lepton_edge_runtime.yuv import YuvImage
 
 log = logging.getLogger(__name__)
 
@@ -133,14 +134,16 @@ class Model(Closing):
         """Names of the classes; empty where the card has none."""
         return self.card.labels
 
-    def __call__(self, sample: Image | str | Path | NDArray[Any] | Mapping[str, NDArray[Any]]) -> Result:
+    def __call__(
+        self, sample: Image | YuvImage | str | Path | NDArray[Any] | Mapping[str, NDArray[Any] | YuvImage]
+    ) -> Result:
         """Return the answer to one picture or text, or to model-ready tensors.
 
         Args:
-            sample: A picture (height × width × 3, BGR, or height × width, grey; ``uint8``), the path of one,
-                a list of them where the model takes clips, a text where it takes texts, a ``float32`` tensor of the
-                input's shape, or one of these an input by name (pictures where ``uint8`` and the input takes
-                pictures, else tensors in real numbers).
+            sample: A picture (height × width × 3, BGR, or height × width, grey; ``uint8``), one as a camera gives it
+                (``YuvImage``: sooner done, and not exactly the same), the path of one, a list of them where the model
+                takes clips, a text where it takes texts, a ``float32`` tensor of the input's shape, or one of these an
+                input by name (pictures where ``uint8`` and the input takes pictures, else tensors in real numbers).
 
         Raises:
             InputError: The model takes no such thing.
@@ -174,7 +177,7 @@ class Model(Closing):
             return self._answer(frame.image, frame)
 
     def tensors(
-        self, sample: Image | str | Path | NDArray[Any] | Mapping[str, NDArray[Any]]
+        self, sample: Image | YuvImage | str | Path | NDArray[Any] | Mapping[str, NDArray[Any] | YuvImage]
     ) -> tuple[NDArray[Any], ...]:
         """Return what the engine is given for a sample: one array an input, in the card's order, as stored.
 

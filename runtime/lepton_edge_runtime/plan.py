@@ -15,6 +15,8 @@ from lepton_edge_runtime.fills import Fill
 from lepton_edge_runtime.images import Image, opencv
 from lepton_edge_runtime.preprocess import Interpolation, Preprocess
 from lepton_edge_runtime.tensors import TensorSpec
+from lepton_edge_runtime.yuv import YuvImage
+from lepton_edge_runtime.yuv_resize import YuvResize
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,17 @@ class Plan:
         self._crop_fraction = full.crop_fraction
         self._pad = full.pad
         self._interpolation = _interpolation(full.interpolation)
-        self._canvas: NDArray[np.uint8] | None = None
-        self._canvas_geometry: tuple[int, ...] = ()
+        self._yuv = YuvResize(self._interpolation, gray=full.color == "gray")
+        self._canvas: Image = np.empty((0, 0), np.uint8)
+        self._drawn = (0, 0, 0, 0)
         self._fill = Fill(full, spec)
 
-    def __call__(self, image: Image, out: NDArray[Any]) -> Placement:
+    def __call__(self, image: Image | YuvImage, out: NDArray[Any]) -> Placement:
         """Write ``image`` into ``out`` and return where it lies in it.
 
         Args:
-            image: Height × width × 3, BGR, or height × width (× 1), grey; ``uint8``.
+            image: Height × width × 3, BGR, or height × width (× 1), grey; ``uint8``. Or as a camera gives it: then
+                not exact, as ``YuvImage`` says.
             out: The tensor, of the shape and type this plan was compiled for.
 
         Raises:
@@ -76,8 +80,8 @@ class Plan:
         """Write what ``resized`` returned into ``out``, the tensor."""
         self._fill(resized, out)
 
-    def resized(self, image: Image) -> tuple[Image, Placement]:
-        """Return the picture at the model's size, still in the source's colours, and where it lies in it.
+    def resized(self, image: Image | YuvImage) -> tuple[Image, Placement]:
+        """Return the picture at the model's size, not yet in the model's colours, and where it lies in it.
 
         The first half of a call, which may refuse the picture: whoever writes into an engine's own memory
         asks for that memory afterwards, so that no traceback keeps hold of it. The next call reuses the array.
@@ -85,21 +89,41 @@ class Plan:
         Raises:
             InputError: As for a call.
         """
+        if isinstance(image, YuvImage):
+            fit = self._fit(image.width, image.height)
+            if not self._yuv.prefers_bgr(image, (fit.width, fit.height)):
+                canvas, inner = self._canvas_for(fit, () if self.preprocess.color == "gray" else (3,))
+                self._yuv(image, fit.box, inner)
+                return canvas, fit.placement
+            image = self._yuv.to_bgr(image)
         image = _checked(image)
-        height, width = image.shape[:2]
+        fit = self._fit(image.shape[1], image.shape[0])
+        left, top, right, bottom = fit.box
+        region = image[top:bottom, left:right]
+        if region.shape[:2] == (self._height, self._width):
+            return region, fit.placement
+        canvas, inner = self._canvas_for(fit, image.shape[2:])
+        self._cv2.resize(region, (fit.width, fit.height), dst=inner, interpolation=self._interpolation)
+        return canvas, fit.placement
+
+    def _fit(self, width: int, height: int) -> "_Fit":
+        """Return which part of a picture of this size is seen, and where in the input it lies."""
         if self.preprocess.resize == "letterbox":
-            return self._letterboxed(image)
+            scale = min(self._width / width, self._height / height)
+            wide = min(self._width, max(1, round(width * scale)))
+            high = min(self._height, max(1, round(height * scale)))
+            x, y = 0, 0
+            if self.preprocess.align == "center":
+                x, y = (self._width - wide) // 2, (self._height - high) // 2
+            return _Fit(
+                (0, 0, width, height), x, y, wide, high, Placement(wide / width, high / height, x, y, width, height)
+            )
         left, top, right, bottom = 0, 0, width, height
         if self.preprocess.resize == "crop":
             left, top, right, bottom = self._crop_box(width, height)
-        region = image[top:bottom, left:right]
         scale_x, scale_y = self._width / (right - left), self._height / (bottom - top)
         placement = Placement(scale_x, scale_y, -left * scale_x, -top * scale_y, width, height)
-        if region.shape[:2] == (self._height, self._width):
-            return region, placement
-        canvas = self._canvas_for(image)
-        self._cv2.resize(region, (self._width, self._height), dst=canvas, interpolation=self._interpolation)
-        return canvas, placement
+        return _Fit((left, top, right, bottom), 0, 0, self._width, self._height, placement)
 
     def _crop_box(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Return left, top, right, bottom of the centre that fills the input.
@@ -113,35 +137,35 @@ class Plan:
         left, top = (width - cut_width) // 2, (height - cut_height) // 2
         return left, top, left + cut_width, top + cut_height
 
-    def _letterboxed(self, image: Image) -> tuple[Image, Placement]:
-        height, width = image.shape[:2]
-        scale = min(self._width / width, self._height / height)
-        new_width = min(self._width, max(1, round(width * scale)))
-        new_height = min(self._height, max(1, round(height * scale)))
-        left, top = 0, 0
-        if self.preprocess.align == "center":
-            left, top = (self._width - new_width) // 2, (self._height - new_height) // 2
-        canvas = self._canvas_for(image)
-        geometry = (left, top, new_width, new_height, canvas.ndim)
-        if geometry != self._canvas_geometry:
-            canvas[...] = self._pad  # the bars stay until the source changes its size
-            self._canvas_geometry = geometry
-        inner = canvas[top : top + new_height, left : left + new_width]
-        self._cv2.resize(image, (new_width, new_height), dst=inner, interpolation=self._interpolation)
-        return canvas, Placement(new_width / width, new_height / height, left, top, width, height)
-
-    def _canvas_for(self, image: Image) -> NDArray[np.uint8]:
-        shape = (self._height, self._width, *image.shape[2:])
-        if self._canvas is None or self._canvas.shape != shape:
+    def _canvas_for(self, fit: "_Fit", channels: tuple[int, ...]) -> tuple[Image, Image]:
+        """Return the picture to be filled, its bars drawn, and the part of it that is no bar."""
+        shape = (self._height, self._width, *channels)
+        if self._canvas.shape != shape:
             self._canvas = np.empty(shape, np.uint8)
-            self._canvas_geometry = ()
-        return self._canvas
+            self._drawn = (0, 0, 0, 0)
+        place = (fit.x, fit.y, fit.width, fit.height)
+        if place != self._drawn:
+            self._canvas[...] = self._pad  # the bars stay until the source changes its size
+            self._drawn = place
+        return self._canvas, self._canvas[fit.y : fit.y + fit.height, fit.x : fit.x + fit.width]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """Which part of a picture is seen, left, top, right and bottom, and where in the input it lies."""
+
+    box: tuple[int, int, int, int]
+    x: int
+    y: int
+    width: int
+    height: int
+    placement: Placement
 
 
 def _checked(image: Any) -> Image:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
         got = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
-        raise InputError(f"an image is a uint8 array, height × width × 3 in BGR; got {got}")
+        raise InputError(f"an image is a uint8 array, height × width × 3 in BGR, or a YuvImage; got {got}")
     picture: Image = image[..., 0] if image.ndim == 3 and image.shape[2] == 1 else image
     if picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] != 3) or 0 in picture.shape:
         raise InputError(f"an image is height × width × 3 (BGR) or height × width (grey); got shape {image.shape}")

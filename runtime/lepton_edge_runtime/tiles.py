@@ -19,6 +19,7 @@ from lepton_edge_runtime.results import Detections, Result, Timing
 from lepton_edge_runtime.results.moving import moved
 from lepton_edge_runtime.results.naming import name_of
 from lepton_edge_runtime.tasks.boxes.suppression import suppress
+from lepton_edge_runtime.yuv import YuvImage, bgr_of
 
 _NEAR_PIXELS = 2.0
 """A box that ends so near to a tile's inner edge may have been cut by it."""
@@ -78,16 +79,17 @@ class Tiled(Closing):
         """What neither the model's file nor the caller says, one sentence each."""
         return self.model.assumptions
 
-    def __call__(self, sample: Image | str | Path) -> Detections:
+    def __call__(self, sample: Image | YuvImage | str | Path) -> Detections:
         """Return what was found in a picture.
 
         Args:
-            sample: Height × width × 3, BGR, or height × width, grey; ``uint8``; or the path of a picture.
+            sample: Height × width × 3, BGR, or height × width, grey; ``uint8``; a camera's (``YuvImage``), converted
+                first; or the path of a picture.
 
         Raises:
             InputError: It is no picture, or the model finds no boxes.
         """
-        return self._found(read_image(sample) if isinstance(sample, str | Path) else sample, None)
+        return self._found(read_image(sample) if isinstance(sample, str | Path) else bgr_of(sample), None)
 
     def answer(self, frame: Frame) -> Detections:
         """Return the answer to one frame of a camera; ``result.origin.frame`` is the frame."""

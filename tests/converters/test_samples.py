@@ -9,6 +9,7 @@ from lepton_edge_converters.samples import store
 from lepton_edge_converters.samples.read import open_samples, peek_shapes, read_samples
 from lepton_edge_converters.samples.synthetic import SyntheticSamples
 from lepton_edge_runtime.preprocess import Preprocess
+from lepton_edge_runtime.yuv import YuvImage
 
 PICTURE = EndFacts("picture", "float32", (8, 8, 3))
 NUMBERS = EndFacts("numbers", "float32", (5,))
@@ -189,6 +190,7 @@ def test_plain_numbers_as_labels_are_left_aside_where_it_is_no_classifier():
         ([], "the samples are empty"),
         ([np.zeros((8, 8, 3)), np.zeros((9, 8, 3))], "different shapes"),
         ({"photo": np.zeros((3, 8, 8, 3))}, r"have the arrays 'photo'; the model takes 'picture' \(or 'x'\)"),
+        ([YuvImage.from_bytes(bytes(96), "nv12", 8, 8)], "different shapes, or are no numbers"),
         (7, "samples are a path, arrays, or an iterable of arrays; got int"),
     ],
 )

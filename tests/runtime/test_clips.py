@@ -166,6 +166,14 @@ def levels(result):
     return result.values["levels"][0].astype(int).tolist()
 
 
+def test_a_clip_may_be_of_pictures_as_a_camera_gives_them(model):
+    pictures = [le.YuvImage.from_bytes(bytes(64 * [luma] + 32 * [128]), "nv12", 8, 8) for luma in (16, 235, 126)]
+    with model(Clip(frames=3)) as opened:
+        assert levels(opened(pictures)) == [0, 255, 128]
+        with pytest.raises(InputError, match=r"takes clips of 3 pictures.*got YuvImage\(nv12, 8×8\)"):
+            opened(pictures[0])
+
+
 class TestStreams:
     def test_each_frame_is_answered_once_there_are_enough(self, model):
         scene = Scene(range(6))

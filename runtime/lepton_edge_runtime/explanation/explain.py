@@ -20,6 +20,7 @@ from lepton_edge_runtime.plan import placed_pixels
 from lepton_edge_runtime.preprocess import Preprocess
 from lepton_edge_runtime.tasks.placing import boxes_in_picture, cells_of_picture
 from lepton_edge_runtime.timing import Progress
+from lepton_edge_runtime.yuv import YuvImage, bgr_of
 
 Method = Literal["rise", "occlusion"]
 
@@ -28,7 +29,7 @@ _SAMPLES = {"classify": 1000, "embed": 1000, "detect": 2000}
 
 def explain(
     model: Model | str | Path,
-    image: Image | str | Path,
+    image: Image | YuvImage | str | Path,
     *,
     target: Target = None,
     which: int = 1,
@@ -47,7 +48,8 @@ def explain(
 
     Args:
         model: An opened model, or a bundle, ``.tflite`` or ``.onnx`` file.
-        image: Height × width × 3, BGR, or height × width, grey, ``uint8``; or the path of a picture.
+        image: Height × width × 3, BGR, or height × width, grey, ``uint8``; a camera's (``YuvImage``), converted first;
+            or the path of a picture.
         target: The class to explain, by name or number; by default the one that the model is surest of.
         which: Of several boxes of that class: 1 for the surest, 2 for the next.
         method: ``rise`` hides coarse cells at random (Petsiuk et al., BMVC 2018; for boxes CVPR 2021); ``occlusion``
@@ -71,7 +73,7 @@ def explain(
         ('Ara macao (Scarlet Macaw)', (330.3, 196.8))
     """
     _check(method, samples, grid)
-    picture = read_image(image) if isinstance(image, str | Path) else image
+    picture = read_image(image) if isinstance(image, str | Path) else bgr_of(image)
     with ExitStack() as stack:
         opened = model if isinstance(model, Model) else stack.enter_context(open_model(model, backend=backend))
         card = opened.card
