@@ -57,6 +57,7 @@ class Plan:
         self._pad = full.pad
         self._interpolation = _interpolation(full.interpolation)
         self._yuv = YuvResize(self._interpolation, gray=full.color == "gray")
+        self._fit = self._fitted(self._width, self._height)
         self._canvas: Image = np.empty((0, 0), np.uint8)
         self._drawn = (0, 0, 0, 0)
         self._fill = Fill(full, spec)
@@ -90,14 +91,14 @@ class Plan:
             InputError: As for a call.
         """
         if isinstance(image, YuvImage):
-            fit = self._fit(image.width, image.height)
+            fit = self._fit_for(image.width, image.height)
             if not self._yuv.prefers_bgr(image, (fit.width, fit.height)):
                 canvas, inner = self._canvas_for(fit, () if self.preprocess.color == "gray" else (3,))
                 self._yuv(image, fit.box, inner)
                 return canvas, fit.placement
             image = self._yuv.to_bgr(image)
         image = _checked(image)
-        fit = self._fit(image.shape[1], image.shape[0])
+        fit = self._fit_for(image.shape[1], image.shape[0])
         left, top, right, bottom = fit.box
         region = image[top:bottom, left:right]
         if region.shape[:2] == (self._height, self._width):
@@ -106,8 +107,14 @@ class Plan:
         self._cv2.resize(region, (fit.width, fit.height), dst=inner, interpolation=self._interpolation)
         return canvas, fit.placement
 
-    def _fit(self, width: int, height: int) -> "_Fit":
-        """Return which part of a picture of this size is seen, and where in the input it lies."""
+    def _fit_for(self, width: int, height: int) -> "_Fit":
+        """Return how a picture of this size fits in, worked out once for all frames of a source."""
+        placement = self._fit.placement
+        if (placement.width, placement.height) != (width, height):
+            self._fit = self._fitted(width, height)
+        return self._fit
+
+    def _fitted(self, width: int, height: int) -> "_Fit":
         if self.preprocess.resize == "letterbox":
             scale = min(self._width / width, self._height / height)
             wide = min(self._width, max(1, round(width * scale)))
