@@ -16,6 +16,12 @@ def test_size_and_color_come_from_the_model():
     assert grey.color == "gray"
 
 
+def test_a_card_without_a_place_means_the_middle():
+    card = msgspec.json.encode(Preprocess(size=(30, 20), color="rgb", resize="letterbox").completed(RGB))
+    told = {key: value for key, value in msgspec.json.decode(card).items() if key != "align"}
+    assert msgspec.json.decode(msgspec.json.encode(told), type=Preprocess).completed(RGB).align == "center"
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [
