@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.results import Poses as Poses
     from lepton_edge_runtime.results import Tensors as Tensors
     from lepton_edge_runtime.tiles import Tiled as Tiled
+    from lepton_edge_runtime.tracking import Track as Track
+    from lepton_edge_runtime.tracking import Tracker as Tracker
     from lepton_edge_runtime.tuning import tune as tune
     from lepton_edge_runtime.verification import verify as verify
     from lepton_edge_runtime.yuv import YuvImage as YuvImage
@@ -79,6 +81,8 @@ _HOMES = {
     "Pipeline": "lepton_edge_runtime.chains",
     "Tiled": "lepton_edge_runtime.tiles",
     "YuvImage": "lepton_edge_runtime.yuv",
+    "Track": "lepton_edge_runtime.tracking",
+    "Tracker": "lepton_edge_runtime.tracking",
     "adopt": "lepton_edge_runtime.adoption",
     "chain": "lepton_edge_runtime.chains",
     "bench": "lepton_edge_runtime.benchmark.bench",

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.results import Poses as Poses
     from lepton_edge_runtime.results import Tensors as Tensors
     from lepton_edge_runtime.tiles import Tiled as Tiled
+    from lepton_edge_runtime.tracking import Track as Track
+    from lepton_edge_runtime.tracking import Tracker as Tracker
     from lepton_edge_runtime.tuning import tune as tune
     from lepton_edge_runtime.yuv import YuvImage as YuvImage
 
@@ -65,6 +67,8 @@ _HOMES = {
     "Pipeline": "chains",
     "Tiled": "tiles",
     "YuvImage": "yuv",
+    "Track": "tracking",
+    "Tracker": "tracking",
     "adopt": "adoption",
     "chain": "chains",
     "bench": "benchmark.bench",

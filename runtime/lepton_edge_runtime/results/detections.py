@@ -11,13 +11,16 @@ from lepton_edge_runtime.drawing import canvas, draw_boxes
 from lepton_edge_runtime.images import Image
 from lepton_edge_runtime.results.origin import Origin
 
+UNTRACKED = -1
+"""``track_id`` of a box that belongs to no track (yet)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Detection:
     """One thing found: where (left, top, right, bottom in pixels), what (index and name), and how surely.
 
     Attributes:
-        track_id: Which track it belongs to; ``None`` where nothing tracks.
+        track_id: Which track it belongs to; ``None`` where nothing tracks, or to none (yet).
     """
 
     box: tuple[float, float, float, float]
@@ -37,7 +40,7 @@ class Detections:
         class_id: ``int64``, n.
         labels: n names.
         origin: Engine, timing and frame.
-        track_id: ``int64``, n, once a tracker has seen them.
+        track_id: ``int64``, n, once a tracker has seen them; ``UNTRACKED`` where a box belongs to no track (yet).
     """
 
     xyxy: NDArray[np.float32]
@@ -51,14 +54,16 @@ class Detections:
         return len(self.labels)
 
     def __iter__(self) -> Iterator[Detection]:
-        tracks = [None] * len(self) if self.track_id is None else self.track_id.tolist()
+        tracks = [UNTRACKED] * len(self) if self.track_id is None else self.track_id.tolist()
         for box, class_id, label, score, track in zip(
             self.xyxy.tolist(), self.class_id.tolist(), self.labels, self.score.tolist(), tracks, strict=True
         ):
-            yield Detection(tuple(box), class_id, label, score, track)
+            yield Detection(tuple(box), class_id, label, score, None if track == UNTRACKED else track)
 
     def __str__(self) -> str:
-        found = (f"{one.label} {one.score:.3f} [{' '.join(f'{edge:.0f}' for edge in one.box)}]" for one in self)
+        found = (
+            f"{_number(one)}{one.label} {one.score:.3f} [{' '.join(f'{edge:.0f}' for edge in one.box)}]" for one in self
+        )
         return "  ".join(found) or "nothing found"
 
     def to_dict(self) -> dict[str, Any]:
@@ -73,7 +78,11 @@ class Detections:
 
     def texts(self) -> list[str]:
         """Return what stands beside each box."""
-        return [f"{f'#{one.track_id} ' if one.track_id is not None else ''}{one.label} {one.score:.0%}" for one in self]
+        return [f"{_number(one)}{one.label} {one.score:.0%}" for one in self]
+
+
+def _number(one: Detection) -> str:
+    return "" if one.track_id is None else f"#{one.track_id} "
 
 
 def detection_dict(one: Detection) -> dict[str, Any]:
