@@ -1,0 +1,241 @@
+"""When a rule is true: for which things, or for the camera as a whole."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lepton_edge_runtime.rules.geometry import crosses, inside, side
+from lepton_edge_runtime.rules.kinds import (
+    Crossing,
+    Crowd,
+    Fall,
+    Inside,
+    Left,
+    Line,
+    Removed,
+    Running,
+    Zone,
+)
+from lepton_edge_runtime.rules.scene import Scene
+
+Key = int | str
+"""A track's number, or a word for what is no single thing."""
+
+Holds = dict[Key, tuple[int, ...]]
+"""For which keys a rule is true now, and the tracks that it is true of."""
+
+
+class Condition(Protocol):
+    """A rule's condition; it remembers what it needs of earlier scenes."""
+
+    def __call__(self, scene: Scene, about: NDArray[np.bool_]) -> Holds:
+        """Return for what it is true.
+
+        Args:
+            scene: Now.
+            about: Which tracks the rule is about: of its classes, and seen.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The zones and lines of a camera, by name."""
+
+    zones: Mapping[str, Zone]
+    lines: Mapping[str, Line]
+
+    def within(self, scene: Scene, zone: str | None) -> NDArray[np.bool_]:
+        """Return which tracks are in a zone; all are in the whole picture."""
+        if zone is None:
+            return np.ones(len(scene.tracks), np.bool_)
+        place = self.zones[zone]
+        return inside(scene.anchors(place.anchor), place.points)
+
+
+def _each(scene: Scene, which: NDArray[np.bool_]) -> Holds:
+    return {scene.tracks[i].track_id: (scene.tracks[i].track_id,) for i in np.flatnonzero(which).tolist()}
+
+
+def _inside(rule: Inside, places: Places) -> Condition:
+    return lambda scene, about: _each(scene, about & places.within(scene, rule.zone))
+
+
+def _crowd(rule: Crowd, places: Places) -> Condition:
+    def condition(scene: Scene, about: NDArray[np.bool_]) -> Holds:
+        there = np.flatnonzero(about & places.within(scene, rule.zone))
+        ids = tuple(scene.tracks[i].track_id for i in there.tolist())
+        return {"crowd": ids} if len(ids) >= rule.count else {}
+
+    return condition
+
+
+def _running(rule: Running, places: Places) -> Condition:
+    def condition(scene: Scene, about: NDArray[np.bool_]) -> Holds:
+        speed = np.array([np.hypot(*one.velocity) for one in scene.tracks])
+        height = scene.xyxy[:, 3] - scene.xyxy[:, 1]
+        return _each(scene, about & (speed >= rule.speed * height) & places.within(scene, rule.zone))
+
+    return condition
+
+
+@dataclass(slots=True)
+class _Crossing:
+    """Where each thing was when it was surely on one side."""
+
+    rule: Crossing
+    line: Line
+    surely: dict[int, tuple[NDArray[np.float64], float]] = field(default_factory=dict)
+
+    def __call__(self, scene: Scene, about: NDArray[np.bool_]) -> Holds:
+        points = scene.anchors(self.line.anchor)
+        # The shares of a picture that is no square have two lengths: sides are measured in pixels.
+        pixels = np.array(scene.size, np.float64)
+        line = tuple(tuple((np.array(end) * pixels).tolist()) for end in self.line.points)
+        away = side(points * pixels, line)  # type: ignore[arg-type]  # two ends of two numbers
+        least = self.rule.margin * (scene.xyxy[:, 3] - scene.xyxy[:, 1])
+        found: Holds = {}
+        for i in np.flatnonzero(about & (np.abs(away) > least)).tolist():
+            track_id = scene.tracks[i].track_id
+            before = self.surely.get(track_id)
+            self.surely[track_id] = (points[i], float(away[i]))
+            if before is None or (before[1] > 0) == (away[i] > 0):
+                continue
+            through = crosses(before[0][np.newaxis], points[i][np.newaxis], self.line.points)[0]
+            if through and self.rule.direction in ("both", "right" if away[i] > 0 else "left"):
+                found[track_id] = (track_id,)
+        alive = {one.track_id for one in scene.tracks}
+        self.surely = {track_id: was for track_id, was in self.surely.items() if track_id in alive}
+        return found
+
+
+@dataclass(slots=True)
+class _Stood:
+    """Since when each thing stands where it is."""
+
+    still: float
+    where: dict[int, tuple[NDArray[np.float64], float]] = field(default_factory=dict)
+
+    def since(self, scene: Scene, i: int) -> float:
+        """Return since when the thing stands; now, where it has just moved."""
+        box = scene.xyxy[i]
+        center, size = (box[:2] + box[2:]) / 2, np.sqrt(np.prod(np.maximum(box[2:] - box[:2], 1)))
+        track_id = scene.tracks[i].track_id
+        known = self.where.get(track_id)
+        if known is None or np.hypot(*(center - known[0])) > self.still * size:
+            known = self.where[track_id] = (center, scene.seconds)
+        return known[1]
+
+    def forget(self, alive: set[int]) -> None:
+        """Forget things that are gone."""
+        self.where = {track_id: stood for track_id, stood in self.where.items() if track_id in alive}
+
+
+@dataclass(slots=True)
+class _Left:
+    rule: Left
+    places: Places
+    stood: _Stood
+    attended_at: dict[int, float] = field(default_factory=dict)
+
+    def __call__(self, scene: Scene, about: NDArray[np.bool_]) -> Holds:
+        owner = np.array([one.label in self.rule.owners for one in scene.tracks], np.bool_)
+        found: Holds = {}
+        for i in np.flatnonzero(about & ~owner & self.places.within(scene, self.rule.zone)).tolist():
+            track_id = scene.tracks[i].track_id
+            if self._attended(scene, i, owner):
+                self.attended_at[track_id] = scene.seconds
+            alone_since = max(self.stood.since(scene, i), self.attended_at.get(track_id, -np.inf))
+            if scene.seconds - alone_since >= self.rule.alone_seconds:
+                found[track_id] = (track_id,)
+        alive = {one.track_id for one in scene.tracks}
+        self.stood.forget(alive)
+        self.attended_at = {track_id: at for track_id, at in self.attended_at.items() if track_id in alive}
+        return found
+
+    def _attended(self, scene: Scene, i: int, owner: NDArray[np.bool_]) -> bool:
+        boxes = scene.xyxy[owner]
+        thing = scene.xyxy[i]
+        gap = np.maximum(np.maximum(boxes[:, :2] - thing[2:], thing[:2] - boxes[:, 2:]), 0)
+        return bool((np.hypot(gap[:, 0], gap[:, 1]) <= self.rule.near * (boxes[:, 3] - boxes[:, 1])).any())
+
+
+_SETTLED_MAX = 1000  # the oldest of more is forgotten: what is gone for good must not fill the memory
+
+
+@dataclass(slots=True)
+class _Removed:
+    """What stood long enough, and where; gone once no box of its class is there."""
+
+    rule: Removed
+    places: Places
+    stood: _Stood
+    settled: dict[int, tuple[str, NDArray[np.float64]]] = field(default_factory=dict)
+
+    def __call__(self, scene: Scene, about: NDArray[np.bool_]) -> Holds:
+        for i in np.flatnonzero(about & self.places.within(scene, self.rule.zone)).tolist():
+            since = self.stood.since(scene, i)
+            if scene.seconds - since >= self.rule.settled_seconds:
+                self.settled.pop(scene.tracks[i].track_id, None)
+                self.settled[scene.tracks[i].track_id] = (scene.tracks[i].label, scene.xyxy[i])
+        while len(self.settled) > _SETTLED_MAX:
+            del self.settled[next(iter(self.settled))]
+        seen = scene.seen
+        found: Holds = {}
+        for track_id, (label, box) in list(self.settled.items()):
+            like = [i for i, one in enumerate(scene.tracks) if seen[i] and one.label == label]
+            if any(_overlap(scene.xyxy[i], box) >= 0.3 for i in like):
+                if track_id not in {one.track_id for one in scene.tracks}:
+                    del self.settled[track_id]  # it is back, or another stands there, under a number of its own
+            else:
+                found[track_id] = (track_id,)
+        self.stood.forget({one.track_id for one in scene.tracks})
+        return found
+
+
+@dataclass(slots=True)
+class _Fall:
+    rule: Fall
+    places: Places
+    stood_at: dict[int, float] = field(default_factory=dict)
+    lying: set[int] = field(default_factory=set)
+
+    def __call__(self, scene: Scene, about: NDArray[np.bool_]) -> Holds:
+        sizes = np.maximum(scene.xyxy[:, 2:] - scene.xyxy[:, :2], 1e-6)
+        ratio = sizes[:, 0] / sizes[:, 1]
+        within = self.places.within(scene, self.rule.zone)
+        for i in np.flatnonzero(about).tolist():
+            track_id = scene.tracks[i].track_id
+            if ratio[i] <= self.rule.upright:
+                self.stood_at[track_id] = scene.seconds
+                self.lying.discard(track_id)
+            elif ratio[i] < self.rule.flat:
+                self.lying.discard(track_id)
+            elif scene.seconds - self.stood_at.get(track_id, -np.inf) <= self.rule.within_seconds:
+                self.lying.add(track_id)
+        alive = {one.track_id for one in scene.tracks}
+        self.lying &= alive
+        self.stood_at = {track_id: at for track_id, at in self.stood_at.items() if track_id in alive}
+        lying = np.array([one.track_id in self.lying for one in scene.tracks], np.bool_)
+        return _each(scene, about & lying & within)
+
+
+def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    inner = np.clip(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0, None).prod()
+    whole = (one[2:] - one[:2]).prod() + (other[2:] - other[:2]).prod() - inner
+    return float(inner / whole) if whole > 0 else 0.0
+
+
+CONDITIONS: Mapping[type, Callable[[Any, Places], Condition]] = {
+    Inside: _inside,
+    Crossing: lambda rule, places: _Crossing(rule, places.lines[rule.line]),
+    Crowd: _crowd,
+    Running: _running,
+    Left: lambda rule, places: _Left(rule, places, _Stood(rule.still)),
+    Removed: lambda rule, places: _Removed(rule, places, _Stood(rule.still)),
+    Fall: _Fall,
+}
+"""By the kind of rule, what makes its condition for a camera's places."""
