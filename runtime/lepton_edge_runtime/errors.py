@@ -13,7 +13,9 @@ LeptonError                     LEPTON                any error of ours
 ├── PreprocessError             PREPROCESS            a preprocessing that contradicts the model
 ├── OutputError                 OUTPUT                a bundle cannot be written where it was asked for
 ├── ProbeError                  PROBE                 a fresh process that looks at something failed or crashed
-├── SinkError                   SINK                  a result that cannot be written or shown
+├── SinkError                   SINK                  a result or event that cannot be written, shown or handed over
+│   └── SinkRefusedError        SINK_REFUSED          the receiver will never take this one
+├── OutboxError                 OUTBOX                events that cannot be kept or read on the disk
 ├── TuningError                 TUNING                a stored choice that cannot be read, written or trusted
 └── SourceError                 SOURCE                a camera, stream, video or folder failed
     ├── SourceNotFoundError     SOURCE_NOT_FOUND      there is no such source
@@ -153,9 +155,21 @@ class ProbeError(LeptonError):
 
 
 class SinkError(LeptonError):
-    """A result that cannot be written or shown."""
+    """A result or event that cannot be written, shown or handed over."""
 
     code = "SINK"
+
+
+class SinkRefusedError(SinkError):
+    """The receiver of an event has read it and will never take it."""
+
+    code = "SINK_REFUSED"
+
+
+class OutboxError(LeptonError):
+    """Events that cannot be kept on the disk now, or be read from it."""
+
+    code = "OUTBOX"
 
 
 class TuningError(LeptonError):

@@ -145,7 +145,7 @@ def test_a_bag_is_left_once_its_owner_is_away_for_long():
     rule = rules.Left(name="left", classes=("backpack",), alone_seconds=2, near=1, hold_seconds=0.5)
     moments = [(t, [bag(300, t), track(300 if t < 3 else 300 + 150 * (t - 3), seconds=t)]) for t in times(8)]
     told = watched(rule, moments)
-    # The owner's box, 40 wide and 100 high, is farther than 100 pixels from the bag's from 300 + 140 on: last near at 3.9 s.
+    # The owner's box is 100 high, and within as many pixels of the bag's until 3.9 s.
     assert told == [(5.9, "new", 7)]
     back = [(t, [bag(300, t), track(300 if not 3 < t < 7 else 700, seconds=t)]) for t in times(9)]
     assert [(state, key) for _, state, key in watched(rule, back)] == [("new", 7), ("end", 7)]
