@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from lepton_edge_runtime.errors import SourceError, SourceNotFoundError
-from lepton_edge_runtime.sources.address import CsiAddress, Url, parse_address
+from lepton_edge_runtime.sources.address import CsiAddress, parse_address
+from lepton_edge_runtime.urls import Url
 
 
 @pytest.mark.parametrize(

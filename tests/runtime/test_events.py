@@ -19,7 +19,7 @@ from lepton_edge_runtime.events import Delivery, Event, Outbox, Thing, decode_ev
 from lepton_edge_runtime.events.sinks.callback import CallbackSink
 from lepton_edge_runtime.events.sinks.lines import LinesSink
 from lepton_edge_runtime.events.sinks.webhook import SIGNATURE_HEADER, WebhookSink, is_signed, sign
-from lepton_edge_runtime.sources.address import Url
+from lepton_edge_runtime.urls import Url
 
 
 def event(name="e", serial=0, state="new", at=None):

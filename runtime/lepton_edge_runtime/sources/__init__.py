@@ -8,7 +8,8 @@ from typing import Protocol, cast
 
 from lepton_edge_runtime.errors import SourceError, SourceNotFoundError
 from lepton_edge_runtime.images import IMAGE_SUFFIXES, Image
-from lepton_edge_runtime.sources.address import Address, CsiAddress, Url, parse_address
+from lepton_edge_runtime.sources.address import Address, CsiAddress, parse_address
+from lepton_edge_runtime.urls import Url
 
 
 @dataclass(frozen=True, slots=True)

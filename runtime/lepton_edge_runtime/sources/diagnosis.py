@@ -9,7 +9,7 @@ from lepton_edge_runtime.errors import (
     SourceNotFoundError,
     SourceTimeoutError,
 )
-from lepton_edge_runtime.sources.address import Url
+from lepton_edge_runtime.urls import Url
 
 _LONGEST_LINE_BYTES = 4096
 _REQUESTS = {

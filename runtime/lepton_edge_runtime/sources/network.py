@@ -24,8 +24,9 @@ from typing import Any, cast
 from lepton_edge_runtime.errors import SourceError, SourceFormatError, SourceTimeoutError
 from lepton_edge_runtime.images import opencv
 from lepton_edge_runtime.sources import Patience, Picture, Source
-from lepton_edge_runtime.sources.address import Address, Url
+from lepton_edge_runtime.sources.address import Address
 from lepton_edge_runtime.sources.diagnosis import diagnose
+from lepton_edge_runtime.urls import Url
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 
 from lepton_edge_runtime.errors import SinkError, SinkRefusedError
-from lepton_edge_runtime.sources.address import Url
+from lepton_edge_runtime.urls import Url
 
 SIGNATURE_HEADER = "X-Lepton-Signature"
 """``t=SECONDS,v1=HEX``: HMAC-SHA256 over ``SECONDS.BODY``."""
