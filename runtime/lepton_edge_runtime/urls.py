@@ -1,9 +1,9 @@
 """Addresses on the network that keep their password to themselves."""
 
 import re
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
-_DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
+_DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "mqtt": 1883, "mqtts": 8883}
 # Some cameras take the password in the query, or in the path, such as /user=admin_password=x_channel=1.sdp.
 _HIDDEN_KEYS = r"(?i)((?:pass[a-z]*|pwd|psw|token|key|secret|auth|sig[a-z]*)=)"
 _HIDDEN_IN_PATH = re.compile(_HIDDEN_KEYS + r"(?:(?!_[a-z]+=)[^&;/#])*")
@@ -74,6 +74,12 @@ class Url:
         """Path and query, as a request names them."""
         parts = self._split()
         return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+    @property
+    def credentials(self) -> tuple[str, str]:
+        """User and password, for who connects; empty where there are none."""
+        parts = self._split()
+        return unquote(parts.username or ""), unquote(parts.password or "")
 
     def reveal(self) -> str:
         """Return the whole address, password included."""

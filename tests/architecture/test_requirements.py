@@ -67,7 +67,7 @@ def test_both_raspberry_pi_systems_have_their_pins():
 
 def test_the_lowest_versions_tried_are_the_lowest_allowed():
     versions = pinned(ROOT / "constraints" / "lowest.txt")
-    for one in asked_for(*DEVICE, "desktop", "convert", "demo"):
+    for one in asked_for(*DEVICE, "mqtt", "desktop", "convert", "demo"):
         bound, tried = lower_bound(one).release, versions[canonicalize_name(one.name)].release
         assert tried[: len(bound)] == bound, f"{one} but {tried} is tried"
 
@@ -79,7 +79,7 @@ def test_the_runtime_only_wheel_asks_for_what_the_full_one_asks_of_a_device():
     renamed = {
         extra: [line.replace("lepton-edge-runtime", "lepton-edge") for line in extras[extra]] for extra in extras
     }
-    assert renamed == {extra: full["optional-dependencies"][extra] for extra in (*DEVICE, "pi", "desktop")}
+    assert renamed == {extra: full["optional-dependencies"][extra] for extra in (*DEVICE, "mqtt", "pi", "desktop")}
     for key in ("requires-python", "license", "classifiers"):
         assert alone[key] == full[key]
 

@@ -46,6 +46,7 @@ KITS = (
     Kit("tflite", FULL, "tflite", ("tflite",)),
     Kit("onnx", FULL, "onnx", ("onnx",), quick=True),
     Kit("camera", FULL, "camera", ("camera",)),
+    Kit("mqtt", FULL, "mqtt", ()),
     Kit("pi", FULL, "pi", ("tflite", "camera"), quick=True),
     Kit("desktop", FULL, "desktop", DEVICE_PARTS),
     Kit("convert", FULL, "convert", (*DEVICE_PARTS, "convert")),
@@ -54,6 +55,7 @@ KITS = (
     Kit("runtime-tflite", RUNTIME, "tflite", ("tflite",)),
     Kit("runtime-onnx", RUNTIME, "onnx", ("onnx",)),
     Kit("runtime-camera", RUNTIME, "camera", ("camera",)),
+    Kit("runtime-mqtt", RUNTIME, "mqtt", ()),
     Kit("runtime-pi", RUNTIME, "pi", ("tflite", "camera"), quick=True),
     Kit("runtime-desktop", RUNTIME, "desktop", DEVICE_PARTS),
 )

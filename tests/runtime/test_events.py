@@ -13,22 +13,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from made_events import event
 
 from lepton_edge_runtime.errors import OutboxError, SinkError, SinkRefusedError
-from lepton_edge_runtime.events import Delivery, Event, Outbox, Thing, decode_event, new_id
+from lepton_edge_runtime.events import Delivery, Outbox, decode_event, new_id
 from lepton_edge_runtime.events.sinks.callback import CallbackSink
 from lepton_edge_runtime.events.sinks.lines import LinesSink
 from lepton_edge_runtime.events.sinks.webhook import SIGNATURE_HEADER, WebhookSink, is_signed, sign
 from lepton_edge_runtime.urls import Url
-
-
-def event(name="e", serial=0, state="new", at=None):
-    moment = at or datetime.now(UTC)
-    thing = Thing(track_id=3, label="person", score=0.9, box=(1.0, 2.0, 3.0, 4.0))
-    return Event(
-        id=name, serial=serial, state=state, camera="door", rule="yard", kind="inside", began=moment, at=moment,
-        things=(thing,),
-    )  # fmt: skip
 
 
 def ids(messages):
