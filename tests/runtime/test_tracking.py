@@ -163,6 +163,42 @@ def test_boxes_that_are_none_are_passed_over():
     assert ids_of(tracker, [(0.0, odd), (0.1, odd)]) == [[UNTRACKED] * 5, [UNTRACKED] * 4 + [1]]
 
 
+_EDGES = st.sampled_from([0, 1, 5, 40, 44, 100, 3000, -50, 1e5, 1e30, np.inf, -np.inf, np.nan])
+_FRAMES = st.lists(
+    st.tuples(
+        st.floats(-1, 5, allow_nan=False),
+        st.lists(
+            st.tuples(_EDGES, _EDGES, _EDGES, _EDGES, st.sampled_from([0, 0.2, 0.6, 1, np.nan]), st.integers(0, 2)),
+            max_size=6,
+        ),
+    ),
+    max_size=12,
+)
+
+
+@given(_FRAMES, st.booleans())
+def test_whatever_comes_a_number_is_in_a_frame_once_and_never_again_in_another_track(frames, any_class):
+    tracker = le.Tracker(any_class=any_class)
+    seconds, ended, alive = 0.0, set(), set()
+    for step, rows in frames:
+        seconds += step
+        columns = np.array(rows, np.float32).reshape(-1, 6)
+        told = tracker(found(columns[:, :4], columns[:, 4], columns[:, 5].astype(np.int64)), seconds)
+        numbers = [one for one in told.track_id.tolist() if one != UNTRACKED]
+        assert len(set(numbers)) == len(numbers)
+        now = {track.track_id for track in tracker.tracks}
+        assert set(numbers) <= now
+        ended |= alive - now
+        assert not now & ended
+        alive = now
+        assert all(np.isfinite(track.box).all() for track in tracker.tracks)
+
+
+def test_a_time_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="not at nan"):
+        le.Tracker()(found([]), float("nan"))
+
+
 def test_trackers_do_not_hear_of_each_other():
     one, other = le.Tracker(), le.Tracker()
     ids_of(one, [(0.0, [person(0)]), (0.1, [person(0)])])

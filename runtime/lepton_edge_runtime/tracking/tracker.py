@@ -12,6 +12,7 @@ from lepton_edge_runtime.tracking.assignment import Pairs, assign
 from lepton_edge_runtime.tracking.likeness import buffered_overlap
 from lepton_edge_runtime.tracking.motion import Motion, centred_of
 
+_FAR = 1e6  # pixels: beyond all pictures
 _BUFFER_MAX = 1.0  # of the box, on either side: beyond it, everything is like everything
 
 
@@ -121,18 +122,21 @@ class Tracker:
                 last one is taken for another recording: all tracks end.
 
         Raises:
-            ValueError: Nobody says when.
+            ValueError: Nobody says when, or it is no time.
         """
         if seconds is None:
             frame = found.origin.frame
             if frame is None:
                 raise ValueError("say when the picture was taken (seconds=): what was found is of no camera's frame")
             seconds = frame.position_seconds
+        if not np.isfinite(seconds):
+            raise ValueError(f"a picture is taken at a time, not at {seconds}")
         self._move_on(seconds)
         track_id = np.full(len(found), UNTRACKED, np.int64)
         self._labels.update(zip(found.class_id.tolist(), found.labels, strict=True))
-        centred = centred_of(found.xyxy)
-        real = np.isfinite(centred).all(axis=1) & (centred[:, 2:] > 0).all(axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is passed over
+            centred = centred_of(found.xyxy)
+        real = (np.abs(centred) < _FAR).all(axis=1) & (centred[:, 2:] > 0).all(axis=1)
         usable = np.flatnonzero(real & (found.score >= self._low))
         sure = found.score[usable] >= self._high
         free = np.arange(len(self._facts))
