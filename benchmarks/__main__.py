@@ -39,6 +39,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "latency_table": Benchmark("latency_table", "times predicted from operators measured alone, beside whole nets"),
     "schemes": Benchmark("schemes", "every scheme: accuracy, size and latency, beside float32"),
     "sparsity": Benchmark("sparsity", "weights made zero or equal: accuracy, and size when packed"),
+    "tracking": Benchmark("tracking", "an update of the tracker, and how well numbers hold in simulated crowds"),
     "footprint": Benchmark("footprint", "import, memory and load, beside the bare packages"),
 }
 

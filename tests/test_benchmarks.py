@@ -3,7 +3,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from benchmarks.crowds import crowd
+from benchmarks.mot import Scored, quality
 
 ROOT = Path(__file__).parents[1]
 
@@ -17,3 +21,28 @@ def test_the_benchmarks_print_tables_of_ratios():
     bare, *ours = tables[0]["rows"]
     assert bare[tables[0]["columns"].index("× bare")] == 1
     assert all(row[1] > 0 for row in ours)
+
+
+def frames_of(numbers):
+    """Return frames of two bodies far apart, each found exactly, under the numbers given."""
+    boxes = np.array([[0.0, 0, 10, 20], [100, 0, 110, 20]])
+    return [Scored(np.array([1, 2]), boxes, np.array(one), boxes[: len(one)]) for one in numbers]
+
+
+def test_tracks_are_scored_as_their_papers_say():
+    right = quality(frames_of([(7, 9)] * 10))
+    assert (right.idf1, right.mota, right.switches, right.numbers) == (1, 1, 0, 2)
+    # Swapped half way: two switches of 20 bodies; each body is right under one number in 5 of its 10 frames.
+    swapped = quality(frames_of([(7, 9)] * 5 + [(9, 7)] * 5))
+    assert (swapped.idf1, swapped.mota, swapped.switches) == (0.5, 0.9, 2)
+    # One is missed in 4 of 10 frames: 16 boxes for 20 bodies.
+    missed = quality(frames_of([(7, 9)] * 6 + [(7,)] * 4))
+    assert (missed.idf1, missed.mota, missed.switches) == (2 * 16 / 36, 0.8, 0)
+
+
+def test_a_crowd_is_the_same_for_a_seed_and_hides_itself():
+    one, other = crowd(10, people=12, seconds=3, seed=4), crowd(10, people=12, seconds=3, seed=4)
+    assert len(one) == 30
+    assert all((a.boxes == b.boxes).all() and (a.numbers == b.numbers).all() for a, b in zip(one, other, strict=True))
+    assert len(crowd(10, people=12, seconds=3, dropped=0.5, seed=4)) < 25
+    assert all((moment.scores[:-1] >= moment.scores[1:]).all() for moment in one)
