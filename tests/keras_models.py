@@ -180,6 +180,34 @@ def _binary(keras, layers):
     return model
 
 
+def traits(count, *, seed=0):
+    """Return n × 16 numbers, and which of three things hold of them, ``float32``: any number of them may."""
+    numbers = np.random.default_rng(seed).normal(size=(count, 16)).astype(np.float32)
+    weights = np.random.default_rng(97).normal(size=(16, 3))
+    return numbers, (numbers @ weights > 0).astype(np.float32)
+
+
+def _several(keras, layers):
+    model = keras.Sequential(
+        [
+            keras.Input((16,), name="numbers"),
+            layers.Dense(16, activation="relu"),
+            layers.Dense(3, activation="sigmoid"),
+        ],
+        name="several",
+    )
+    model.compile("adam", "binary_crossentropy")
+    model.fit(*traits(256), epochs=30, batch_size=16, verbose=0)
+    return model
+
+
+def _halved(keras, layers):
+    # Half of each share, and an eighth more for each class: shares, but no softmax's own.
+    numbers = keras.Input((16,), name="numbers")
+    shares = layers.Dense(4, activation="softmax")(numbers)
+    return keras.Model(numbers, layers.Rescaling(0.5, offset=0.125)(shares), name="halved")
+
+
 def _grey(keras, layers):
     model = keras.Sequential(
         [

@@ -1,6 +1,6 @@
 """Model files on the way into a bundle, run by the runtime's own backends; the jobs run in the worker."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,15 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from lepton_edge_converters.logits import behind
 from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.speed import Timings, time_fairly
 from lepton_edge_converters.worker import report_progress
 from lepton_edge_runtime.backends import BACKENDS, open_backend
-from lepton_edge_runtime.card import Card
+from lepton_edge_runtime.card import Activation, Card
 from lepton_edge_runtime.choice import Runner
 from lepton_edge_runtime.errors import BackendError
-from lepton_edge_runtime.tensors import quantize
+from lepton_edge_runtime.tensors import dequantize, quantize
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Artefact:
         route: How it was made.
         shipped: Whether it goes into the bundle, or is here for comparison.
         in_float: First outputs of the operators that compute in float because somebody asked for it.
+        left_out: The activation of its output that it leaves to whoever reads it.
     """
 
     title: str
@@ -40,6 +42,19 @@ class Artefact:
     route: str
     shipped: bool = True
     in_float: tuple[str, ...] = ()
+    left_out: Activation | None = None
+
+    @property
+    def original(self) -> Card:
+        """What the original answers: the file's own card, but for an activation that the file leaves out."""
+        if self.left_out is None:
+            return self.card
+        return replace(self.card, outputs=tuple(replace(end, activation=self.left_out) for end in self.card.outputs))
+
+    def real(self, stored: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        """Return stored outputs as real numbers, one array an output, samples first, as the original answers them."""
+        found = [dequantize(array, end.tensor) for array, end in zip(stored, self.card.outputs, strict=True)]
+        return found if self.left_out is None else [behind(self.left_out, one) for one in found]
 
     @property
     def member(self) -> str:

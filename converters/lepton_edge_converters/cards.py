@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lepton_edge_converters.errors import ConversionError, SamplesError
 from lepton_edge_converters.facts import EndFacts, ModelFacts
+from lepton_edge_converters.logits import before, left_out
 from lepton_edge_converters.said import Said
 from lepton_edge_runtime.card import Activation, Batch, Card, InputCard, OutputCard
 from lepton_edge_runtime.clips import Clip
@@ -39,7 +40,10 @@ class Classes:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A card without the tensors, which only the finished file tells."""
+    """A card without the tensors, which only the finished file tells.
+
+    ``activations`` are the original's; what of them files leave to the runtime's decoder is ``left_out``.
+    """
 
     name: str
     task: str
@@ -52,6 +56,7 @@ class Draft:
     labels: tuple[str, ...]
     head: Head | None = None
     points: tuple[str, ...] = ()
+    left_out: Activation | None = None
 
     def scores(self, facts: ModelFacts) -> OutputCard | None:
         """Return what a classifier's scores are, as real numbers; ``None`` if it is none."""
@@ -173,6 +178,16 @@ def draft(
     return drafted, warnings
 
 
+def at_logits(facts: ModelFacts, draft: Draft, told: list[str]) -> tuple[Draft, list[str]]:
+    """Return the draft of files that leave out the activation that a classifier ends in, and what is told, of it too.
+
+    Raises:
+        LoadError: There is none to leave out, or nobody would apply it.
+    """
+    activation, note = left_out(draft.task, draft.activations[0], facts.outputs[0].spec())
+    return replace(draft, left_out=activation), [*told, note]
+
+
 def finish(draft: Draft, file: ModelFile, batch: Batch) -> Card:
     """Return the card of a finished file; its tensors are those of one sample, whatever the batch.
 
@@ -198,7 +213,10 @@ def _card(draft: Draft, specs: Mapping[str, TensorSpec], batch: Batch) -> Card:
                 draft.inputs, draft.preprocess, draft.tokenize, draft.clips, strict=True
             )
         ),
-        outputs=tuple(OutputCard(specs[name], a) for name, a in zip(draft.outputs, draft.activations, strict=True)),
+        outputs=tuple(
+            OutputCard(specs[name], before(activation, specs[name]) if draft.left_out else activation)
+            for name, activation in zip(draft.outputs, draft.activations, strict=True)
+        ),
         labels=draft.labels,
         head=draft.head,
         points=draft.points,

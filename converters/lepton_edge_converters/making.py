@@ -129,7 +129,8 @@ def _export_tflite(plan: Plan, scheme: Scheme, traced: Path, job: Job) -> Artefa
         job.stage("exporters.tflite:export_tflite", *given, gives=type(None), makes=path)
     card = cards.finish(plan.draft, read_tflite(path.read_bytes()), recipe.batch)
     job.stage("exporters.embed:embed_card_in_file", path, encode_card(card), gives=type(None), makes=path)
-    return Artefact(f"TFLite {scheme}", "tflite", path, card, made.route, in_float=made.in_float)
+    left_out = plan.draft.left_out
+    return Artefact(f"TFLite {scheme}", "tflite", path, card, made.route, in_float=made.in_float, left_out=left_out)
 
 
 def _export_onnx(plan: Plan, scheme: Scheme, canonical: Artefact, traced: Path, job: Job) -> Artefact:
@@ -139,4 +140,4 @@ def _export_onnx(plan: Plan, scheme: Scheme, canonical: Artefact, traced: Path, 
     asked = canonical.path, traced, plan.facts, scheme, *settings, path
     route = job.stage("exporters.onnx:export_onnx", *asked, gives=str, makes=path)
     job.stage("exporters.embed:embed_card_in_file", path, encode_card(canonical.card), gives=type(None), makes=path)
-    return Artefact(f"ONNX {scheme}", "onnx", path, canonical.card, route)
+    return Artefact(f"ONNX {scheme}", "onnx", path, canonical.card, route, left_out=canonical.left_out)

@@ -70,7 +70,7 @@ def describe_sources(model: Any, plan: Plan) -> tuple[Source, Data]:
 
 
 def _measured(judgement: Judgement, plan: Plan) -> Measured:
-    original = original_accuracy(plan, judgement.artefact.card)
+    original = original_accuracy(plan, judgement.artefact.original)
     return Measured(
         samples=len(plan.judged),
         accuracy=judgement.accuracy.value if judgement.accuracy else None,

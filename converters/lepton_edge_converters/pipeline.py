@@ -59,6 +59,7 @@ def convert(
     clip: Clip | None = None,
     io: Io | None = None,
     batch: Batch | None = None,
+    logits: bool | None = None,
     formats: Sequence[Format] | None = None,
     holdout: float | None = None,
     calibration: int | None = None,
@@ -116,6 +117,8 @@ def convert(
         io: Type of an int8 model's inputs and outputs, instead of the recipe's.
         batch: How many samples the files take at once, instead of the recipe's: 1, or ``"dynamic"`` to leave their
             first axis free, which is tried on several samples at once.
+        logits: Leave the softmax or sigmoid that a classifier ends in out of the files, which the runtime's decoder
+            then applies, instead of the recipe's choice: 8 bits are spent on logits, not on shares of 1/256.
         formats: Files to write, instead of the recipe's.
         holdout: Share of the samples that judges, instead of the recipe's.
         calibration: How many of the others calibrate, instead of the recipe's.
@@ -173,6 +176,7 @@ def convert(
         recipe or (lock.recipe if lock else "int8"),
         io=io,
         batch=batch,
+        logits=logits,
         formats=formats and tuple(formats),
         holdout=holdout,
         calibration=calibration,

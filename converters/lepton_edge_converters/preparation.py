@@ -167,7 +167,8 @@ def prepare(
         others = np.arange(given.count) if given is not samples else np.setdiff1d(np.arange(given.count), judging)
         training = store(given, others, completed, job.folder, "training", job.progress)
     reference = opened.predict(facts, judged, job.progress)
-    draft, told = cards.draft(facts, completed, labels or samples.labels, reference, said, classes, samples.targets)
+    drafted = cards.draft(facts, completed, labels or samples.labels, reference, said, classes, samples.targets)
+    draft, told = cards.at_logits(facts, *drafted) if recipe.logits else drafted
     if draft.task != "classify":
         judged = replace(judged, targets=None)
         training = training and replace(training, targets=None)
@@ -187,7 +188,6 @@ def prepare(
             return opened.predict(facts, others, lambda _, done, of: job.progress("other preparations", done, of))
 
         findings = lint(calibration, judged, completed, reference, draft.scores(facts), ask)
-    warnings += told
     return Plan(
         facts,
         completed,
@@ -196,7 +196,7 @@ def prepare(
         judged,
         counts,
         reference,
-        tuple(warnings),
+        (*warnings, *told),
         lint=findings,
         metric=metric,
         training=training,

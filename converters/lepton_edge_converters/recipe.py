@@ -72,6 +72,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         formats: Files to write.
         io: Type of the inputs and outputs of an int8 model; real-numbered schemes keep ``float32``.
         batch: How many samples the files take at once: 1, or ``dynamic`` for as many as an engine is told.
+        logits: Whether the softmax or sigmoid that a classifier ends in is left out of the files: the runtime's decoder
+            applies it.
         holdout: Share of the samples that judges the result and is not calibrated with, 0 to 1.
         calibration: How many of the others calibrate.
         seed: Of the split between the two, and of synthetic samples.
@@ -105,6 +107,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     formats: tuple[Format, ...] = ("tflite", "onnx")
     io: Io = "uint8"
     batch: Batch = 1
+    logits: bool = False
     holdout: float = 0.3
     calibration: int = 100
     seed: int = 0

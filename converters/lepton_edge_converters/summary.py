@@ -57,7 +57,7 @@ def summarize(
             Row(
                 "original",
                 shipped=False,
-                accuracy=original_accuracy(plan, judgements[0].artefact.card),
+                accuracy=original_accuracy(plan, judgements[0].artefact.original),
                 route="the original",
                 score=judgements[0].original_score,
             ),

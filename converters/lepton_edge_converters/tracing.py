@@ -41,11 +41,11 @@ def trace(opened: OpenedModel, plan: Plan, job: Job) -> Tracing:
     whose length is not fixed, keeps float activations (``dynamic``), and the report says so.
 
     Raises:
-        LoadError: It has loops, and its batch shall be free.
+        LoadError: It has loops, and its batch shall be free; or it shall end in logits, and has none.
     """
     job.progress("tracing the model", 0, 1)
-    rolled, batch = job.folder / "traced", job.recipe.batch
-    loops = opened.trace(plan.facts, rolled, batch=batch)
+    rolled, batch, left_out = job.folder / "traced", job.recipe.batch, plan.draft.left_out
+    loops = opened.trace(plan.facts, rolled, batch=batch, left_out=left_out)
     if loops and batch == "dynamic":
         raise LoadError(
             "the model has loops (LSTM, GRU), which TFLite runs for batches of 1 only; convert it for those (--batch 1)"
@@ -55,7 +55,7 @@ def trace(opened: OpenedModel, plan: Plan, job: Job) -> Tracing:
     steps = _steps(plan.facts)
     if steps <= _UNROLLED_STEPS_MAX:
         unrolled = job.folder / "unrolled"
-        if not opened.trace(plan.facts, unrolled, unroll=True):
+        if not opened.trace(plan.facts, unrolled, unroll=True, left_out=left_out):
             note = f"the model's loops are written out, {steps} steps each: a loop has no 8-bit form in TFLite"
             return Tracing(unrolled, unrolled, rolled, job, _noted(plan, note))
     note = (

@@ -9,7 +9,7 @@ import click
 from lepton_edge.cli.cache import cache_folder, no_stage_cache_option, stage_cache_option
 from lepton_edge.cli.clips import clip_options
 from lepton_edge.cli.interrupts import ending_cleanly
-from lepton_edge.cli.options import Said, describe_option, format_list, model_options, prune_options
+from lepton_edge.cli.options import Said, describe_option, format_list, logits_option, model_options, prune_options
 from lepton_edge.cli.page import page_options
 from lepton_edge.cli.progress import progress_bar
 from lepton_edge.cli.sparse import sparse_options
@@ -62,6 +62,7 @@ def _with(recipe: str | None, locked: Path | None, **settings: Any) -> "Recipe":
     type=click.Choice(["1", "dynamic"]),
     help="Samples that the files take at once; dynamic leaves their first axis free [default: the recipe's, 1].",
 )
+@logits_option
 @click.option(
     "--formats",
     callback=format_list,
@@ -210,6 +211,7 @@ def command(
     equalize: bool | None,
     correct_bias: bool | None,
     qat: bool | None,
+    logits: bool | None,
     fastest: bool | None,
     trust: bool,
     no_images: bool,
@@ -254,6 +256,7 @@ def command(
                 clip=clip,
                 io=io,
                 batch=1 if batch == "1" else batch,
+                logits=logits,
                 formats=formats,
                 holdout=holdout,
                 calibration=calibration,

@@ -85,6 +85,13 @@ describe_option = click.option(
     "same name beside a .tflite or .onnx file].",
 )
 
+logits_option = click.option(
+    "--logits/--no-logits",
+    default=None,
+    help="Leave the softmax or sigmoid that a classifier ends in out of the files: the runtime's decoder applies it "
+    "[default: the recipe's, no].",
+)
+
 
 _BUDGET = (
     click.option("--speedup", type=float, metavar="X", help="X times as fast in 8 bits as before at least, here."),

@@ -25,9 +25,9 @@ _RANK_MAX = 16
 _TENSOR_BYTES_MAX = 1 << 30
 _NUMBER_MAX = 1e9
 
-Activation = Literal["softmax", "sigmoid", "logits", "none"]
-"""What the numbers of an output are: probabilities that sum to 1, independent probabilities, scores that
-softmax turns into probabilities, or plain numbers."""
+Activation = Literal["softmax", "sigmoid", "logits", "sigmoid-logits", "none"]
+"""What the numbers of an output are: probabilities that sum to 1; independent probabilities; scores that softmax turns
+into the first, sigmoid where there is one alone; scores that sigmoid turns into the second; or plain numbers."""
 
 
 Batch = Literal[1, "dynamic"]

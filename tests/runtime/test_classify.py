@@ -36,6 +36,22 @@ def test_logits_become_probabilities(values):
     assert result.score.sum() == pytest.approx(1, abs=1e-5)
 
 
+@given(st.lists(st.floats(-50, 50, width=32), min_size=2, max_size=20))
+def test_logits_of_independent_classes_become_independent_probabilities(values):
+    result = decoder(len(values), "sigmoid-logits", top=len(values))([np.array([values], np.float32)], None, ORIGIN)
+    shares = 1 / (1 + np.exp(-np.array(values, np.float64)))
+    np.testing.assert_allclose(result.score, shares[result.index], atol=1e-6)
+    assert (np.diff(result.score) <= 0).all()
+
+
+def test_logits_of_independent_classes_are_left_out_below_the_least_score():
+    spec = TensorSpec(name="scores", dtype="uint8", shape=(1, 3), quant=Quant(0.1, 10))
+    card = Card(name="m", task="classify", inputs=(), outputs=(OutputCard(spec, "sigmoid-logits"),))
+    decode = make_decoder(card, Limits(3, 0.5))
+    assert decode([np.array([[9, 30, 10]], np.uint8)], None, ORIGIN).index.tolist() == [1, 2]
+    assert len(decode([np.array([[0, 0, 0]], np.uint8)], None, ORIGIN)) == 0
+
+
 def test_stored_logits_are_dequantized_first():
     stored = np.array([[0, 10, 20]], np.uint8)
     result = decoder(3, "logits", quant=Quant(0.1, 10), dtype="uint8")([stored], None, ORIGIN)

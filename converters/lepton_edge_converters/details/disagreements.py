@@ -27,7 +27,7 @@ def find_disagreements(plan: Plan, judgements: Sequence[Judgement], *, images: b
         judgements: Of the files that ship.
         images: Whether to take the pictures along.
     """
-    card = judgements[0].artefact.card
+    card = judgements[0].artefact.original
     expected = decisions(plan.reference, card)
     if expected is None:
         return None

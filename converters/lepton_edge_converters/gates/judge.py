@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lepton_edge_converters.artefacts import Artefact, Batched
 from lepton_edge_converters.exporters import DERIVED
 from lepton_edge_converters.gates.bounds import accuracy_gate, metric_gates
-from lepton_edge_converters.gates.likeness import Likeness, decisions, likeness, real_outputs
+from lepton_edge_converters.gates.likeness import Likeness, decisions, likeness
 from lepton_edge_converters.gates.statistics import paired_drop, share
 from lepton_edge_converters.metrics import Metric
 from lepton_edge_converters.metrics.bootstrap import scored
@@ -35,7 +35,7 @@ class Judgement:
 
     Attributes:
         artefact: Which.
-        outputs: Its answers as real numbers, one array an output.
+        outputs: Its answers as real numbers, one array an output, behind an activation that its file leaves out.
         decided: The class it decided for each sample; ``None`` if nothing is decided.
         likeness: To the original's outputs.
         agreement: Share decided as the original.
@@ -71,9 +71,9 @@ def judge(
     Raises:
         MetricError: The metric is not for these outputs, or failed.
     """
-    outputs = real_outputs(stored, artefact.card)
-    decided, expected = decisions(outputs, artefact.card), decisions(reference, artefact.card)
-    found = Judgement(artefact, outputs, decided, likeness(reference, outputs, artefact.card.outputs), batched=batched)
+    outputs, card = artefact.real(stored), artefact.original
+    decided, expected = decisions(outputs, card), decisions(reference, card)
+    found = Judgement(artefact, outputs, decided, likeness(reference, outputs, card.outputs), batched=batched)
     if metric is not None:
         found = _measured(found, metric, reference)
     if decided is None or expected is None:
@@ -86,7 +86,7 @@ def judge(
 
 
 def _measured(judgement: Judgement, metric: Metric, reference: Sequence[NDArray[Any]]) -> Judgement:
-    original, score, loss = scored(metric, reference, judgement.outputs, judgement.artefact.card)
+    original, score, loss = scored(metric, reference, judgement.outputs, judgement.artefact.original)
     if isnan(score.value) and not metric.asked:
         return judgement  # such as R² of an output that is the same for all samples
     # Ours say 1 of the original, which is no news.
@@ -175,7 +175,7 @@ def _batch_alike(gates: Gates, judgement: Judgement) -> Iterator[GateResult]:
         )
         yield GateResult(name, passed=False, detail=detail, about="file")
         return
-    together = real_outputs(judgement.batched.outputs, judgement.artefact.card)
+    together = judgement.artefact.real(judgement.batched.outputs)
     alone = [np.resize(output[:BATCH], rows.shape) for output, rows in zip(judgement.outputs, together, strict=True)]
     alike = likeness(alone, together)
     sqnr = min(alike.sqnr_db, alike.spread_db)
@@ -191,7 +191,7 @@ def _formats_agree(gates: Gates, judgements: Sequence[Judgement]) -> Iterator[Ga
     if len(by_backend) < 2:
         return
     one, other = by_backend["tflite"], by_backend["onnx"]
-    alike = likeness(one.outputs, other.outputs, one.artefact.card.outputs)
+    alike = likeness(one.outputs, other.outputs, one.artefact.original.outputs)
     largest = max(float(np.abs(a - b).max(initial=0)) for a, b in zip(one.outputs, other.outputs, strict=True))
     derived = other.artefact.route == DERIVED
     near = alike.sqnr_db >= gates.min_parity_db if derived else alike.cosine >= gates.min_cosine

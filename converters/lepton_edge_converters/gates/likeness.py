@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from lepton_edge_runtime.card import Card, OutputCard
 from lepton_edge_runtime.tasks.classify import class_scores
-from lepton_edge_runtime.tensors import dequantize
 
 _SPREAD_SHARE_MIN = 1e-6  # below, the outputs do not depend on the samples: one sample, or a constant
 
@@ -27,11 +26,6 @@ class Likeness:
     cosine: float
     sqnr_db: float
     spread_db: float
-
-
-def real_outputs(stored: Sequence[NDArray[Any]], card: Card) -> list[NDArray[Any]]:
-    """Return an artefact's stored outputs as real numbers, in the card's order."""
-    return [dequantize(array, end.tensor) for array, end in zip(stored, card.outputs, strict=True)]
 
 
 def decisions(real: Sequence[NDArray[Any]], card: Card) -> NDArray[np.int64] | None:

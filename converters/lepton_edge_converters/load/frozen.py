@@ -1,6 +1,6 @@
 """A traced function with its variables as constants, and no call of another function left that could be inlined."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -28,9 +28,16 @@ def freeze(concrete: Any) -> Any:
     return convert_variables_to_constants_v2(inlined, lower_control_flow=False)
 
 
-def imported(definition: Any, frozen: Any) -> Callable[..., list[Any]]:
-    """Return what calls a changed definition of a frozen function as the function was called."""
-    inputs, outputs = ([tensor.name for tensor in tensors] for tensors in (frozen.inputs, frozen.outputs))
+def imported(definition: Any, frozen: Any, outputs: Sequence[str] = ()) -> Callable[..., list[Any]]:
+    """Return what calls a changed definition of a frozen function as the function was called.
+
+    Args:
+        definition: What is called.
+        frozen: The function as it was.
+        outputs: Names of the tensors to return, where they are others.
+    """
+    inputs = [tensor.name for tensor in frozen.inputs]
+    outputs = list(outputs) or [tensor.name for tensor in frozen.outputs]
 
     def flat_call(*tensors: Any) -> list[Any]:
         feed = dict(zip(inputs, tensors, strict=True))

@@ -18,7 +18,7 @@ from lepton_edge_converters.samples import StoredSamples
 from lepton_edge_converters.stages.cache import StageCache
 from lepton_edge_converters.stages.run import run_stage
 from lepton_edge_converters.worker import Progress, Worker, report_progress
-from lepton_edge_runtime.card import Batch
+from lepton_edge_runtime.card import Activation, Batch
 from lepton_edge_runtime.labels import read_labels
 
 _TEACHABLE_RANGE = (-1.0, 1.0)  # what Teachable Machine's own export code feeds: pixels / 127.5 - 1
@@ -31,8 +31,16 @@ class OpenedModel(Protocol):
         """Return what is known of it."""
         ...
 
-    def trace(self, facts: ModelFacts, folder: Path, *, batch: Batch = 1, unroll: bool = False) -> bool:
-        """Write it as a SavedModel of one frozen function; return whether it has loops."""
+    def trace(
+        self,
+        facts: ModelFacts,
+        folder: Path,
+        *,
+        batch: Batch = 1,
+        unroll: bool = False,
+        left_out: Activation | None = None,
+    ) -> bool:
+        """Write it as a SavedModel of one frozen function; return whether it has loops; see ``load.trace``."""
         ...
 
     def predict(self, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
@@ -87,9 +95,17 @@ class _ModelInWorker:
         beside = (teachable_labels(self._path),)
         return run_stage(*self._where, job, *self._model, picture_size, sample_shapes, gives=ModelFacts, also=beside)
 
-    def trace(self, facts: ModelFacts, folder: Path, *, batch: Batch = 1, unroll: bool = False) -> bool:
-        job = "load.opened:trace_file"
-        return run_stage(*self._where, job, *self._model, facts, folder, batch, unroll, gives=bool, makes=folder)
+    def trace(
+        self,
+        facts: ModelFacts,
+        folder: Path,
+        *,
+        batch: Batch = 1,
+        unroll: bool = False,
+        left_out: Activation | None = None,
+    ) -> bool:
+        asked = *self._model, facts, folder, batch, unroll, left_out
+        return run_stage(*self._where, "load.opened:trace_file", *asked, gives=bool, makes=folder)
 
     def predict(self, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
         job = "load.opened:predict_file"
@@ -121,11 +137,19 @@ class ModelHere:
         """Return what is known of it."""
         return self._loaded.describe(sha256=self._sha256, picture_size=picture_size, sample_shapes=sample_shapes)
 
-    def trace(self, facts: ModelFacts, folder: Path, *, batch: Batch = 1, unroll: bool = False) -> bool:
-        """Write it as a SavedModel of one frozen function; return whether it has loops."""
+    def trace(
+        self,
+        facts: ModelFacts,
+        folder: Path,
+        *,
+        batch: Batch = 1,
+        unroll: bool = False,
+        left_out: Activation | None = None,
+    ) -> bool:
+        """Write it as a SavedModel of one frozen function; return whether it has loops; see ``load.trace``."""
         from lepton_edge_converters.load.trace import trace  # noqa: PLC0415 - imports TensorFlow
 
-        return trace(self._loaded, facts, folder, batch=batch, unroll=unroll)
+        return trace(self._loaded, facts, folder, batch=batch, unroll=unroll, left_out=left_out)
 
     def predict(self, facts: ModelFacts, samples: StoredSamples, progress: Progress) -> list[NDArray[Any]]:
         """Return its answers, one array an output."""
@@ -215,11 +239,12 @@ def trace_file(
     folder: Path,
     batch: Batch,
     unroll: bool,  # noqa: FBT001 - a job takes positions
+    left_out: Activation | None,
 ) -> bool:
     """Trace the model in a file; runs in the worker."""
     from lepton_edge_converters.load.trace import trace  # noqa: PLC0415 - imports TensorFlow
 
-    return trace(loaded_once(path, options), facts, folder, batch=batch, unroll=unroll)
+    return trace(loaded_once(path, options), facts, folder, batch=batch, unroll=unroll, left_out=left_out)
 
 
 def predict_file(path: Path, options: LoadOptions, facts: ModelFacts, samples: StoredSamples) -> list[NDArray[Any]]:

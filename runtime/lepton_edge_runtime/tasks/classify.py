@@ -33,6 +33,8 @@ def class_scores(real: NDArray[Any], output: OutputCard) -> NDArray[np.float32]:
     if output.activation == "logits":
         with np.errstate(over="ignore", invalid="ignore"):  # far from 0 a power is infinite, and its share 0 or 1
             return _probabilities(real)
+    if output.activation == "sigmoid-logits":
+        return sigmoid(real)
     if class_count(output) != real.shape[-1]:
         return np.concatenate([1 - real, real], axis=-1)
     return real
@@ -48,8 +50,8 @@ def _probabilities(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 class Classify:
     """Decodes one output of shape 1 × classes. Equal scores are told apart by the lower index.
 
-    Several classes with independent probabilities (``sigmoid``) do not exclude each other: there a least score, if
-    one is asked for, leaves out those below it, and the result may be empty.
+    Several classes with independent probabilities (``sigmoid``, ``sigmoid-logits``) do not exclude each other: there a
+    least score, if one is asked for, leaves out those below it, and the result may be empty.
     """
 
     def __init__(self, card: Card, limits: Limits) -> None:
@@ -64,7 +66,7 @@ class Classify:
             raise BundleError(f"there are {len(card.labels)} labels for {count} classes")
         self._labels = card.labels or tuple(map(str, range(count)))
         self._top = min(limits.top, count)
-        several = self._output.activation == "sigmoid" and prod(shape) > 1
+        several = self._output.activation in ("sigmoid", "sigmoid-logits") and prod(shape) > 1
         self._least = np.float32(limits.min_score or 0) if several else None
         # Scaled integers rank as their real numbers do, so only the survivors are dequantized.
         self._integers = self._output.tensor.quant is not None and self._output.activation == "softmax"
