@@ -447,6 +447,16 @@ def texts(count, *, steps=STEPS, seed=0):
     return np.where(spoken, words, sentences).astype(np.int32), topics
 
 
+def export_softmax_layer(folder):
+    """Export a model whose softmax is a layer of its own as a SavedModel; runs in the worker."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((16,), name="numbers"), layers.Dense(3), layers.Softmax()])
+    model.export(folder, verbose=False)
+
+
 def save_keras2(path):
     """Save a Keras 2 model as HDF5, a Sequential of Sequentials as Teachable Machine's are; runs in the worker."""
     import tf_keras
