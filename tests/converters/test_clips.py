@@ -34,7 +34,7 @@ def moving(clip_file, tmp_path_factory):
     path = tmp_path_factory.mktemp("bundle") / "moving.lepton"
     clip = le.Clip(interval=1, stride=2)
     report = le.convert(
-        clip_file("gru"), path, data=clip_models.clips(120, seed=5), labels=["left", "right"], clip=clip
+        clip_file("gru"), path, data=clip_models.clips(120, seed=5), labels=["left", "right"], clip=clip, explain=1
     )
     return path, report
 
@@ -62,6 +62,11 @@ class TestConverted:
         assert end.clip == le.Clip(frames=6, interval=1, stride=2)
         assert end.tensor.shape == (1, 6, 16, 16, 3)
         assert end.preprocess.size == (16, 16)
+
+    def test_where_the_files_look_is_told_of_pictures_only(self, moving):
+        assert moving[1].attention.note == (
+            "the samples are clips, and it is places of single pictures that are compared"
+        )
 
     def test_golden_samples_are_clips(self, moving):
         bundle = Bundle(moving[0])

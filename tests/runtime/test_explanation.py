@@ -244,6 +244,13 @@ class TestDrawing:
         drawn = le.explain(steady, gray, samples=4).draw(gray)
         assert drawn.shape[1:] == (700, 3)
 
+    @pytest.mark.parametrize("size", [(3000, 1), (1, 1), (1, 3000)])
+    def test_a_thin_picture_is_no_tower_of_pixels(self, steady, size):
+        thin = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+        drawn = le.explain(steady, thin, samples=4).draw(thin)
+        assert drawn.shape[1] >= 480
+        assert drawn.shape[0] <= 3000 + 400
+
     def test_another_picture_is_refused(self, steady):
         explanation = le.explain(steady, PICTURE, samples=4)
         with pytest.raises(InputError, match="a picture of 60×40 pixels was explained, not one of 40×60"):
@@ -317,6 +324,28 @@ class TestRefusals:
         with (
             le.open_model(tmp_path / "m.onnx", task="classify") as model,
             pytest.raises(InputError, match="only models of one input, which takes pictures"),
+        ):
+            le.explain(model, PICTURE)
+
+    def test_clips_are_no_single_picture(self, tmp_path):
+        import small_models
+
+        tensors = [small_models.Tensor("clip", (1, 3, 4, 4, 1)), small_models.Tensor("scores", (1, 3, 4, 4, 1))]
+        file = small_models.TfliteFile(tensors, [("RELU", ["clip"], ["scores"])], ("clip",), ("scores",))
+        (tmp_path / "m.tflite").write_bytes(file.build())
+        said = le.Description(clip=le.Clip(), preprocess=le.Preprocess(range=(0, 1)), task="raw")
+        with (
+            le.open_model(tmp_path / "m.tflite", description=said) as model,
+            pytest.raises(InputError, match="the model takes clips of 3 pictures in a row, and it is places of single"),
+        ):
+            le.explain(model, PICTURE)
+
+    def test_answers_that_are_no_numbers(self, tmp_path):
+        bias = np.array([0, np.nan], np.float32)
+        (tmp_path / "m.onnx").write_bytes(region_models.onnx(region_models.weights(), bias=bias))
+        with (
+            le.open_model(tmp_path / "m.onnx", preprocess=BYTES, task="classify") as model,
+            pytest.raises(InputError, match="the model answers nan to the picture: there is no score to explain"),
         ):
             le.explain(model, PICTURE)
 

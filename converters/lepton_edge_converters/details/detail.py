@@ -62,6 +62,8 @@ def _attention(
         why = f"the task {plan.draft.task!r} has no score to explain; {', '.join(TASKS_WITH_A_SCORE)} have one"
     elif len(plan.judged.preprocess) != 1 or plan.judged.preprocess[0] is None:
         why = "the samples are no pictures of one input"
+    elif plan.facts.inputs[0].clip is not None:
+        why = "the samples are clips, and it is places of single pictures that are compared"
     if reference is None or why:
         return Attention(converted.title, title, 0, None, (), note=why)
     spread = np.unique(np.linspace(0, len(plan.judged) - 1, min(count, len(plan.judged))).astype(int))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ from lepton_edge_runtime.yuv import YuvImage, bgr_of
 
 Method = Literal["rise", "occlusion"]
 
+_HIDDEN = "the picture with parts hidden"
 _SAMPLES = {"classify": 1000, "embed": 1000, "detect": 2000}
 
 
@@ -62,7 +64,7 @@ def explain(
 
     Raises:
         InputError: It is no picture, there is no such class or box, or the model has several inputs, takes no
-            pictures, or answers something without a score.
+            pictures or clips of them, or answers something without a score, or no number.
         ValueError: Numbers that hide nothing.
         LeptonError: As of ``open_model``.
 
@@ -84,7 +86,7 @@ def explain(
         writer = Writer(preprocess, spec)
         outputs = opened.run((writer(pixels),))
         question = pose_question(card, outputs, target, which)
-        score = question.ask(outputs)
+        score = _finite(question.ask(outputs), "the picture")
         height, width = pixels[region].shape[:2]
         cells = grid or CELLS[card.task]
         if method == "rise":
@@ -93,7 +95,7 @@ def explain(
         else:
             count = count_patches(height, width, grid=cells)
             masks = sliding_patches(height, width, grid=cells)
-        ask = counting(lambda shown: question.ask(opened.run((writer(shown),))), count, progress)
+        ask = counting(lambda shown: _finite(question.ask(opened.run((writer(shown),))), _HIDDEN), count, progress)
         heat = measure(Hider(pixels, region), masks, ask, whole=score if method == "occlusion" else None)
         if method == "occlusion":
             heat = smoothed(heat, max(1, patch_side(height, width, grid=cells) // 2))
@@ -118,6 +120,13 @@ def counting(score: Callable[[Pixels], float], total: int, progress: Progress | 
     return ask
 
 
+def _finite(score: float, shown: str) -> float:
+    """Return a score, or raise InputError where it is no number that could rise or fall."""
+    if not isfinite(score):
+        raise InputError(f"the model answers {score} to {shown}: there is no score to explain")
+    return score
+
+
 def _check(method: str, samples: int | None, grid: int | None) -> None:
     if method not in ("rise", "occlusion"):
         raise ValueError(f"no method {method!r} for a deployed file; there are: rise, occlusion")
@@ -132,6 +141,10 @@ def _preprocess_of(card: Card) -> Preprocess:
     if len(card.inputs) != 1 or card.inputs[0].preprocess is None:
         names = ", ".join(repr(end.tensor.name) for end in card.inputs)
         raise InputError(f"only models of one input, which takes pictures, can be explained; this one's are {names}")
+    if card.inputs[0].clip is not None:
+        raise InputError(
+            f"the model takes {card.inputs[0].clip.describe()}, and it is places of single pictures that are explained"
+        )
     return card.inputs[0].preprocess.completed(card.inputs[0].tensor)
 
 

@@ -9,6 +9,7 @@ from lepton_edge_runtime.drawing import canvas
 from lepton_edge_runtime.images import Image, opencv
 
 _READABLE = 480  # pixels of width that the legend needs
+_HIGH = 4 * _READABLE  # that no picture is enlarged beyond: a column of single pixels would fill all memory
 _DARK, _WHITE = (24, 24, 24), (245, 245, 245)
 _UNSEEN = 0.3  # as dark as the coldest
 _LEVELS = np.arange(256, dtype=np.uint8)
@@ -50,8 +51,11 @@ def frame(drawn: Image, box: tuple[float, float, float, float]) -> None:
 
 
 def enlarged_to_read(image: Image) -> tuple[Image, int]:
-    """Return a picture at a whole multiple of its size that the legend's words have room on, and the multiple."""
-    times = -(-_READABLE // image.shape[1])
+    """Return a picture at a whole multiple of its size that the legend's words have room on, and the multiple.
+
+    One that is much higher than wide is enlarged less: ``with_legend`` makes room beside it.
+    """
+    times = min(-(-_READABLE // image.shape[1]), max(1, _HIGH // image.shape[0]))
     if times == 1:
         return canvas(image), 1
     cv2 = opencv()
@@ -62,7 +66,8 @@ def enlarged_to_read(image: Image) -> tuple[Image, int]:
 def with_legend(drawn: Image, lines: Sequence[str], low: str, high: str) -> Image:
     """Return a picture with a strip beneath it: lines of text, and the colours with what their ends stand for."""
     cv2 = opencv()
-    width = drawn.shape[1]
+    width = max(drawn.shape[1], _READABLE)
+    drawn = cv2.copyMakeBorder(drawn, 0, 0, 0, width - drawn.shape[1], cv2.BORDER_CONSTANT, value=_DARK)
     scale = max(0.5, width / 1400)
     thickness, row, edge = max(1, round(1.5 * scale)), round(34 * scale), round(14 * scale)
     font = cv2.FONT_HERSHEY_SIMPLEX
