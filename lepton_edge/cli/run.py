@@ -123,8 +123,10 @@ def command(
         logging.getLogger().setLevel(logging.INFO)
     if (source is None) == (text is None):
         raise click.UsageError("say what is to be answered: --camera SOURCE, or --text for a model that takes texts")
-    if text is not None and (then or tiles or save or show or max_frames):
-        raise click.UsageError("--then, --tiles, --save, --show and --max-frames are about pictures, not texts")
+    if text is not None and (then or tiles or stride or save or show or max_frames):
+        raise click.UsageError(
+            "--then, --tiles, --stride, --save, --show and --max-frames are about pictures, not texts"
+        )
     if stride is not None and (tiles or then):
         raise click.UsageError("--stride is about clips of whole frames, and neither tiles nor things found are any")
     if on and then is None:
@@ -150,6 +152,7 @@ def command(
             if then is not None:
                 second = stack.enter_context(open_model(then, backend=backend, top=1, cache=choices))
                 opened = chain(opened, second, on=on)
+        _check_stride(first, stride)
         for assumption in opened.assumptions:
             say(f"lepton-edge: assumed: {assumption}", err=True)
         if text is not None:
@@ -168,6 +171,12 @@ def command(
             seconds = time.monotonic() - begin
             camera.close()
             _summary(opened, camera, seconds, as_json=as_json)
+
+
+def _check_stride(model: Model, stride: int | None) -> None:
+    """Refuse a stride for what takes no clips, before a camera is opened."""
+    if stride is not None and [end.clip is None for end in model.card.inputs] != [False]:
+        raise InputError("--stride is for models that take clips of one camera, and this one does not")
 
 
 def _show(

@@ -73,8 +73,10 @@ def read_lines(text: str) -> Iterator[str]:
 
 
 def _lines(file: Any) -> Iterator[str]:
+    encoding = "utf-8-sig"  # what some editors begin a file with is no part of its first word
     for line in file:
-        yield line.decode().rstrip("\r\n")
+        yield line.decode(encoding).rstrip("\r\n")
+        encoding = "utf-8"
 
 
 def _is_file(path: Path) -> bool:

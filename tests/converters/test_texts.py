@@ -201,6 +201,28 @@ class TestSamples:
         (tmp_path / "t.txt").write_text("good film\n\nbad\n", encoding="utf-8")
         assert read(tmp_path / "t.txt").texts == ["good film", "bad"]
 
+    def test_only_the_end_of_a_line_ends_a_text(self, read, tmp_path):
+        (tmp_path / "t.txt").write_bytes("\ufeffgood\x0cfilm\u2028here\r\n\r\nbad\x85\n".encode())
+        assert read(tmp_path / "t.txt").texts == ["good\x0cfilm\u2028here", "bad\x85"]
+
+    def test_files_are_texts_whatever_the_case_of_their_names(self, read, tmp_path):
+        for name, text in {"neg/a.TXT": "bad", "pos/b.txt": "good"}.items():
+            (tmp_path / name).parent.mkdir()
+            (tmp_path / name).write_text(text, encoding="utf-8")
+        assert read(tmp_path).texts == ["bad", "good"]
+
+    @pytest.mark.parametrize(
+        ("table", "says"),
+        [
+            ("text,label\ngood,neg\nso, a film,pos\n", "row 2 has 3 fields, and the heading 2; put quotes round"),
+            ("text;label\ngood;pos\nbad;neg\n", "has one column, 'text;label'; part columns by commas, not by ';'"),
+        ],
+    )
+    def test_columns_that_are_none_are_not_guessed(self, read, tmp_path, table, says):
+        (tmp_path / "r.csv").write_text(table, encoding="utf-8")
+        with pytest.raises(SamplesError, match=says):
+            read(tmp_path / "r.csv")
+
     @pytest.mark.parametrize(
         "data",
         [
@@ -238,6 +260,16 @@ class TestCommandLine:
         assert execute(["run", str(sentiment[0]), "--text", str(tmp_path / "t.txt"), "--json", "--no-cache"]) == 0
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert [(one["text"], one["classes"][0]["label"]) for one in lines] == [("lovely", "good"), ("dull", "bad")]
+
+    def test_what_editors_begin_a_file_with_is_no_part_of_its_first_word(self, sentiment, tmp_path, capsys):
+        (tmp_path / "t.txt").write_bytes("\ufefflovely\r\ndull\r\n".encode())
+        assert execute(["run", str(sentiment[0]), "--text", str(tmp_path / "t.txt"), "--json", "--no-cache"]) == 0
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [(one["text"], one["classes"][0]["label"]) for one in lines] == [("lovely", "good"), ("dull", "bad")]
+
+    def test_a_stride_is_none_of_texts(self, sentiment, capsys):
+        assert execute(["run", str(sentiment[0]), "--text", "a film", "--stride", "2"]) == 2
+        assert "are about pictures, not texts" in capsys.readouterr().err
 
     def test_a_model_of_pictures_takes_none(self, bundle, capsys):
         assert execute(["run", str(bundle), "--text", "hello", "--no-cache"]) == 1

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from small_bundle import CARD
 
 import lepton_edge as le
+from lepton_edge.cli import execute
 from lepton_edge_runtime.card import InputCard, OutputCard, decode_card, encode_card
 from lepton_edge_runtime.clips import Clip
 from lepton_edge_runtime.errors import BundleError, InputError, LeptonError
@@ -220,6 +221,12 @@ class TestStreams:
             pytest.raises(ValueError, match="a stride is"),
         ):
             opened.stream(camera, stride=2)
+
+    def test_a_stride_for_pictures_is_an_error_in_one_line(self, bundle, video, capsys):
+        assert execute(["run", str(bundle), "--camera", str(video), "--stride", "2", "--no-cache"]) == 1
+        assert capsys.readouterr().err.splitlines() == [
+            "lepton-edge: --stride is for models that take clips of one camera, and this one does not"
+        ]
 
 
 class TestOneClip:

@@ -122,6 +122,14 @@ def read_csv(path: Path) -> PictureTable:
             columns, rows = list(reader.fieldnames or []), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise SamplesError(f"cannot read {path}: {problem}") from problem
+    for number, row in enumerate(rows, start=1):
+        if None in row:  # what DictReader calls all beyond the heading
+            raise SamplesError(
+                f"{path}: row {number} has {len(columns) + len(row[None])} fields, and the heading {len(columns)}; put "
+                'quotes round a field that holds a comma: "so, for example"'
+            )
+    if len(columns) == 1 and (other := next((one for one in ";\t" if one in columns[0]), None)):
+        raise SamplesError(f"{path} has one column, {columns[0]!r}; part columns by commas, not by {other!r}")
     return PictureTable({name: [row[name] for row in rows] for name in columns}, path.parent, str(path))
 
 

@@ -81,7 +81,9 @@ def open_texts(data: Any, end: EndFacts) -> Texts | None:
     if path.suffix == ".csv":
         return _from_columns(read_csv(path).columns, str(path), end)
     if path.suffix == ".txt":
-        return Texts([line for line in _read(path).splitlines() if line.strip()], None, str(path))
+        # As the device reads them: no other character ends a line, and U+2028 and its like stand inside a text.
+        lines = [line.removesuffix("\r") for line in _read(path).split("\n")]
+        return Texts([line for line in lines if line.strip()], None, str(path))
     if path.suffix in (".npz", ".npy"):
         return _from_memory(read_file(path), end, origin=str(path))
     raise SamplesError(
@@ -168,18 +170,22 @@ def _from_columns(columns: Mapping[str, Sequence[Any]], origin: str, end: EndFac
 
 def _from_folder(folder: Path) -> Texts:
     """Return the .txt files of a folder; subfolders that hold some are classes."""
-    by_class = {sub.name: sorted(sub.glob("*.txt")) for sub in sorted(folder.iterdir()) if sub.is_dir()}
+    by_class = {sub.name: _text_files(sub) for sub in sorted(folder.iterdir()) if sub.is_dir()}
     pairs = [(path, name) for name, paths in by_class.items() for path in paths if not name.startswith(".")]
     if pairs:
         return Texts([_read(path) for path, _ in pairs], [name for _, name in pairs], str(folder))
-    paths = sorted(folder.glob("*.txt"))
+    paths = _text_files(folder)
     if not paths:
         raise SamplesError(f"the folder {folder} holds no .txt files, and no subfolder with some")
     return Texts([_read(path) for path in paths], None, str(folder))
 
 
+def _text_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() == ".txt" and path.is_file())
+
+
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")  # ends of lines are left as they are
     except (OSError, UnicodeDecodeError) as problem:
         raise SamplesError(f"cannot read {path}: {problem}") from problem
