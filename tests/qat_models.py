@@ -66,6 +66,26 @@ def _many(layers):
     return [picture], [layers.GlobalMaxPooling1D()(x)]
 
 
+def _clip(layers):
+    clip = layers.Input((3, 8, 8, 3), name="clip")
+    each = layers.TimeDistributed(layers.Conv2D(4, 3, strides=2, activation="relu"))(layers.Rescaling(1 / 255)(clip))
+    x = layers.GlobalAveragePooling1D()(layers.TimeDistributed(layers.Flatten())(each))
+    return [clip], [layers.Dense(2, name="way")(x)]
+
+
+def _words(layers):
+    import keras
+
+    numbers = layers.Input((6,), name="numbers")
+    words = keras.ops.cast(keras.ops.absolute(numbers) * 2, "int32")
+    return [numbers], [layers.Dense(2, name="topic")(layers.GlobalAveragePooling1D()(layers.Embedding(9, 4)(words)))]
+
+
+def _masked(layers):
+    series = layers.Input((5, 4), name="series")
+    return [series], [layers.Dense(2, name="two")(layers.GRU(3, unroll=True)(layers.Masking()(series)))]
+
+
 def _reversed(layers):
     import keras
 

@@ -130,7 +130,7 @@ def test_weights_and_ranges_are_trained_but_those_of_inputs_outputs_and_sigmoids
     assert all(low <= 0 <= high for low, high in found["ranges"].values())
 
 
-@pytest.mark.parametrize("kind", ["residual", "squeezed", "transposed", "two_inputs", "shared", "many"])
+@pytest.mark.parametrize("kind", ["residual", "squeezed", "transposed", "two_inputs", "shared", "many", "words"])
 def test_a_twin_in_float_answers_many_samples_as_the_file_answers_one(worker, tmp_path, kind):
     file, twin = worker.call("qat_models:float_twin", kind, tmp_path)
     for one, other in zip(file, twin, strict=True):
@@ -204,6 +204,15 @@ def test_training_is_the_last_rung_of_the_repair(keras_file, tmp_path):
     assert rung.name == "quantization-aware training"
     assert rung.settings.endswith("qat = true")
     assert "float_layers" not in rung.settings
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [("masked", "REDUCE_ANY cannot be trained here"), ("clip", "a reshape moves samples into other axes")],
+)
+def test_what_a_twin_cannot_compute_is_told_in_one_line(worker, tmp_path, kind, says):
+    with pytest.raises(ConversionError, match=rf"^[^\n]*{says}[^\n]*$"):
+        worker.call("qat_models:float_twin", kind, tmp_path)
 
 
 @pytest.mark.slow

@@ -100,7 +100,10 @@ def _each(function: Callable[..., Any]) -> Compute:
 
 def _reshape(_: Any, inputs: Sequence[Any], shape: Shape) -> Any:
     if shape[:1] != (1,):
-        raise ConversionError("it moves samples into other axes")
+        raise ConversionError(
+            "it cannot be trained here: a reshape moves samples into other axes, as TimeDistributed and recurrent "
+            "layers over clips do"
+        )
     return tf.reshape(inputs[0], (-1, *shape[1:]))
 
 
@@ -139,6 +142,16 @@ def _split_sizes(_: Any, inputs: Sequence[Any], __: Shape) -> Any:
     return tf.split(inputs[0], inputs[1].tolist(), axis=int(inputs[2].item()))
 
 
+def _select(_: Any, inputs: Sequence[Any], __: Shape) -> Any:
+    """Choose between indices, as an Embedding does to count negative ones from the end."""
+    chosen = tf.where(*inputs)
+    if chosen.dtype.is_floating:
+        raise ConversionError(
+            "SELECT of real numbers, such as a mask of a recurrent layer makes, cannot be trained here"
+        )
+    return chosen
+
+
 OPERATORS: Mapping[str, Compute] = {
     "CONV_2D": _convolution,
     "DEPTHWISE_CONV_2D": _depthwise,
@@ -155,6 +168,7 @@ OPERATORS: Mapping[str, Compute] = {
     "ABS": _each(tf.abs),
     "EXP": _each(tf.exp),
     "FLOOR_MOD": _each(tf.math.floormod),
+    "LESS": _each(tf.less),
     "LOG": _each(tf.math.log),
     "NEG": _each(tf.negative),
     "RSQRT": _each(tf.math.rsqrt),
@@ -188,6 +202,8 @@ OPERATORS: Mapping[str, Compute] = {
     "UNPACK": lambda o, i, _: tf.unstack(i[0], axis=o.axis),
     "SPLIT": lambda o, i, _: tf.split(i[1], o.numSplits, axis=int(i[0].item())),
     "SPLIT_V": _split_sizes,
+    "SELECT": _select,
+    "SELECT_V2": _select,
     "SLICE": _slice,
     "STRIDED_SLICE": _strided_slice,
     "GATHER": lambda o, i, _: tf.gather(i[0], i[1], axis=o.axis),

@@ -176,9 +176,18 @@ def _ends(model: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 def _steps(model: Any) -> list[Step]:
     return [
-        Step(_kind(model, one), one.builtinOptions, tuple(map(int, one.inputs)), tuple(map(int, one.outputs)))
+        Step(_kind(model, one), _options(model, one), tuple(map(int, one.inputs)), tuple(map(int, one.outputs)))
         for one in model.subgraphs[0].operators
     ]
+
+
+def _options(model: Any, operator: Any) -> Any:
+    """Return an operator's options; those of a CAST, which TensorFlow leaves out, as its output tells them."""
+    if operator.builtinOptions is not None or _kind(model, operator) != "CAST":
+        return operator.builtinOptions
+    options = schema.CastOptionsT()
+    options.outDataType = model.subgraphs[0].tensors[operator.outputs[0]].type
+    return options
 
 
 def _kind(model: Any, operator: Any) -> str:

@@ -13,6 +13,7 @@ from lepton_edge_converters.qat.operators import OPERATORS, compute
 from lepton_edge_converters.qat.program import WEIGHTED, Program, Step, weights
 from lepton_edge_converters.qat.rounding import round_activation, round_constant, stored_constant
 from lepton_edge_converters.quantize.ranges import Range
+from lepton_edge_runtime.errors import first_line
 
 # What comes out of these lies on the steps of what went in.
 _EXACT = frozenset(
@@ -79,13 +80,18 @@ class Operator(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
         self._left = {i: _left(one) for i, one in enumerate(given) if i == kernel and isinstance(one, keras.Variable)}
         # Keras finds a layer's variables among its attributes, in lists too.
         self.own = [one for one in given if isinstance(one, keras.Variable)]
+        self.refused: Exception | None = None
         self.built = True
 
     def call(self, *tensors: Any) -> Any:
         """Return what the operator makes."""
         coming = iter(tensors)
         inputs = [next(coming) if one is ... else self._read(i, one) for i, one in enumerate(self._given)]
-        made = compute(self._step.kind, self._step.options, inputs, self._shape)
+        try:
+            made = compute(self._step.kind, self._step.options, inputs, self._shape)
+        except (AttributeError, ConversionError, TypeError, ValueError) as refused:
+            self.refused = refused  # Keras wraps what is raised here in words of its own
+            raise
         return made[0] if len(made) == 1 else made
 
     def _read(self, place: int, one: Any) -> Any:
@@ -192,10 +198,12 @@ class _Builder:
         coming = [self._made[i] for i, one in zip(step.inputs, given, strict=True) if one is ...]
         try:
             made = layer(*coming)
-        except ConversionError:
-            raise
-        except (TypeError, ValueError) as refused:
-            raise ConversionError(f"{step.kind} cannot be computed for several samples at once: {refused}") from refused
+        except (AttributeError, ConversionError, TypeError, ValueError) as wrapped:
+            refused = layer.refused or wrapped
+            if isinstance(refused, ConversionError):
+                raise refused from None
+            told = first_line(refused)
+            raise ConversionError(f"{step.kind} cannot be computed for several samples at once: {told}") from refused
         outputs = made if isinstance(made, list | tuple) else [made]
         for i, one in zip(step.outputs, outputs, strict=True):
             self._made[i] = one if step.kind in _EXACT else self._rounded(i, one)
