@@ -18,34 +18,42 @@ def run_child(module: str, *arguments: str | Path) -> str:
 
 
 class Child:
-    """``python -m benchmarks.MODULE``, running; to be used in a ``with``, whose end ends it."""
+    """``python -m benchmarks.MODULE``, running; to be used in a ``with``, whose end ends it.
 
-    def __init__(self, module: str, *arguments: str | Path) -> None:
+    Args:
+        module: Of this package.
+        arguments: Of the module.
+        python: Another interpreter than this one's, with packages of its own.
+        path: Where that one finds others beside them.
+    """
+
+    def __init__(self, module: str, *arguments: str | Path, python: Path | None = None, path: str = "") -> None:
         self._module = module
         self._log = TemporaryFile()  # noqa: SIM115 - lives as long as this object
         self._process = subprocess.Popen(
-            [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)],
+            [python or sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)],
             cwd=_ROOT,
-            env=os.environ | {"CUDA_VISIBLE_DEVICES": "-1"},  # models are built on the CPU; a GPU would fill the log
+            # Models are built on the CPU; a GPU would fill the log.
+            env=os.environ | {"CUDA_VISIBLE_DEVICES": "-1"} | ({"PYTHONPATH": path} if python else {}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
         )
 
-    def ask(self) -> str:
-        """Send an empty line and return the line that it answers."""
+    def ask(self, line: str = "") -> str:
+        """Send a line and return the one that it answers."""
         assert self._process.stdin
         assert self._process.stdout
         try:
-            self._process.stdin.write("\n")
+            self._process.stdin.write(f"{line}\n")
             self._process.stdin.flush()
         except BrokenPipeError as gone:
             raise RuntimeError(self._last_words()) from gone
-        line = self._process.stdout.readline()
-        if not line:
+        answer = self._process.stdout.readline()
+        if not answer:
             raise RuntimeError(self._last_words())
-        return line
+        return answer
 
     def rest(self) -> str:
         """Return all that it prints until it ends by itself."""
@@ -60,6 +68,10 @@ class Child:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End it, whatever it is doing."""
         self._process.kill()
         self._process.communicate()
         self._log.close()
