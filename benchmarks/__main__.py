@@ -35,6 +35,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "overhead": Benchmark("overhead", "what a call costs beside the bare engine"),
     "preprocess": Benchmark("preprocess", "frame to tensor, beside the tutorial's code"),
     "frame": Benchmark("frame", "frame to class, beside the bare engine and the tutorial's code"),
+    "detect": Benchmark("detect", "a detector's tensor to boxes, beside numpy and the tutorial's loop"),
     "onnx_routes": Benchmark("onnx_routes", "our int8 ONNX beside ONNX Runtime's own"),
     "latency_table": Benchmark("latency_table", "times predicted from operators measured alone, beside whole nets"),
     "schemes": Benchmark("schemes", "every scheme: accuracy, size and latency, beside float32"),

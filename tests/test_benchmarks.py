@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.crowds import crowd
+from benchmarks.detect import WAYS, made_up
 from benchmarks.mot import Scored, quality
 
 ROOT = Path(__file__).parents[1]
@@ -46,3 +47,15 @@ def test_a_crowd_is_the_same_for_a_seed_and_hides_itself():
     assert all((a.boxes == b.boxes).all() and (a.numbers == b.numbers).all() for a, b in zip(one, other, strict=True))
     assert len(crowd(10, people=12, seconds=3, dropped=0.5, seed=4)) < 25
     assert all((moment.scores[:-1] >= moment.scores[1:]).all() for moment in one)
+
+
+def test_all_ways_from_a_detectors_tensor_find_the_same_twenty_things():
+    found = {name: way(made_up())() for name, way in WAYS.items()}
+    ours = found.pop("ours")
+    assert sorted(ours.class_id.tolist()) == list(range(20))
+    for boxes in found.values():
+        assert sorted(int(class_id) for _, _, class_id in boxes) == list(range(20))
+        for (left, top, width, height), score, class_id in boxes:
+            i = ours.class_id.tolist().index(class_id)
+            np.testing.assert_allclose(ours.xyxy[i], [left, top, left + width, top + height], atol=0.01)
+            assert ours.score[i] == pytest.approx(score, abs=1e-5)
