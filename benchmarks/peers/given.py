@@ -47,7 +47,7 @@ GIVEN: Mapping[str, Given] = {
         Job("", "classify", (224, 224), (), int8=True, card=False, step=1 / 256),
     ),
     "ssd_int8": Given(
-        "COCO SSD MobileNetV1, 300 × 300, uint8, boxes suppressed in the file",
+        "COCO SSD MobileNetV1, 300 × 300, uint8",
         {"tflite": "coco_ssd_mobilenet_v1_metadata.tflite"},
         "coco_labels.txt",
         _detector(300, "ssd", int8=True, min_score=0.5),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.peers.protocol import Answer, Job, Named
+from benchmarks.peers.protocol import Answer, CannotServeError, Job, Named
 
 PACKAGES = ("ncnn", "numpy", "opencv-python-headless")
 IMPORTS = ("ncnn", "numpy", "cv2")
@@ -22,8 +22,8 @@ def load(job: Job) -> Answer:
     net.opt.use_vulkan_compute = False
     for name in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage"):
         setattr(net.opt, name, False)
-    net.load_param(job.file)
-    net.load_model(job.file.removesuffix("param") + "bin")
+    if net.load_param(job.file) or net.load_model(job.file.removesuffix("param") + "bin"):
+        raise CannotServeError("ncnn has not all operators that pnnx makes of this model")
     planes = job.head == "yolox"  # an ONNX file of others; ours take a picture as it lies in memory
     canvas = np.full((job.size[1], job.size[0], 3), 114, np.uint8) if job.letterbox else None
 
