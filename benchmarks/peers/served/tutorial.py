@@ -19,12 +19,23 @@ def load(job: Job) -> Answer:
 
 
 def _classifier(job: Job, interpreter: Any) -> Answer:
-    from benchmarks.tutorial import classify_bytes
+    import cv2
+    import numpy as np
 
-    def answer(frame: Any) -> list[Named]:
+    from benchmarks.tutorial import classify_bytes, stretch
+
+    def answer_bytes(frame: Any) -> list[Named]:
         return [Named(*one) for one in classify_bytes(interpreter, frame, job.labels)]
 
-    return answer
+    def answer(frame: Any) -> list[Named]:
+        taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+        rgb = cv2.cvtColor(stretch(frame, *job.size), cv2.COLOR_BGR2RGB)
+        interpreter.set_tensor(taken["index"], np.expand_dims(rgb.astype(np.float32), axis=0))
+        interpreter.invoke()
+        scores = interpreter.get_tensor(given["index"])[0]
+        return [Named(job.labels[i], float(scores[i])) for i in np.argsort(scores)[::-1][: job.top]]
+
+    return answer_bytes if job.int8 else answer
 
 
 def _detector(job: Job, interpreter: Any) -> Answer:
