@@ -1,5 +1,7 @@
 """Which pairs belong together, so that the sum of their likeness is the greatest."""
 
+from collections.abc import Iterator
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -27,13 +29,12 @@ def assign(likeness: NDArray[Any], least: float) -> Pairs:
     if not left.any():
         return settled, its_column
     rows, columns = np.flatnonzero(left), np.flatnonzero(right)
-    possible = possible[np.ix_(rows, columns)]
-    found = [(settled, its_column)]
-    pairs = divmod(np.flatnonzero(possible), columns.size)
-    for group_rows, group_columns in _groups(*(one.tolist() for one in pairs)):
-        chosen_rows, chosen_columns = _solve(possible[np.ix_(group_rows, group_columns)])
-        found.append((rows[group_rows[chosen_rows]], columns[group_columns[chosen_columns]]))
-    return np.concatenate([one for one, _ in found]), np.concatenate([one for _, one in found])
+    rest = possible[np.ix_(rows, columns)]
+    table = rest.tolist()
+    # Groups are so small that arrays cost more than they save.
+    pairs = [pair for group in _groups(*(one.tolist() for one in np.nonzero(rest))) for pair in _solve(table, *group)]
+    chosen = np.array(pairs, np.intp).reshape(-1, 2)
+    return np.concatenate([settled, rows[chosen[:, 0]]]), np.concatenate([its_column, columns[chosen[:, 1]]])
 
 
 def _settled(likeness: NDArray[Any]) -> Pairs:
@@ -52,72 +53,79 @@ def _settled(likeness: NDArray[Any]) -> Pairs:
     return settled, column_of[settled]
 
 
-def _groups(rows: list[int], columns: list[int]) -> list[Pairs]:
-    """Return the rows and columns of each part of the graph that hangs together."""
-    parent: dict[int, int] = {}
+def _groups(rows: list[int], columns: list[int]) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield the rows and columns of each part of the graph that hangs together.
 
-    def root(node: int) -> int:
-        while parent.setdefault(node, node) != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
+    Args:
+        rows: Of each pair, rising.
+        columns: Likewise.
+    """
+    of_row: dict[int, list[int]] = {}
+    of_column: dict[int, list[int]] = {}
     for row, column in zip(rows, columns, strict=True):
-        parent[root(row)] = root(~column)  # columns are told from rows by being below 0
-    groups: dict[int, tuple[list[int], list[int]]] = {}
-    for node in parent:
-        of_rows, of_columns = groups.setdefault(root(node), ([], []))
-        if node < 0:
-            of_columns.append(~node)
-        else:
-            of_rows.append(node)
-    return [(np.array(sorted(one), np.intp), np.array(sorted(other), np.intp)) for one, other in groups.values()]
+        of_row.setdefault(row, []).append(column)
+        of_column.setdefault(column, []).append(row)
+    while of_row:
+        found_rows: list[int] = []
+        found_columns: list[int] = []
+        ahead = [next(iter(of_row))]
+        while ahead:
+            row = ahead.pop()
+            for column in of_row.pop(row, ()):
+                if column in of_column:
+                    ahead += of_column.pop(column)
+                    found_columns.append(column)
+            if row not in found_rows:
+                found_rows.append(row)
+        yield sorted(found_rows), sorted(found_columns)
 
 
-def _solve(likeness: NDArray[Any]) -> Pairs:
+def _solve(table: list[list[float]], rows: list[int], columns: list[int]) -> list[tuple[int, int]]:
     """Return the pairs of a small group; those of no likeness are left out."""
-    if 1 in likeness.shape:
-        best = int(likeness.argmax())
-        row, column = divmod(best, likeness.shape[1])
-        return np.array([row]), np.array([column])
-    turned = likeness.shape[0] > likeness.shape[1]
-    rows, columns = _shortest_paths(-(likeness.T if turned else likeness).astype(np.float64))
-    if turned:
-        rows, columns = columns, rows
-    some = likeness[rows, columns] > 0
-    return rows[some], columns[some]
+    if len(rows) > len(columns):
+        chosen = _shortest_paths([[-table[row][column] for row in rows] for column in columns])
+        pairs = [(rows[i], column) for i, column in zip(chosen, columns, strict=True)]
+    else:
+        chosen = _shortest_paths([[-table[row][column] for column in columns] for row in rows])
+        pairs = [(row, columns[i]) for i, row in zip(chosen, rows, strict=True)]
+    return [(row, column) for row, column in pairs if table[row][column] > 0]
 
 
-def _shortest_paths(cost: NDArray[np.float64]) -> Pairs:
+def _shortest_paths(cost: list[list[float]]) -> list[int]:
     """Return the cheapest column of each row; no more rows than columns.
 
     Rows are added one by one, each along the shortest augmenting path (Jonker & Volgenant, Computing 38, 1987; as
     told by Crouse, IEEE Transactions on Aerospace and Electronic Systems 52, 2016).
     """
-    count, width = cost.shape
-    of_row, of_column = np.zeros(count), np.zeros(width)  # the dual prices
-    row_of, column_of = np.full(width, -1), np.full(count, -1)
-    for added in range(count):
-        distance, before = np.full(width, np.inf), np.full(width, -1)
-        done = np.zeros(width, np.bool_)
+    width = len(cost[0])
+    of_row, of_column = [0.0] * len(cost), [0.0] * width  # the dual prices
+    row_of, column_of = [-1] * width, [-1] * len(cost)
+    for added in range(len(cost)):
+        distance, before = [inf] * width, [-1] * width
+        left = list(range(width))
         row, low = added, 0.0
-        visited = []
+        visited: list[int] = []
         while True:
-            further = low + cost[row] - of_row[row] - of_column
-            shorter = ~done & (further < distance)
-            distance[shorter], before[shorter] = further[shorter], row
-            column = int(np.where(done, np.inf, distance).argmin())
-            low = float(distance[column])
-            done[column] = True
-            row = int(row_of[column])
+            price, costs = low - of_row[row], cost[row]
+            for column in left:
+                further = price + costs[column] - of_column[column]
+                if further < distance[column]:
+                    distance[column], before[column] = further, row
+            column = min(left, key=distance.__getitem__)
+            low = distance[column]
+            left.remove(column)
+            row = row_of[column]
             if row < 0:
                 break
             visited.append(row)
         of_row[added] += low
-        of_row[visited] += low - distance[column_of[visited]]
-        of_column[done] += distance[done] - low
-        while row != added:
-            row = int(before[column])
+        for row in visited:
+            of_row[row] += low - distance[column_of[row]]
+            of_column[column_of[row]] += distance[column_of[row]] - low
+        while True:
+            row = before[column]
             row_of[column] = row
-            column_of[row], column = column, int(column_of[row])
-    return np.arange(count), column_of
+            column_of[row], column = column, column_of[row]
+            if row == added:
+                break
+    return column_of

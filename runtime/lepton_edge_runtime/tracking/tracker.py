@@ -139,23 +139,23 @@ class Tracker:
         real = (np.abs(centred) < _FAR).all(axis=1) & (centred[:, 2:] > 0).all(axis=1)
         usable = np.flatnonzero(real & (found.score >= self._low))
         sure = found.score[usable] >= self._high
-        free = np.arange(len(self._facts))
-        left = usable[sure]
+        unseen, new = np.ones(len(self._facts), np.bool_), np.zeros(len(found), np.bool_)
+        new[usable[sure]] = True
         taken: list[Pairs] = []
-        for boxes, least in ((left, self._least), (usable[~sure], 0.5)):
+        for boxes, least in ((usable[sure], self._least), (usable[~sure], 0.5)):
+            free = np.flatnonzero(unseen)
             rows, columns = self._matched(free, centred[boxes], found.class_id[boxes], least)
             taken.append((free[rows], boxes[columns]))
-            free = np.delete(free, rows)
+            unseen[free[rows]] = False
         tracks, boxes = (np.concatenate(one) for one in zip(*taken, strict=True))
+        new[boxes] = False
         self._motion.correct(tracks, centred[boxes])
         self._see(tracks, found, boxes, seconds)
         track_id[boxes] = self._facts["track_id"][tracks]
-        self._motion.steady(free)
-        self._begin(np.setdiff1d(left, boxes), centred, found, seconds, track_id)
+        self._motion.steady(unseen)
         # What was seen once and not again was no thing.
-        kept = np.ones(len(self._facts), np.bool_)
-        kept[free] = self._facts["track_id"][free] > 0
-        self._keep(kept)
+        self._keep(~unseen | (self._facts["track_id"] > 0))
+        self._begin(np.flatnonzero(new & (found.score >= self._start)), centred, found, seconds, track_id)
         return replace(found, track_id=track_id)
 
     def _move_on(self, seconds: float) -> None:
@@ -206,7 +206,6 @@ class Tracker:
         seconds: float,
         track_id: NDArray[np.int64],
     ) -> None:
-        boxes = boxes[found.score[boxes] >= self._start]
         if not boxes.size:
             return
         born = np.zeros(boxes.size, _FACTS)
