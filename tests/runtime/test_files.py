@@ -1,4 +1,4 @@
-"""Inspection, verification, recorder, drawing."""
+"""Inspection, verification, drawing."""
 
 import re
 import zipfile
@@ -10,8 +10,7 @@ import pytest
 
 import lepton_edge as le
 from lepton_edge_runtime.bundle import Bundle, write_bundle
-from lepton_edge_runtime.errors import BundleError, ModelFileError, SinkError
-from lepton_edge_runtime.recorder import Recorder
+from lepton_edge_runtime.errors import BundleError, ModelFileError
 from lepton_edge_runtime.timing import time_interleaved
 
 
@@ -114,48 +113,6 @@ def test_a_member_that_is_whole_and_another_one_is_a_failed_hash(bundle, tmp_pat
     assert le.verify(changed)[0].detail == (
         f"{changed}: model.onnx is not the file that the manifest describes (wrong SHA-256)"
     )
-
-
-def test_a_recording_can_be_read_back(tmp_path, frame):
-    with Recorder(tmp_path / "film.avi", fps=5) as recorder:
-        for _ in range(3):
-            recorder.write(frame)
-        assert not (tmp_path / "film.avi").exists()
-    with le.Camera(tmp_path / "film.avi") as camera:
-        frames = list(camera)
-    assert len(frames) == 3
-    assert np.abs(frames[0].image.astype(int) - frame).mean() < 25
-    assert [path.name for path in tmp_path.iterdir()] == ["film.avi"]
-
-
-@pytest.mark.parametrize("name", ["film.txt", "nowhere/film.mp4"])
-def test_where_no_video_can_go_is_said_at_once(tmp_path, name):
-    with pytest.raises(SinkError, match="a video ends in|there is no folder"):
-        Recorder(tmp_path / name, fps=5)
-
-
-@pytest.mark.parametrize("name", ["/proc/film.avi", "TAKEN"])
-def test_a_video_that_cannot_be_written_is_a_plain_error(tmp_path, frame, name):
-    (tmp_path / "film.avi").mkdir()
-    recorder = Recorder(tmp_path / "film.avi" if name == "TAKEN" else name, fps=5)
-    with pytest.raises(SinkError, match="cannot write the video .*film.avi"), recorder:
-        recorder.write(frame)
-    recorder.close()  # once more is harmless
-    assert [path.name for path in tmp_path.iterdir()] == ["film.avi"]
-
-
-def levels_of(path):
-    with le.Camera(path) as camera:
-        return [int(frame.image.mean() / 40 + 0.5) for frame in camera]
-
-
-def test_frames_that_come_late_are_shown_until_the_next_one_does(tmp_path):
-    with Recorder(tmp_path / "film.avi", fps=10) as recorder:
-        for level, at in ((1, 100.0), (2, 100.1), (3, 100.5), (4, 100.58), (5, 100.61)):
-            recorder.write(np.full((32, 32, 3), 40 * level, np.uint8), at_seconds=at)
-        assert recorder.frames == 7
-    # A tenth of a second each; the fifth comes within the tenth that the fourth already has.
-    assert levels_of(tmp_path / "film.avi") == [1, 2, 2, 2, 2, 3, 4]
 
 
 def test_drawing_leaves_the_frame_alone(bundle, frame):
