@@ -36,6 +36,8 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "preprocess": Benchmark("preprocess", "frame to tensor, beside the tutorial's code"),
     "frame": Benchmark("frame", "frame to class, beside the bare engine and the tutorial's code"),
     "detect": Benchmark("detect", "a detector's tensor to boxes, beside numpy and the tutorial's loop"),
+    "streams": Benchmark("streams", "looking for motion, saving a film, preparing ahead: beside inference"),
+    "batches": Benchmark("batches", "several pictures at once, beside as many calls"),
     "onnx_routes": Benchmark("onnx_routes", "our int8 ONNX beside ONNX Runtime's own"),
     "latency_table": Benchmark("latency_table", "times predicted from operators measured alone, beside whole nets"),
     "schemes": Benchmark("schemes", "every scheme: accuracy, size and latency, beside float32"),
@@ -54,7 +56,7 @@ _NAMES = "\n".join(f"{name:13} {one.answers}" for name, one in BENCHMARKS.items(
 @click.option(
     "--model",
     type=click.Path(path_type=Path),
-    help="For onnx_routes, schemes, sparsity: a .keras file, one picture in.",
+    help="For streams, batches, onnx_routes, schemes, sparsity: a .keras file, one picture in.",
 )
 @click.option("--data", type=click.Path(path_type=Path), help="Its samples, as for 'lepton-edge convert'.")
 @click.option("--holdout", default=0.3, show_default=True, help="Share of them that judges, for schemes, sparsity.")

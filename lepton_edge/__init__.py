@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.inspection import inspect as inspect
     from lepton_edge_runtime.model import Model as Model
     from lepton_edge_runtime.model import open_model as open_model
+    from lepton_edge_runtime.motion import MotionGate as MotionGate
     from lepton_edge_runtime.preprocess import Preprocess as Preprocess
+    from lepton_edge_runtime.regions import Regions as Regions
     from lepton_edge_runtime.results import Classes as Classes
     from lepton_edge_runtime.results import Detections as Detections
     from lepton_edge_runtime.results import Embedding as Embedding
@@ -72,9 +74,11 @@ _HOMES = {
     "LeptonError": "lepton_edge_runtime.errors",
     "Mask": "lepton_edge_runtime.results",
     "Model": "lepton_edge_runtime.model",
+    "MotionGate": "lepton_edge_runtime.motion",
     "Poses": "lepton_edge_runtime.results",
     "Preprocess": "lepton_edge_runtime.preprocess",
     "Recipe": "lepton_edge_converters.recipe",
+    "Regions": "lepton_edge_runtime.regions",
     "Report": "lepton_edge_converters.report",
     "Training": "lepton_edge_converters.train",
     "Tensors": "lepton_edge_runtime.results",

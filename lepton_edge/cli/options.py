@@ -26,17 +26,6 @@ def _size(context: click.Context, parameter: click.Parameter, value: str | None)
         raise click.BadParameter(str(problem)) from problem
 
 
-def grid(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
-    """Return columns and rows of a value such as ``2x2``."""
-    del context, parameter
-    if value is None:
-        return None
-    columns, _, rows = value.lower().partition("x")
-    if not columns.isdecimal() or not rows.isdecimal() or not 1 <= int(columns) * int(rows) <= _TILES_MAX:
-        raise click.BadParameter(f"{value!r} is no grid; write COLUMNSxROWS, such as 2x2, of 1 to {_TILES_MAX} tiles")
-    return int(columns), int(rows)
-
-
 def format_list(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
     """Return the formats of a value such as ``tflite,onnx``."""
     del context, parameter
@@ -47,8 +36,6 @@ def format_list(context: click.Context, parameter: click.Parameter, value: str |
         raise click.BadParameter(f"{value!r} is no list of formats; write tflite, onnx, or tflite,onnx")
     return formats
 
-
-_TILES_MAX = 64
 
 _OPTIONS = (
     click.option("--labels", type=click.Path(path_type=Path), help="Text file with the classes' names, one a line."),

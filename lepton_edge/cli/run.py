@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from lepton_edge.cli.cache import cache_folder, cache_option, no_cache_option
-from lepton_edge.cli.options import Said, file_options, grid
+from lepton_edge.cli.options import Said, file_options
+from lepton_edge.cli.parts import Parts, parts_options
 from lepton_edge.cli.quiet import quiet_engines, quiet_opencv
 from lepton_edge.cli.show import print_json, say
 from lepton_edge.cli.texts import read_lines
@@ -19,14 +20,16 @@ from lepton_edge_runtime.chains import Pipeline, chain
 from lepton_edge_runtime.clips import INTERVAL_MAX
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.model import Model, open_model
+from lepton_edge_runtime.motion import MotionGate
 from lepton_edge_runtime.recorder import Recorder
+from lepton_edge_runtime.regions import Regions
 from lepton_edge_runtime.results import Result
 from lepton_edge_runtime.tiles import Tiled
 from lepton_edge_runtime.window import Window
 
 _FALLBACK_FPS = 10.0
 
-Opened = Model | Pipeline | Tiled
+Opened = Model | Pipeline | Regions | Tiled
 
 
 @click.command(name="run")
@@ -62,12 +65,7 @@ Opened = Model | Pipeline | Tiled
     help="Ask a second model about each thing found.",
 )
 @click.option("--on", multiple=True, metavar="CLASS", help="Ask it about this class only; may be given several times.")
-@click.option(
-    "--tiles",
-    callback=grid,
-    metavar="CxR",
-    help="Ask a detector about tiles too, such as 2x2: for small things.",
-)
+@parts_options
 @click.option(
     "--stride",
     type=click.IntRange(1, INTERVAL_MAX),
@@ -92,7 +90,7 @@ def command(
     min_score: float | None,
     then: Path | None,
     on: tuple[str, ...],
-    tiles: tuple[int, int] | None,
+    parts: Parts,
     stride: int | None,
     max_frames: int | None,
     save: Path | None,
@@ -116,6 +114,7 @@ def command(
       lepton-edge run birds.lepton --camera rtsp://USER:PASSWORD@10.0.0.7/stream1
       lepton-edge run birds.lepton --camera garden.mp4 --json --max-frames 100
       lepton-edge run detector.tflite --camera street.mp4 --save boxes.mp4
+      lepton-edge run detector.tflite --camera 0 --region 0.5,0,1,1 --motion
       lepton-edge run detector.tflite --then dogs.lepton --on dog --camera 0
       lepton-edge run sentiment.lepton --text "what a lovely film"
     """
@@ -123,12 +122,11 @@ def command(
         logging.getLogger().setLevel(logging.INFO)
     if (source is None) == (text is None):
         raise click.UsageError("say what is to be answered: --camera SOURCE, or --text for a model that takes texts")
-    if text is not None and (then or tiles or stride or save or show or max_frames):
-        raise click.UsageError(
-            "--then, --tiles, --stride, --save, --show and --max-frames are about pictures, not texts"
-        )
-    if stride is not None and (tiles or then):
-        raise click.UsageError("--stride is about clips of whole frames, and neither tiles nor things found are any")
+    if text is not None and (then or stride or save or show or max_frames):
+        raise click.UsageError("--then, --stride, --save, --show and --max-frames are about pictures, not texts")
+    if stride is not None and then:
+        raise click.UsageError("--stride is about clips of whole frames, and things found are none")
+    parts.refuse(text=text is not None, stride=stride is not None)
     if on and then is None:
         raise click.UsageError("--on says what a second model is asked about: give one with --then")
     if save is not None and save.exists() and not force:
@@ -148,7 +146,7 @@ def command(
                     cache=choices,
                 )
             )
-            opened: Opened = first if tiles is None else Tiled(first, *tiles)
+            opened: Opened = parts.of(first)
             if then is not None:
                 second = stack.enter_context(open_model(then, backend=backend, top=1, cache=choices))
                 opened = chain(opened, second, on=on)
@@ -163,14 +161,22 @@ def command(
         window = stack.enter_context(Window(f"{model.stem} - q to quit")) if show else None
         camera = stack.enter_context(Camera(source))
         recorder = stack.enter_context(Recorder(save, fps=camera.fps or _FALLBACK_FPS)) if save else None
+        gate = parts.gate()
         begin = time.monotonic()
         try:
-            results = opened.stream(camera) if stride is None else first.stream(camera, stride=stride)
-            _show(results, camera, window, recorder, max_frames, as_json=as_json)
+            results = first.stream(camera, stride=stride) if stride else _streamed(opened, camera, gate)
+            _show(results, camera, gate, window, recorder, max_frames, as_json=as_json)
         finally:
             seconds = time.monotonic() - begin
             camera.close()
-            _summary(opened, camera, seconds, as_json=as_json)
+            _summary(opened, camera, recorder, seconds, as_json=as_json)
+
+
+def _streamed(opened: Opened, camera: Camera, gate: MotionGate | None) -> Iterator[Result]:
+    try:
+        return opened.stream(camera, gate=gate)
+    except ValueError as refused:
+        raise click.UsageError(f"--motion: {refused}") from refused
 
 
 def _check_stride(model: Model, stride: int | None) -> None:
@@ -182,6 +188,7 @@ def _check_stride(model: Model, stride: int | None) -> None:
 def _show(
     results: Iterator[Result],
     camera: Camera,
+    gate: MotionGate | None,
     window: Window | None,
     recorder: Recorder | None,
     max_frames: int | None,
@@ -191,15 +198,16 @@ def _show(
     try:
         for answered, result in enumerate(results, start=1):
             if as_json:
-                print_json(_as_dict(result), indent=None)
+                print_json({**_as_dict(result), **_motion(gate)}, indent=None)
             else:
                 say(_line(result))
             frame = result.origin.frame
             if frame is not None and (recorder or window):
                 drawn = result.draw(frame.image)
                 if recorder:
-                    # Files are answered frame by frame; of a live camera some frames are passed over.
-                    recorder.write(drawn, at_seconds=frame.captured_seconds if camera.live else None)
+                    # Files are answered frame by frame; of a live camera some frames are passed over, and none waits.
+                    at_seconds = frame.captured_seconds if camera.live else None
+                    recorder.write(drawn, at_seconds=at_seconds, wait=not camera.live)
                 if window and not window.show(drawn):
                     break
             if answered == max_frames:
@@ -244,8 +252,13 @@ def _as_dict(result: Result) -> dict[str, Any]:
     }
 
 
-def _summary(model: Opened, camera: Camera, seconds: float, *, as_json: bool) -> None:
+def _motion(gate: MotionGate | None) -> dict[str, Any]:
+    return {} if gate is None else {"motion": {"area": round(gate.area, 6), "boxes": gate.boxes.tolist()}}
+
+
+def _summary(model: Opened, camera: Camera, recorder: Recorder | None, seconds: float, *, as_json: bool) -> None:
     counts = camera.counts
+    unsaved = recorder.dropped if recorder else 0
     answered = counts.delivered  # a stream delivers what is answered
     if as_json:
         totals = {
@@ -253,6 +266,7 @@ def _summary(model: Opened, camera: Camera, seconds: float, *, as_json: bool) ->
             "answered": answered,
             "dropped": dict(counts.dropped),
             "reopened": counts.reopened,
+            **({"unsaved": unsaved} if recorder else {}),
             "seconds": round(seconds, 3),
             "backend": model.choice.backend,
             "engine": model.choice.engine,
@@ -265,8 +279,9 @@ def _summary(model: Opened, camera: Camera, seconds: float, *, as_json: bool) ->
         return
     dropped = ", ".join(f"{count} {reason}" for reason, count in counts.dropped.items()) or "none"
     reopened = f"; reopened {times(counts.reopened)}" if counts.reopened else ""
+    missing = f"; {unsaved} of the answered are not in the video, which was written too slowly" if unsaved else ""
     say(
-        f"{counts.captured} frames in = {answered} answered + dropped: {dropped}{reopened}; "
+        f"{counts.captured} frames in = {answered} answered + dropped: {dropped}{reopened}{missing}; "
         f"{answered / max(seconds, 1e-9):.1f} a second; {model.choice}",
         err=True,
     )

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from lepton_edge_runtime.frame import Frame as Frame
     from lepton_edge_runtime.model import Model as Model
     from lepton_edge_runtime.model import open_model as open_model
+    from lepton_edge_runtime.motion import MotionGate as MotionGate
     from lepton_edge_runtime.preprocess import Preprocess as Preprocess
+    from lepton_edge_runtime.regions import Regions as Regions
     from lepton_edge_runtime.results import Classes as Classes
     from lepton_edge_runtime.results import ClassScore as ClassScore
     from lepton_edge_runtime.results import Detections as Detections
@@ -61,8 +63,10 @@ _HOMES = {
     "LeptonError": "errors",
     "Mask": "results",
     "Model": "model",
+    "MotionGate": "motion",
     "Poses": "results",
     "Preprocess": "preprocess",
+    "Regions": "regions",
     "Tensors": "results",
     "Pipeline": "chains",
     "Tiled": "tiles",

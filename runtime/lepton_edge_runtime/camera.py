@@ -32,8 +32,8 @@ class Counts:
         waiting: Frames captured and not yet handed over; 0 once the camera is closed.
         dropped: By reason: ``superseded`` by a newer live frame, ``unreadable``, ``stale`` (an old frame that a
             stream gave after it had stopped), left over when ``closed``; and what a model's stream took and did not
-            answer, since it ``failed`` or was ``interrupted``, was ``gathered`` for a clip that ends later, or belongs
-            to no clip (``skipped``).
+            answer, since it ``failed`` or was ``interrupted``, was ``still`` (its gate did not let it pass), was
+            ``gathered`` for a clip that ends later, or belongs to no clip (``skipped``).
         reopened: How often a stream was lost and found again. What it sent meanwhile never came in.
     """
 

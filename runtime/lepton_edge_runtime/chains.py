@@ -15,7 +15,8 @@ from lepton_edge_runtime.closing import Closing
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.frame import Frame
 from lepton_edge_runtime.images import Image, read_image
-from lepton_edge_runtime.model import Model, answered
+from lepton_edge_runtime.model import Gate, Model, answered
+from lepton_edge_runtime.regions import Regions
 from lepton_edge_runtime.results import Chained, Detections, Instances, Poses, Result
 from lepton_edge_runtime.results.moving import moved
 from lepton_edge_runtime.tiles import Tiled
@@ -23,8 +24,8 @@ from lepton_edge_runtime.yuv import YuvImage, bgr_of
 
 
 def chain(
-    first: "Model | Tiled | Pipeline",
-    *others: "Model | Tiled | Pipeline",
+    first: "Model | Tiled | Regions | Pipeline",
+    *others: "Model | Tiled | Regions | Pipeline",
     on: str | Sequence[str] = (),
     margin: float = 0.0,
     least_pixels: int = 8,
@@ -54,7 +55,7 @@ def chain(
     if not others:
         raise InputError("a chain has two models or more")
     *before, last = others
-    then: Model | Tiled | Pipeline = last
+    then: Model | Tiled | Regions | Pipeline = last
     # From the end: what follows the second model is asked about all that it finds.
     for model in reversed(before):
         then = Pipeline(model, then, margin=margin, least_pixels=least_pixels, most=most)
@@ -71,8 +72,8 @@ class Pipeline(Closing):
 
     def __init__(
         self,
-        first: "Model | Tiled | Pipeline",
-        then: "Model | Tiled | Pipeline",
+        first: "Model | Tiled | Regions | Pipeline",
+        then: "Model | Tiled | Regions | Pipeline",
         *,
         on: Sequence[str] = (),
         margin: float = 0.0,
@@ -125,9 +126,14 @@ class Pipeline(Closing):
         """Return the answer to one frame of a camera; ``result.origin.frame`` is the frame."""
         return self._chained(self.first.answer(frame), frame.image)
 
-    def stream(self, camera: Camera) -> Iterator[Result]:
-        """Yield the answer to each frame of ``camera``; ``result.origin.frame`` is the frame."""
-        return answered(camera, self.answer)
+    def stream(self, camera: Camera, *, gate: Gate | None = None) -> Iterator[Result]:
+        """Yield the answer to each frame of ``camera``; ``result.origin.frame`` is the frame.
+
+        Args:
+            camera: Where frames come from.
+            gate: Asked about each frame whether it is to be answered, such as a ``MotionGate``.
+        """
+        return answered(camera, self.answer, gate)
 
     def close(self) -> None:
         """Free the engines of both models."""

@@ -90,16 +90,21 @@ def open_model(
     return Model(intake, runner, decode, choice, candidate.assumptions)
 
 
-def answered(camera: Camera, answer: Callable[[Frame], Result | str]) -> Iterator[Result]:
+Gate = Callable[[Frame], bool]
+"""Tells whether a frame is worth being answered: a ``MotionGate``, or one's own."""
+
+
+def answered(camera: Camera, answer: Callable[[Frame], Result | str], gate: Gate | None = None) -> Iterator[Result]:
     """Yield the answer to each frame of ``camera``; a frame without one is counted there as dropped.
 
     Args:
         camera: Where frames come from.
         answer: Returns the answer to a frame, or the reason why it has none.
+        gate: Frames that it does not let pass are ``still``.
     """
     for frame in camera:
         try:
-            result = answer(frame)
+            result = answer(frame) if gate is None or gate(frame) else "still"
         except BaseException as problem:
             camera.take_back("interrupted" if isinstance(problem, KeyboardInterrupt) else "failed")
             raise
@@ -151,25 +156,30 @@ class Model(Closing):
         with self._lock:
             return self._answer(sample, None)
 
-    def stream(self, camera: Camera, *, stride: int | None = None) -> Iterator[Result]:
+    def stream(self, camera: Camera, *, stride: int | None = None, gate: Gate | None = None) -> Iterator[Result]:
         """Yield the answer to each frame of ``camera``; ``result.origin.frame`` is the frame.
 
         A model that takes clips answers once there are enough frames, and then every ``stride`` frames about the clip
         that ends there; each frame is prepared once. A stream that was lost and found begins anew.
 
         Frames that the camera counts as delivered are those answered: one whose answer fails, or is
-        interrupted by Ctrl-C, is counted there as dropped; of clips, one that ends none as ``gathered``, and one that
-        belongs to none as ``skipped``.
+        interrupted by Ctrl-C, is counted there as dropped; one that the gate does not let pass as ``still``; of
+        clips, one that ends none as ``gathered``, and one that belongs to none as ``skipped``.
 
         Args:
             camera: Where frames come from.
             stride: Answer every so many frames, instead of as often as the card says.
+            gate: Asked about each frame whether it is to be answered, such as a ``MotionGate``.
 
         Raises:
-            ValueError: A stride that is none, or for single pictures.
+            ValueError: A stride that is none, or for single pictures; a gate before a model that takes clips.
         """
         ring = self._intake.ring(stride)
-        return answered(camera, self.answer if ring is None else self._clips(camera, ring))
+        if ring is None:
+            return answered(camera, self.answer, gate)
+        if gate is not None:
+            raise ValueError("a gate leaves frames out, and a model that takes clips needs every one")
+        return answered(camera, self._clips(camera, ring))
 
     def answer(self, frame: Frame) -> Result:
         """Return the answer to one frame of a camera; ``result.origin.frame`` is the frame."""

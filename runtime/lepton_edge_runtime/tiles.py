@@ -1,6 +1,6 @@
 """A detector asked about parts of a picture, so that small things are large enough to be found."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
@@ -14,7 +14,7 @@ from lepton_edge_runtime.closing import Closing
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.frame import Frame
 from lepton_edge_runtime.images import Image, read_image
-from lepton_edge_runtime.model import Model, answered
+from lepton_edge_runtime.model import Gate, Model, answered
 from lepton_edge_runtime.results import Detections, Result, Timing
 from lepton_edge_runtime.results.moving import moved
 from lepton_edge_runtime.results.naming import name_of
@@ -95,9 +95,14 @@ class Tiled(Closing):
         """Return the answer to one frame of a camera; ``result.origin.frame`` is the frame."""
         return self._found(frame.image, frame)
 
-    def stream(self, camera: Camera) -> Iterator[Result]:
-        """Yield the answer to each frame of ``camera``; ``result.origin.frame`` is the frame."""
-        return answered(camera, self.answer)
+    def stream(self, camera: Camera, *, gate: Gate | None = None) -> Iterator[Result]:
+        """Yield the answer to each frame of ``camera``; ``result.origin.frame`` is the frame.
+
+        Args:
+            camera: Where frames come from.
+            gate: Asked about each frame whether it is to be answered, such as a ``MotionGate``.
+        """
+        return answered(camera, self.answer, gate)
 
     def close(self) -> None:
         """Free the model's engine."""
@@ -105,27 +110,14 @@ class Tiled(Closing):
 
     def _found(self, image: Image, frame: Frame | None) -> Detections:
         height, width = image.shape[:2]
-        parts, cut = [], []
-        for left, top, right, bottom in self._tiles(width, height):
+        tiles = list(self._tiles(width, height))
+        parts = []
+        for left, top, right, bottom in tiles:
             part = self.model(image[top:bottom, left:right])
             if not isinstance(part, Detections):
                 raise InputError(f"tiles are for detectors, and this model answers {type(part).__name__}")
-            found = moved(part, (left, top), (width, height))
-            parts.append(found)
-            cut.append(_are_cut(found.xyxy, (left, top, right, bottom), (width, height)))
-        timing = Timing(
-            sum(one.origin.timing.preprocess_ms for one in parts), sum(one.origin.timing.inference_ms for one in parts)
-        )
-        origin = replace(parts[0].origin, timing=timing, frame=frame)
-        xyxy, score, class_id = merged(
-            np.concatenate([one.xyxy for one in parts]),
-            np.concatenate([one.score for one in parts]),
-            np.concatenate([one.class_id for one in parts]),
-            np.concatenate(cut),
-            self._iou,
-        )
-        labels = tuple([name_of(one, self.labels) for one in class_id.tolist()])
-        return Detections(xyxy, score, class_id, labels, origin)
+            parts.append(moved(part, (left, top), (width, height)))
+        return told_once(parts, tiles, (width, height), iou=self._iou, labels=self.labels, frame=frame)
 
     def _tiles(self, width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
         """Yield left, top, right, bottom of each tile, and of the whole."""
@@ -137,6 +129,39 @@ class Tiled(Closing):
                 yield left, top, right, bottom
         if self._whole:
             yield 0, 0, width, height
+
+
+def told_once(
+    found: Sequence[Detections],
+    parts: Sequence[tuple[int, int, int, int]],
+    size: tuple[int, int],
+    *,
+    iou: float,
+    labels: Sequence[str],
+    frame: Frame | None,
+) -> Detections:
+    """Return what was found in parts of a picture, each thing once.
+
+    Args:
+        found: In each part, in pixels of the picture.
+        parts: Left, top, right, bottom of each.
+        size: Width and height of the picture in pixels.
+        iou: Boxes of one class that overlap by more than this share count as one.
+        labels: Names of the classes.
+        frame: What all of it is about.
+    """
+    timing = Timing(
+        sum(one.origin.timing.preprocess_ms for one in found), sum(one.origin.timing.inference_ms for one in found)
+    )
+    xyxy, score, class_id = merged(
+        np.concatenate([one.xyxy for one in found]),
+        np.concatenate([one.score for one in found]),
+        np.concatenate([one.class_id for one in found]),
+        np.concatenate([_are_cut(one.xyxy, part, size) for one, part in zip(found, parts, strict=True)]),
+        iou,
+    )
+    names = tuple([name_of(one, tuple(labels)) for one in class_id.tolist()])
+    return Detections(xyxy, score, class_id, names, replace(found[0].origin, timing=timing, frame=frame))
 
 
 def _spans(length: int, count: int, overlap: float) -> list[tuple[int, int]]:

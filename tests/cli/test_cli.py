@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 
 import keras_models
 import numpy as np
@@ -20,6 +21,7 @@ from lepton_edge_runtime.camera import Camera
 from lepton_edge_runtime.choice import Runner
 from lepton_edge_runtime.errors import SourceTimeoutError
 from lepton_edge_runtime.golden import Golden, decode_golden, encode_golden
+from lepton_edge_runtime.recorder import Recorder
 from lepton_edge_runtime.sources import Picture
 
 
@@ -412,6 +414,37 @@ def test_a_saved_film_of_a_camera_lasts_as_long_as_it_was_watched(command, bundl
     with Camera(film) as camera:
         # Four pauses of a twentieth of a second or more, at 200 frames a second.
         assert len(list(camera)) >= 4 * 10
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_camera_is_not_held_up_by_its_film(command, bundle, pictures, monkeypatch, tmp_path, as_json):
+    ended = threading.Event()
+    device = Stopping(pictures[0], SourceTimeoutError("it ended"))
+    read, append = device.read, Recorder._append
+
+    def slowly():
+        time.sleep(0.03)  # for each picture to be answered
+        try:
+            return read()
+        except SourceTimeoutError:
+            ended.set()
+            raise
+
+    def when_it_has_ended(recorder, image):
+        assert ended.wait(60)
+        append(recorder, image)
+
+    device.read = slowly
+    monkeypatch.setattr(camera_module, "open_source", lambda address, patience: device)
+    monkeypatch.setattr(Recorder, "_append", when_it_has_ended)
+    arguments = ("--camera", "0", "--save", tmp_path / "film.avi", *(["--json"] if as_json else []))
+    status, out, err = command("run", bundle, *arguments)
+    assert status == 1
+    if as_json:
+        totals = json.loads(out.splitlines()[-1])["totals"]
+        assert 0 < totals["unsaved"] < totals["answered"]
+    else:
+        assert " of the answered are not in the video, which was written too slowly; " in err
 
 
 @pytest.mark.parametrize("as_json", [False, True])

@@ -98,6 +98,23 @@ def test_a_server_that_dies_and_returns_is_a_line_and_a_count(kind, start, bundl
     assert balanced(totals_of(run))
 
 
+def test_ctrl_c_leaves_a_film_that_is_whole(start, bundle, tmp_path):
+    film = tmp_path / "films" / "film.mp4"
+    film.parent.mkdir()
+    with MjpegCamera() as server:
+        run = start(bundle, "--camera", server.url, "--json", "--save", film)
+        run.wait_for_lines(10)
+        run.interrupt()
+        status, said = run.end()
+    assert (status, said) == (0, "")
+    assert balanced(totals_of(run))
+    assert list(film.parent.iterdir()) == [film]
+    with Camera(film) as camera:
+        frames = len(list(camera))
+    assert frames >= totals_of(run)["answered"] - totals_of(run)["unsaved"] - 1
+    assert frames > 1
+
+
 def test_ctrl_c_in_the_middle_of_a_stall_ends_with_the_totals(start, bundle):
     with RtspCamera() as server:
         run = start(bundle, "--camera", server.url, "--json")

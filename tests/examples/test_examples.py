@@ -3,6 +3,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import cv2
 import keras_models
 import numpy as np
 import pytest
@@ -53,6 +54,20 @@ def test_run_a_camera(example, bundle, video):
     assert status == 0
     assert "engine: tflite" in out
     assert "40 frames in = 40 delivered" in out
+
+
+def test_watch_motion(example, bundle, tmp_path):
+    for i in range(6):
+        picture = np.full((120, 160), 90, np.uint8)
+        if i == 4:
+            picture[40:70, 100:130] = 250
+        cv2.imwrite(str(tmp_path / f"{i}.png"), picture)
+    status, out = example("watch_motion.py", bundle, tmp_path, "0.5,0,1,1")
+    assert status == 0
+    first, second, *_ = out.splitlines()
+    assert first.startswith("frame 0: 100.00% moves, first at [0, 0, 160, 120]: ")
+    assert second.startswith("frame 4: 4.67% moves, first at [100, 40, 130, 70]: ")
+    assert "6 frames in = 2 delivered + dropped: 4 still" in out
 
 
 def test_tune_and_run(example, bundle, folder, tmp_path):

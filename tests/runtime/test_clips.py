@@ -228,6 +228,10 @@ class TestStreams:
             "lepton-edge: --stride is for models that take clips of one camera, and this one does not"
         ]
 
+    def test_a_gate_is_refused_since_clips_need_every_frame(self, model):
+        with model(Clip(frames=3)) as opened, pytest.raises(ValueError, match="a model that takes clips needs every"):
+            opened.stream(Scene(range(6)), gate=le.MotionGate())
+
 
 class TestOneClip:
     def test_a_list_of_pictures(self, model):
