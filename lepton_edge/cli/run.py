@@ -73,8 +73,12 @@ Opened = Model | Pipeline | Regions | Tiled
     help="Of a model that takes clips: answer every N frames, once there are enough.  [default: the model's]",
 )
 @click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames.")
-@click.option("--save", type=click.Path(path_type=Path), help="Write an annotated video: .mp4, .avi or .mkv.")
-@click.option("--show", is_flag=True, help="Show the frames in a window; q or Escape ends it.")
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path),
+    help="Write an annotated video of the answered frames: .mp4, .avi or .mkv.",
+)
+@click.option("--show", is_flag=True, help="Show the answered frames in a window; q or Escape ends it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a frame, and one of totals.")
 @click.option("--force", is_flag=True, help="Replace an existing video.")
 @click.option("--verbose", is_flag=True, help="Say what was opened and chosen.")

@@ -220,7 +220,7 @@ def _light(before: NDArray[np.float32], now: NDArray[np.float32]) -> tuple[float
     spread = _median(np.abs(contrast))
     gain = 1.0
     if spread >= _PLAIN:
-        telling = np.abs(contrast) > spread
+        telling = np.abs(contrast) >= spread
         gain = float(np.clip(_median((now[telling] - _median(now)) / contrast[telling]), 0.2, 5.0))
     return gain, _median(now - gain * before)
 

@@ -72,10 +72,12 @@ class Recorder(Closing):
             self._told = True
             raise self._problem
         if self._thread is None:
-            self._open(image)
-            self._begin = at_seconds or 0.0
-            self._thread = Thread(target=self._write_all, name=f"video {self.path.name}", daemon=True)
-            self._thread.start()
+            with uninterrupted():  # a file that is begun has a thread, and close() ends both
+                self._open(image)
+                self._begin = at_seconds or 0.0
+                thread = Thread(target=self._write_all, name=f"video {self.path.name}", daemon=True)
+                thread.start()
+                self._thread = thread
         try:
             self._waiting.put((image, at_seconds), block=wait)
         except Full:

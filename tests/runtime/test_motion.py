@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 import pytest
 import small_models
+from hypothesis import given
+from hypothesis import strategies as st
 
 import lepton_edge as le
 from lepton_edge_runtime.errors import InputError
@@ -158,6 +160,26 @@ def test_grey_pictures_and_tiny_ones_are_looked_at_too():
         moved = still.copy()
         moved[: shape[0] // 3, : shape[1] // 3] = 200
         assert passed(strict(), [still, still, moved]) == [True, False, True]
+
+
+@given(levels=st.lists(st.integers(0, 255), min_size=1, max_size=3), seed=st.integers(0, 9))
+def test_pictures_of_a_few_levels_are_looked_at_too(levels, seed):
+    rng = np.random.default_rng(seed)
+    gate = strict()
+    for i in range(4):
+        image = rng.choice(np.array(levels, np.uint8), (24, 32))
+        passes = gate(frame(image, i))
+        assert passes == (len(gate.boxes) > 0)
+        assert 0 <= gate.area <= 1
+        assert (gate.boxes >= 0).all()
+        assert (gate.boxes[:, :2] < gate.boxes[:, 2:]).all()
+        assert (gate.boxes[:, 2:] <= (32, 24)).all()
+
+
+def test_a_picture_of_two_levels_tells_its_light():
+    halves = np.full((HEIGHT, WIDTH), 40, np.uint8)
+    halves[:, : WIDTH // 2] = 140
+    assert passed(strict(), [halves, halves, halves // 2, halves // 2]) == [True, False, False, False]
 
 
 @pytest.mark.parametrize(
