@@ -95,6 +95,7 @@ class MotionGate:
         self._side = side
         self._size = (0, 0)
         self._background: NDArray[np.float32] = np.empty((0, 0), np.float32)
+        self._seen = 0
         self._where: NDArray[np.uint8] | None = None
         self._noise: float | None = None
         # By the frames' own clock, which a video that is read fast has too.
@@ -128,7 +129,10 @@ class MotionGate:
         if changed is None or changed.mean() > _NEW_SCENE:
             self._begin(image, small)
             return True
-        opencv().accumulateWeighted(small, self._background, 1 - exp(-elapsed / self._adapt))
+        self._seen += 1
+        # A mean at first: who stood in the first picture does not stay in the background for long.
+        share = max(1 - exp(-elapsed / self._adapt), 1 / self._seen)
+        opencv().accumulateWeighted(small, self._background, share)
         if self._where is not None:
             changed *= self._where
         self.boxes, self.area = self._pieces(changed)
@@ -138,7 +142,7 @@ class MotionGate:
         """Take a picture for the background, and for one that moved as a whole."""
         height, width = image.shape[:2]
         self._size = (width, height)
-        self._background = small
+        self._background, self._seen = small, 1
         self.boxes, self.area = np.array([[0, 0, width, height]], np.int64), 1.0
         self._where = self._places(small.shape)
 

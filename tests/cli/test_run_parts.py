@@ -15,13 +15,13 @@ STREET = cv2.resize(
 
 @pytest.fixture
 def street(tmp_path):
-    """Twelve pictures; in the sixth and the seventh something is on the left."""
+    """Twelve pictures; in the sixth and the seventh something light is on the left."""
     folder = tmp_path / "street"
     folder.mkdir()
     for i in range(12):
         image = STREET.copy()
         if i in {5, 6}:
-            image[100:140, 20 + 40 * (i - 5) : 50 + 40 * (i - 5)] = 255
+            image[100:140, 20 + 40 * (i - 5) : 50 + 40 * (i - 5)] += 60
         cv2.imwrite(str(folder / f"{i:02}.png"), image)
     return folder
 

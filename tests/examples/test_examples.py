@@ -60,7 +60,7 @@ def test_watch_motion(example, bundle, tmp_path):
     for i in range(6):
         picture = np.full((120, 160), 90, np.uint8)
         if i == 4:
-            picture[40:70, 100:130] = 250
+            picture[40:70, 100:130] = 150
         cv2.imwrite(str(tmp_path / f"{i}.png"), picture)
     status, out = example("watch_motion.py", bundle, tmp_path, "0.5,0,1,1")
     assert status == 0

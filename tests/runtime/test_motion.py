@@ -76,13 +76,13 @@ def test_a_small_thing_that_moves_passes_in_any_light(light):
 
 def test_the_boxes_are_where_things_move():
     gate = strict()
-    passed(gate, [picture(i) for i in range(5)])
-    gate(frame(picture(5, things=[(100, 200, 30, 60, 250), (500, 40, 60, 60, 250)]), 5))
+    passed(gate, [picture(i) for i in range(20)])
+    gate(frame(picture(20, things=[(100, 200, 30, 60, 250), (500, 40, 60, 60, 250)]), 20))
     assert len(gate.boxes) == 2
     # The largest first; a pixel of the small copy is 4 of the picture.
     np.testing.assert_allclose(gate.boxes, [[500, 40, 560, 100], [100, 200, 130, 260]], atol=8)
     assert gate.area == pytest.approx((60 * 60 + 30 * 60) / (WIDTH * HEIGHT), rel=0.3)
-    gate(frame(picture(6), 6))
+    gate(frame(picture(21), 21))
     assert (len(gate.boxes), gate.area) == (0, 0)
 
 
@@ -114,6 +114,14 @@ def test_frames_pass_for_a_while_after_motion_has_ended():
 def test_so_often_a_frame_passes_though_nothing_moves():
     gate = le.MotionGate(hold_seconds=0, every_seconds=1)
     assert [i for i, one in enumerate(passed(gate, [picture(i) for i in range(45)])) if one] == [0, 10, 20, 30, 40]
+
+
+def test_who_has_left_after_the_first_picture_is_soon_forgotten():
+    gate = strict()
+    assert gate(frame(picture(0, things=[(100, 100, 60, 80, 250)]), 0))
+    after = passed(gate, [picture(i) for i in range(1, 20)], 1)
+    assert after == sorted(after, reverse=True)  # a while of motion, and then none
+    assert after.count(True) < 8
 
 
 def test_what_has_come_to_rest_becomes_the_background():
