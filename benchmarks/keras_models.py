@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 layers = keras.layers
 
 _PICTURES = 144  # so that 100 calibrate beside the 3 in 10 that judge
-_LOGIT_SPREAD = 3.0
+_LOGIT_SPREAD = 1.5
 
 
 def tiny_cnn() -> Any:

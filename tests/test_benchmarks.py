@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import lepton_edge as le
 from benchmarks.crowds import crowd
 from benchmarks.detect import WAYS, made_up
 from benchmarks.mot import Scored, quality
+from benchmarks.workshop import Workshop
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,3 +61,10 @@ def test_all_ways_from_a_detectors_tensor_find_the_same_twenty_things():
             i = ours.class_id.tolist().index(class_id)
             np.testing.assert_allclose(ours.xyxy[i], [left, top, left + width, top + height], atol=0.01)
             assert ours.score[i] == pytest.approx(score, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_the_net_of_random_weights_is_like_enough_on_both_engines_for_a_bundle(tmp_path):
+    workshop = Workshop(tmp_path)
+    bundle = workshop.bundle(workshop.mobilenet_v2)
+    assert [check.outcome for check in le.verify(bundle)] == ["passed"] * 3
