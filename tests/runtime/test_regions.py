@@ -13,6 +13,7 @@ from lepton_edge_runtime.areas import Area
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.heads import YoloEndToEnd
 from lepton_edge_runtime.results import Chained, Classes, Detections, Mask
+from lepton_edge_runtime.yuv import YuvImage, bgr_of
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
 
@@ -70,6 +71,13 @@ def test_the_region_is_a_view_of_the_picture():
     le.Regions(model, (40, 30, 120, 90))(PICTURE)
     assert model.shown[0].shape == (60, 80, 3)
     assert np.shares_memory(model.shown[0], PICTURE)
+
+
+def test_a_region_of_a_cameras_own_picture_is_one_of_its_colours():
+    camera = YuvImage.from_bytes(PICTURE.tobytes()[: 160 * 120 * 3 // 2], "nv12", 160, 120)
+    model = BrightThings()
+    le.Regions(model, (40, 30, 120, 90))(camera)
+    np.testing.assert_array_equal(model.shown[0], bgr_of(camera)[30:90, 40:120])
 
 
 def test_boxes_are_those_of_the_whole_picture(finder):
