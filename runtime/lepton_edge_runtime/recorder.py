@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from queue import Full, Queue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
@@ -48,7 +48,12 @@ class Recorder(Closing):
         self._part = self.path.with_name(f".{self.path.stem}.part{self.path.suffix}")
         self._writer: Any = None
         self._thread: Thread | None = None
-        self._waiting: Queue[tuple[Image, float | None] | None] = Queue(_WAITING_FRAMES)
+        # Ctrl-C in the midst of a Queue's put can lose the call that wakes its reader; a SimpleQueue's is one step. So
+        # that it has bounds, a second one holds a token for each free place.
+        self._waiting: SimpleQueue[tuple[Image, float | None] | None] = SimpleQueue()
+        self._room: SimpleQueue[None] = SimpleQueue()
+        for _ in range(_WAITING_FRAMES):
+            self._room.put(None)
         self._problem: Exception | None = None
         self._told = False
         self._size = (0, 0)
@@ -79,9 +84,11 @@ class Recorder(Closing):
                 thread.start()
                 self._thread = thread
         try:
-            self._waiting.put((image, at_seconds), block=wait)
-        except Full:
+            self._room.get(block=wait)
+        except Empty:
             self.dropped += 1
+        else:
+            self._waiting.put((image, at_seconds))
 
     def close(self) -> None:
         """Write what waits, finish the video and give it its name; without a frame there is no video.
@@ -112,6 +119,7 @@ class Recorder(Closing):
         """Write frames until there are no more; runs in its own thread, and after an error only clears the way."""
         failed = False
         while (waiting := self._waiting.get()) is not None:
+            self._room.put(None)
             if failed:
                 continue
             try:

@@ -163,6 +163,35 @@ def test_ctrl_c_while_the_film_is_finished_acts_once_it_is_whole(tmp_path, slow)
     assert levels_of(tmp_path / "film.mp4") == [2] * 4
 
 
+def test_ctrl_c_at_any_moment_leaves_a_film_that_can_be_finished(tmp_path, monkeypatch):
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Recorder, "_append", lambda recorder, image: setattr(recorder, "frames", recorder.frames + 1))
+    monkeypatch.setattr(Recorder, "_finish", lambda recorder: None)
+    monkeypatch.setattr(Recorder, "_open", lambda recorder, image: None)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    image = gray(0)
+    try:
+        for i in range(300):
+            recorder = Recorder(tmp_path / "film.avi", fps=10)
+            try:
+                recorder.write(image)
+                signal.setitimer(signal.ITIMER_REAL, 0.0005 + i * 0.00001)
+                while True:
+                    recorder.write(image)
+            except KeyboardInterrupt:
+                thread = recorder._thread
+            closing = threading.Thread(target=recorder.close, daemon=True)
+            closing.start()
+            closing.join(30)
+            assert not closing.is_alive()
+            assert not thread.is_alive()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_without_a_frame_there_is_no_film(tmp_path):
     with Recorder(tmp_path / "film.mp4", fps=10):
         pass
