@@ -187,7 +187,7 @@ def test_the_frames_of_a_camera_are_answered(classifier, tmp_path):
 
 
 @given(
-    width=st.integers(4, 4000), height=st.integers(4, 4000), left=st.floats(0, 0.45), top=st.floats(0, 0.45),
+    width=st.integers(20, 4000), height=st.integers(20, 4000), left=st.floats(0, 0.45), top=st.floats(0, 0.45),
     right=st.floats(0.55, 1), bottom=st.floats(0.55, 1),
 )  # fmt: skip
 def test_shares_are_whole_pixels_in_the_picture_and_leave_none_out_that_is_touched(
