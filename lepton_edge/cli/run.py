@@ -5,31 +5,28 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
 
 import click
 
+from lepton_edge.cli.answers import Opened, as_dict, line, motion, summary
 from lepton_edge.cli.cache import cache_folder, cache_option, no_cache_option
 from lepton_edge.cli.options import Said, file_options
 from lepton_edge.cli.parts import Parts, parts_options
 from lepton_edge.cli.quiet import quiet_engines, quiet_opencv
 from lepton_edge.cli.show import print_json, say
 from lepton_edge.cli.texts import read_lines
-from lepton_edge_runtime.camera import Camera, times
-from lepton_edge_runtime.chains import Pipeline, chain
+from lepton_edge.cli.tracks import LEAST_SCORE, tracked
+from lepton_edge_runtime.camera import Camera
+from lepton_edge_runtime.chains import chain
 from lepton_edge_runtime.clips import INTERVAL_MAX
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.model import Model, open_model
 from lepton_edge_runtime.motion import MotionGate
 from lepton_edge_runtime.recorder import Recorder
-from lepton_edge_runtime.regions import Regions
 from lepton_edge_runtime.results import Result
-from lepton_edge_runtime.tiles import Tiled
 from lepton_edge_runtime.window import Window
 
 _FALLBACK_FPS = 10.0
-
-Opened = Model | Pipeline | Regions | Tiled
 
 
 @click.command(name="run")
@@ -66,6 +63,7 @@ Opened = Model | Pipeline | Regions | Tiled
 )
 @click.option("--on", multiple=True, metavar="CLASS", help="Ask it about this class only; may be given several times.")
 @parts_options
+@click.option("--track", is_flag=True, help="Number what a detector finds from frame to frame; show what has a number.")
 @click.option(
     "--stride",
     type=click.IntRange(1, INTERVAL_MAX),
@@ -99,6 +97,7 @@ def command(
     max_frames: int | None,
     save: Path | None,
     *,
+    track: bool,
     show: bool,
     as_json: bool,
     force: bool,
@@ -119,22 +118,14 @@ def command(
       lepton-edge run birds.lepton --camera garden.mp4 --json --max-frames 100
       lepton-edge run detector.tflite --camera street.mp4 --save boxes.mp4
       lepton-edge run detector.tflite --camera 0 --region 0.5,0,1,1 --motion
+      lepton-edge run detector.tflite --camera 0 --track --save numbered.mp4
       lepton-edge run detector.tflite --then dogs.lepton --on dog --camera 0
       lepton-edge run sentiment.lepton --text "what a lovely film"
     """
     if verbose:
         logging.getLogger().setLevel(logging.INFO)
-    if (source is None) == (text is None):
-        raise click.UsageError("say what is to be answered: --camera SOURCE, or --text for a model that takes texts")
-    if text is not None and (then or stride or save or show or max_frames):
-        raise click.UsageError("--then, --stride, --save, --show and --max-frames are about pictures, not texts")
-    if stride is not None and then:
-        raise click.UsageError("--stride is about clips of whole frames, and things found are none")
+    _refuse(source, text, then, on, stride, save, track=track, shown=bool(show or max_frames), force=force)
     parts.refuse(text=text is not None, stride=stride is not None)
-    if on and then is None:
-        raise click.UsageError("--on says what a second model is asked about: give one with --then")
-    if save is not None and save.exists() and not force:
-        raise click.UsageError(f"{save} exists already; replace it with --force")
     choices = cache_folder(cache, unused=no_cache)
     with ExitStack() as stack:
         # The engine first: where nothing is installed yet, it is the engine that decides which extra is wanted.
@@ -146,7 +137,7 @@ def command(
                     description=said.description,
                     threads=threads,
                     top=top,
-                    min_score=min_score,
+                    min_score=LEAST_SCORE if track and min_score is None else min_score,
                     cache=choices,
                 )
             )
@@ -169,11 +160,39 @@ def command(
         begin = time.monotonic()
         try:
             results = first.stream(camera, stride=stride) if stride else _streamed(opened, camera, gate)
+            results = tracked(results) if track else results
             _show(results, camera, gate, window, recorder, max_frames, as_json=as_json)
         finally:
             seconds = time.monotonic() - begin
             camera.close()
-            _summary(opened, camera, recorder, seconds, as_json=as_json)
+            summary(opened, camera, recorder, seconds, as_json=as_json)
+
+
+def _refuse(
+    source: str | None,
+    text: str | None,
+    then: Path | None,
+    on: tuple[str, ...],
+    stride: int | None,
+    save: Path | None,
+    *,
+    track: bool,
+    shown: bool,
+    force: bool,
+) -> None:
+    """Raise UsageError for options that do not go together."""
+    if (source is None) == (text is None):
+        raise click.UsageError("say what is to be answered: --camera SOURCE, or --text for a model that takes texts")
+    if text is not None and (then or stride or save or shown):
+        raise click.UsageError("--then, --stride, --save, --show and --max-frames are about pictures, not texts")
+    if stride is not None and then:
+        raise click.UsageError("--stride is about clips of whole frames, and things found are none")
+    if track and (then or stride or text is not None):
+        raise click.UsageError("--track is for what a detector finds: not with --then, --stride or --text")
+    if on and then is None:
+        raise click.UsageError("--on says what a second model is asked about: give one with --then")
+    if save is not None and save.exists() and not force:
+        raise click.UsageError(f"{save} exists already; replace it with --force")
 
 
 def _streamed(opened: Opened, camera: Camera, gate: MotionGate | None) -> Iterator[Result]:
@@ -202,9 +221,9 @@ def _show(
     try:
         for answered, result in enumerate(results, start=1):
             if as_json:
-                print_json({**_as_dict(result), **_motion(gate)}, indent=None)
+                print_json({**as_dict(result), **motion(gate)}, indent=None)
             else:
-                say(_line(result))
+                say(line(result))
             frame = result.origin.frame
             if frame is not None and (recorder or window):
                 drawn = result.draw(frame.image)
@@ -225,67 +244,10 @@ def _answer_texts(model: Model, text: str, *, as_json: bool) -> None:
     if not any(end.tokenize for end in model.card.inputs):
         raise InputError("this model takes no texts; say what it is to look at (--camera)")
     with suppress(KeyboardInterrupt):
-        for line in read_lines(text):
-            result = model(line)
+        for one in read_lines(text):
+            result = model(one)
             if as_json:
-                print_json({"text": line, **_as_dict(result)}, indent=None)
+                print_json({"text": one, **as_dict(result)}, indent=None)
             else:
-                say(f"{result}  {line}")
+                say(f"{result}  {one}")
     say(str(model.choice), err=True)
-
-
-def _line(result: Result) -> str:
-    frame, timing = result.origin.frame, result.origin.timing
-    where = f"{frame.index:6d} {frame.name or f'{frame.position_seconds:8.2f} s'}" if frame else ""
-    return f"{where}  {result}  ({timing.preprocess_ms + timing.inference_ms:.2f} ms)"
-
-
-def _as_dict(result: Result) -> dict[str, Any]:
-    frame, timing = result.origin.frame, result.origin.timing
-    about = (
-        {"frame": frame.index, "position_seconds": round(frame.position_seconds, 3), "name": frame.name}
-        if frame
-        else {}
-    )
-    return {
-        **about,
-        **result.to_dict(),
-        "backend": result.origin.backend,
-        "preprocess_ms": round(timing.preprocess_ms, 3),
-        "inference_ms": round(timing.inference_ms, 3),
-    }
-
-
-def _motion(gate: MotionGate | None) -> dict[str, Any]:
-    return {} if gate is None else {"motion": {"area": round(gate.area, 6), "boxes": gate.boxes.tolist()}}
-
-
-def _summary(model: Opened, camera: Camera, recorder: Recorder | None, seconds: float, *, as_json: bool) -> None:
-    counts = camera.counts
-    unsaved = recorder.dropped if recorder else 0
-    answered = counts.delivered  # a stream delivers what is answered
-    if as_json:
-        totals = {
-            "captured": counts.captured,
-            "answered": answered,
-            "dropped": dict(counts.dropped),
-            "reopened": counts.reopened,
-            **({"unsaved": unsaved} if recorder else {}),
-            "seconds": round(seconds, 3),
-            "backend": model.choice.backend,
-            "engine": model.choice.engine,
-            "threads": model.choice.threads,
-            "reason": model.choice.reason,
-            "rejected": {one.backend: one.reason for one in model.choice.rejected},
-            "assumptions": list(model.assumptions),
-        }
-        print_json({"totals": totals}, indent=None)
-        return
-    dropped = ", ".join(f"{count} {reason}" for reason, count in counts.dropped.items()) or "none"
-    reopened = f"; reopened {times(counts.reopened)}" if counts.reopened else ""
-    missing = f"; {unsaved} of the answered are not in the video, which was written too slowly" if unsaved else ""
-    say(
-        f"{counts.captured} frames in = {answered} answered + dropped: {dropped}{reopened}{missing}; "
-        f"{answered / max(seconds, 1e-9):.1f} a second; {model.choice}",
-        err=True,
-    )

@@ -108,3 +108,21 @@ def test_a_region_outside_the_picture_is_one_line(command, classifier, street):
     status, out, err = command("run", classifier, "--camera", street, "--region", "400,0,500,90", "--no-cache")
     assert (status, out) == (1, "")
     assert err.splitlines()[-1] == ("lepton-edge: the area 400,0,500,90 lies outside the picture, which is 320×240")
+
+
+def test_run_numbers_what_is_found(command, finder, street):
+    frames, _ = answers_of(command, finder, "--camera", street, "--track")
+    # Seen once it is nothing yet; then it is number 1 throughout.
+    assert [[found["track_id"] for found in one["detections"]] for one in frames] == [[], *[[1]] * 11]
+    status, out, _ = command("run", finder, "--camera", street, "--track", "--max-frames", "2", "--no-cache")
+    assert status == 0
+    assert "#1 ant 0.900" in out
+
+
+def test_what_finds_nothing_has_nothing_to_number(command, classifier, street):
+    status, _, err = command("run", classifier, "--camera", street, "--track", "--no-cache")
+    assert status == 1
+    assert "--track is for detectors, and this model answers Classes" in err
+    status, _, err = command("run", classifier, "--camera", street, "--track", "--then", classifier)
+    assert status == 2
+    assert "--track is for what a detector finds" in err

@@ -112,6 +112,14 @@ def test_results_show_the_numbers():
     assert both.texts() == ["#1 0 90%", "0 90%"]
 
 
+def test_some_of_what_was_found_can_be_taken_out():
+    tracker = le.Tracker()
+    ids_of(tracker, [(0.0, [person(0)]), (0.1, [person(0)])])
+    both = tracker(found([person(200), person(2)], class_id=[0, 0]), 0.2)
+    assert str(both[both.track_id > 0]) == "#1 0 0.900 [2 100 42 200]"
+    assert [len(both[part]) for part in (slice(1), np.array([1, 0]), np.array([False, False]))] == [1, 2, 0]
+
+
 def test_an_unsure_box_goes_on_with_a_track_and_begins_none():
     tracker = le.Tracker(high=0.5, low=0.1)
     ids_of(tracker, [(0.0, [person(0)]), (0.1, [person(2)])])
@@ -149,10 +157,14 @@ def test_the_same_time_twice_moves_nothing():
 
 def test_the_frame_says_when():
     tracker = le.Tracker()
-    for position in (0.0, 0.1):
-        last = tracker(found([person(0)], frame=SimpleNamespace(position_seconds=position)))
+    for index, position in enumerate((0.0, 0.1)):
+        last = tracker(found([person(0)], frame=SimpleNamespace(position_seconds=position, index=index)))
     assert last.track_id.tolist() == [1]
     assert tracker.tracks[0].last_seconds == 0.1
+    pictures = le.Tracker()
+    for index in range(3):
+        pictures(found([person(0)], frame=SimpleNamespace(position_seconds=0.0, index=index)))
+    assert pictures.tracks[0].last_seconds == 2
     with pytest.raises(ValueError, match="say when the picture was taken"):
         tracker(found([person(0)]))
 

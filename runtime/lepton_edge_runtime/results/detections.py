@@ -1,7 +1,7 @@
 """What was found in one picture, and where."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,18 @@ class Detections:
             self.xyxy.tolist(), self.class_id.tolist(), self.labels, self.score.tolist(), tracks, strict=True
         ):
             yield Detection(tuple(box), class_id, label, score, None if track == UNTRACKED else track)
+
+    def __getitem__(self, chosen: NDArray[Any] | slice) -> "Detections":
+        """Return some of them, by indices, a mask or a slice."""
+        indices = np.arange(len(self))[chosen]
+        return replace(
+            self,
+            xyxy=self.xyxy[indices],
+            score=self.score[indices],
+            class_id=self.class_id[indices],
+            labels=tuple([self.labels[i] for i in indices.tolist()]),
+            track_id=None if self.track_id is None else self.track_id[indices],
+        )
 
     def __str__(self) -> str:
         found = (

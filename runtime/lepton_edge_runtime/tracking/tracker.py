@@ -118,8 +118,8 @@ class Tracker:
 
         Args:
             found: In the next frame of the camera; call it for frames in which nothing was found too.
-            seconds: When that frame was taken; of the frame that ``found`` is about, if not given. A time before the
-                last one is taken for another recording: all tracks end.
+            seconds: When that frame was taken; of the frame that ``found`` is about, if not given (pictures of a folder
+                count as a second apart). A time before the last one is taken for another recording: all tracks end.
 
         Raises:
             ValueError: Nobody says when, or it is no time.
@@ -128,7 +128,7 @@ class Tracker:
             frame = found.origin.frame
             if frame is None:
                 raise ValueError("say when the picture was taken (seconds=): what was found is of no camera's frame")
-            seconds = frame.position_seconds
+            seconds = frame.position_seconds or float(frame.index)  # pictures of a folder: a second apart
         if not np.isfinite(seconds):
             raise ValueError(f"a picture is taken at a time, not at {seconds}")
         self._move_on(seconds)
