@@ -39,7 +39,9 @@ class Url:
         return Url, (self._text,)
 
     def __str__(self) -> str:
-        scheme, _, rest = self._text.partition("://")
+        scheme, mark, rest = self._text.partition("://")
+        if not mark:
+            return "***"  # no address, and who knows what stands in it
         # Up to the last "@": a password with "/" or "@" in it is no valid URL, and is hidden all the same.
         credentials, at, place = rest.rpartition("@")
         path, question, query = place.partition("?")
@@ -67,7 +69,14 @@ class Url:
     @property
     def port(self) -> int:
         """The port given, or the usual one of the scheme."""
-        return self._split().port or _DEFAULT_PORTS.get(self.scheme, 0)
+        try:
+            port = self._split().port
+        except ValueError:
+            # urllib's words repeat what may be half of a password.
+            raise ValueError(
+                f"{self} has no port that is a number; in a password, write / as %2F, # as %23, @ as %40"
+            ) from None
+        return port or _DEFAULT_PORTS.get(self.scheme, 0)
 
     @property
     def target(self) -> str:

@@ -47,6 +47,7 @@ CHANGED = {
     "float_layers": (("classes",), EXPORT | ANSWERS | LAST),
     "equalize": (True, IMPROVE | EXPORT | ANSWERS | LAST),
     "correct_bias": (True, IMPROVE | EXPORT | ANSWERS | LAST),
+    "logits": (True, {"load.opened:trace_file"} | FLOAT | EXPORT | ANSWERS | LAST),
     "qat": (True, {"qat.train:train"} | EXPORT - {"exporters.embed:embed_card_in_file"} | ANSWERS | LAST),
     "repair": (True, {"artefacts:prove_bundle"}),  # nothing had to be repaired
     "repair_minutes": (5.0, {"artefacts:prove_bundle"}),

@@ -1,26 +1,34 @@
 """Events: kept through crashes, full disks and damage, and handed over to each sink until it has them."""
 
+import base64
 import json
 import os
 import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
-from datetime import UTC, datetime
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 from made_events import event
 
-from lepton_edge_runtime.errors import OutboxError, SinkError, SinkRefusedError
-from lepton_edge_runtime.events import Delivery, Outbox, decode_event, new_id
+from lepton_edge_runtime.errors import MissingExtraError, OutboxError, SinkError, SinkRefusedError
+from lepton_edge_runtime.events import Delivery, Outbox, Thing, decode_event, new_id
 from lepton_edge_runtime.events.sinks.callback import CallbackSink
 from lepton_edge_runtime.events.sinks.lines import LinesSink
 from lepton_edge_runtime.events.sinks.webhook import SIGNATURE_HEADER, WebhookSink, is_signed, sign
 from lepton_edge_runtime.urls import Url
+
+BAD_THING = Thing(track_id=1, label="person", score=float("nan"), box=(0.0, 0.0, 1.0, 1.0))
 
 
 def ids(messages):
@@ -96,10 +104,65 @@ def test_too_much_and_too_old_go_and_are_counted_for_those_who_miss_them(tmp_pat
         assert outbox.counts() == {"one": (1, 0), "other": (3, 3)}
         assert ids(outbox.pending("other")) == ["d", "e", "f"]
     with Outbox(tmp_path / "old.db", ("one",), days=1) as outbox:
-        outbox.put(event("a", at=datetime.fromtimestamp(0, UTC)))
+        outbox.put(event("a", state="end", at=datetime.now(UTC) - timedelta(days=2)))
         outbox.put(event("b"))
         assert outbox.sweep() == 1
         assert (ids(outbox.pending("one")), outbox.counts()) == (["b"], {"one": (1, 1)})
+
+
+def test_a_clock_that_was_not_set_makes_nothing_old_and_what_goes_on_is_kept(tmp_path):
+    with Outbox(tmp_path / "old.db", ("one",), days=1) as outbox:
+        outbox.put(event("a", state="end"))
+        outbox.put(event("b", state="end", at=datetime.fromtimestamp(60, UTC)))
+        outbox.put(event("c", state="end"))
+        outbox.put(event("parked", at=datetime.now(UTC) - timedelta(days=30)))
+        assert outbox.sweep() == 0
+        outbox.delivered("one", outbox.pending("one")[-1].place)
+        assert outbox.sweep() == 3
+        assert [one.id for one in outbox.open_events()] == ["parked"]
+
+
+@pytest.mark.parametrize("what", [{"camera": "\ud800"}, {"serial": np.int64(3)}, {"things": (BAD_THING,)}])
+def test_an_event_that_cannot_be_told_holds_up_no_other(tmp_path, what):
+    with Outbox(tmp_path / "events.db", ("one",)) as outbox:
+        with pytest.raises((ValueError, TypeError)):
+            outbox.put(msgspec.structs.replace(event("bad"), **what))
+        outbox.put(event("good"))
+        assert ids(outbox.pending("one")) == ["good"]
+
+
+def test_an_outbox_is_open_once_and_knows_its_sinks(tmp_path):
+    with Outbox(tmp_path / "events.db", ("one",)) as outbox:
+        with pytest.raises(OutboxError, match="is open already"):
+            Outbox(tmp_path / "events.db", ("other",))
+        with pytest.raises(ValueError, match="no sink 'onw'; it has: one"):
+            outbox.pending("onw")
+    Outbox(tmp_path / "events.db", ("other",)).close()
+
+
+def test_what_waits_in_memory_goes_when_there_is_room_or_is_counted(tmp_path, caplog):
+    outbox = Outbox(tmp_path / "events.db", ("one",))
+    outbox.put(event("a"))
+    full = outbox._base.execute("PRAGMA page_count").fetchone()[0]
+    outbox._base.execute(f"PRAGMA max_page_count = {full}")
+    refused = 0
+    for number in range(60):
+        try:
+            outbox.put(event(f"n{number}"))
+        except OutboxError:
+            refused += 1
+    assert refused > 0
+    outbox._base.execute("PRAGMA max_page_count = 100000")
+    outbox.sweep()
+    assert len(outbox.pending("one", 100)) == 61
+    full = outbox._base.execute("PRAGMA page_count").fetchone()[0]
+    outbox._base.execute(f"PRAGMA max_page_count = {full}")
+    for number in range(60):
+        with suppress(OutboxError):
+            outbox.put(event(f"m{number}"))
+    outbox.close()
+    assert outbox.kept_out > 0
+    assert "found no place on the disk" in caplog.text
 
 
 def test_a_full_disk_is_said_and_what_waits_goes_first_once_there_is_room(tmp_path):
@@ -240,10 +303,40 @@ def test_answers_of_a_webhook(status, error):
 
 
 def test_a_webhook_that_is_not_there_says_so_without_its_secrets():
-    with pytest.raises(SinkError, match=r"http://\*\*\*@127.0.0.1:1/x does not answer: ConnectionRefusedError"):
+    with pytest.raises(SinkError, match="^http://127.0.0.1 does not answer: ConnectionRefusedError"):
         WebhookSink(Url("http://user:word@127.0.0.1:1/x")).send(b"{}")
     with pytest.raises(SinkError, match="a webhook is an address of http"):
         WebhookSink(Url("ftp://10.0.0.1/x"))
+
+
+def test_a_webhook_takes_user_and_password_and_refuses_what_is_no_header():
+    with Receiver(200) as receiver:
+        url = Url(receiver.url().reveal().replace("http://", "http://cam:w%40rd@"))
+        WebhookSink(url).send(b"{}")
+        assert receiver.got[0][1]["Authorization"] == "Basic " + base64.b64encode(b"cam:w@rd").decode()
+    with pytest.raises(SinkError, match="line break"):
+        WebhookSink(Url("http://127.0.0.1:1/x"), headers={"X-A": "b\r\nX-C: d"})
+    with pytest.raises(SinkError, match="no address has"):
+        WebhookSink(Url("http://127.0.0.1:1/a b"))
+
+
+def test_a_server_that_lets_bytes_drip_holds_nobody_up():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip():
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                for letter in b"HTTP/1.1 200 OK\r\nX: " + b"a" * 1000:
+                    connection.sendall(bytes([letter]))
+                    time.sleep(0.05)
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        sink = WebhookSink(Url(f"http://127.0.0.1:{server.getsockname()[1]}/"), timeout_seconds=0.4)
+        with pytest.raises(SinkError, match="does not answer"):
+            sink.send(b"{}")
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 def test_lines_are_appended_and_half_a_line_is_cut_off(tmp_path):
@@ -336,3 +429,53 @@ def test_what_comes_later_is_sent_at_once_and_closing_leaves_no_thread(tmp_path)
         assert got == ["a"]
         assert ids(outbox.pending("one")) == ["b"]
     assert set(threading.enumerate()) == before
+
+
+class Failing:
+    """A sink that raises as it is told."""
+
+    def __init__(self, problem):
+        self.problem = problem
+
+    def check(self):
+        """Nothing to look after."""
+
+    def send(self, message):
+        raise self.problem
+
+    def close(self):
+        raise self.problem
+
+
+def test_nothing_that_a_sink_raises_ends_its_delivery(tmp_path):
+    got, made = [], iter([OSError("no file"), ValueError("no address"), MissingExtraError("x", "mqtt")])
+
+    def make_sink():
+        problem = next(made, None)
+        if problem is None:
+            return CallbackSink(lambda one: got.append(one.id))
+        if isinstance(problem, OSError):
+            return Failing(problem)
+        raise problem
+
+    with Outbox(tmp_path / "events.db", ("one",)) as outbox:
+        outbox.put(event("a"))
+        delivery = delivered(outbox, make_sink, 1)
+    assert got == ["a"]
+    assert delivery.trouble is None
+
+
+def test_a_message_is_not_sent_again_because_the_disk_is_full(tmp_path, monkeypatch, caplog):
+    got = []
+    with Outbox(tmp_path / "events.db", ("one",)) as outbox:
+        for name in "abc":
+            outbox.put(event(name))
+
+        def full(*_):
+            raise OutboxError("the disk is full")
+
+        monkeypatch.setattr(outbox, "delivered", full)
+        delivery = delivered(outbox, lambda: CallbackSink(lambda one: got.append(one.id)), 3)
+    assert got == ["a", "b", "c"]
+    assert delivery.trouble is None
+    assert caplog.text.count("sent again after a restart: the disk is full") == 1

@@ -89,9 +89,9 @@ def test_a_line_is_crossed_in_a_direction(direction, expected):
     rule = rules.Crossing(name="x", line="gate", direction=direction)
     moments = [(t, [track(400 + 100 * t, seconds=t)]) for t in times(2)]
     # To the picture's right: to the left hand of whoever goes down the line.
-    assert [state for _, state, _ in watched(rule, moments)] == ["new"] * expected
+    assert [state for _, state, _ in watched(rule, moments)] == ["new", "end"] * expected
     back = [(t, [track(600 - 100 * t, seconds=t)]) for t in times(2)]
-    assert len(watched(rule, back)) == (1 if direction != "left" else 0)
+    assert len(watched(rule, back)) == (2 if direction != "left" else 0)
 
 
 def test_one_who_stands_on_a_line_does_not_cross_it():
@@ -99,7 +99,7 @@ def test_one_who_stands_on_a_line_does_not_cross_it():
     moments = [(t, [track(500 + 4 * (-1) ** round(10 * t), seconds=t)]) for t in times(3)]
     assert watched(rule, moments) == []
     paces = [(t, [track(500 + 30 * (-1) ** round(t), seconds=t)]) for t in times(3)]
-    assert len(watched(rule, paces)) == 3
+    assert [state for _, state, _ in watched(rule, paces)] == ["new", "end"] * 3
 
 
 def test_a_line_is_crossed_between_its_ends_only():
@@ -109,12 +109,13 @@ def test_a_line_is_crossed_between_its_ends_only():
     below = [watch(rules.scene_of([track(400 + 100 * t, foot=300, seconds=t)], t, SIZE)) for t in times(2)]
     assert not any(below)
     above = [watch(rules.scene_of([track(400 + 100 * t, foot=150, track_id=2, seconds=t)], t, SIZE)) for t in times(2)]
-    assert sum(map(len, above)) == 1
+    assert sum(map(len, above)) == 2
 
 
 def test_a_crossing_between_two_far_frames_is_one():
     rule = rules.Crossing(name="x", line="gate")
-    assert watched(rule, [(0.0, [track(300)]), (3.0, [track(700, seconds=3.0)])]) == [(3.0, "new", 1)]
+    told = watched(rule, [(0.0, [track(300)]), (3.0, [track(700, seconds=3.0)])])
+    assert told == [(3.0, "new", 1), (3.0, "end", 1)]
 
 
 def test_a_crowd_is_one_event_about_all_who_are_in_it():
@@ -296,3 +297,99 @@ def test_ways_that_touch_no_line_do_not_cross_it():
         np.array([[0.8, 0.2], [0.4, 0.2], [0.8, 0.9], [0.2, 0.2]]),
     )
     assert crosses(before, after, ((0.5, 0.0), (0.5, 0.5))).tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize("step", [0.04, 0.5, 1.04, 2.0, 5.0])
+def test_what_is_true_in_each_frame_is_true_between_them(step):
+    rule = rules.Inside(name="in", zone="yard", after_seconds=4, hold_seconds=1)
+    told = watched(rule, [(t, [track(500, seconds=t)]) for t in times(20, step)])
+    assert [state for _, state, _ in told] == ["new"]
+    assert 4 <= told[0][0] < 4 + step + 0.01
+    crowd = rules.Crowd(name="many", count=1, after_seconds=4, hold_seconds=1)
+    assert [state for _, state, _ in watched(crowd, [(t, [track(9, seconds=t)]) for t in times(20, step)])] == ["new"]
+
+
+def test_feet_at_the_edge_of_the_picture_are_in_a_zone_that_reaches_there():
+    rule = rules.Inside(name="in", zone="yard", after_seconds=0)
+    for foot in (500, 507):
+        assert watched(rule, [(0.0, [track(500, foot=foot)])]) == [(0.0, "new", 1)]
+
+
+def test_time_that_goes_back_ends_what_goes_on():
+    rule = rules.Inside(name="in", zone="yard", after_seconds=0, hold_seconds=1)
+    told = watched(rule, [(1000.0, [track(500, seconds=1000.0)]), (0.0, []), (0.1, [])])
+    assert told == [(1000.0, "new", 1), (1000.0, "end", 1)]
+    jitter = watched(rule, [(10.0, [track(500, seconds=10.0)]), (9.9, [track(500, seconds=9.9)])])
+    assert jitter == [(10.0, "new", 1)]
+
+
+def test_a_crowd_of_which_one_is_hidden_is_one_event():
+    rule = rules.Crowd(name="crowd", count=3, after_seconds=1, hold_seconds=1)
+    moments = [
+        (
+            t,
+            [
+                track(450 + 50 * i, track_id=i + 1, seconds=t, seen=min(t, 2.0) if i == 1 and t < 3.8 else t)
+                for i in range(3)
+            ],
+        )
+        for t in times(6)
+    ]
+    assert watched(rule, moments) == [(1.0, "new", "crowd")]
+
+
+def test_one_who_lies_still_has_fallen_once_whatever_the_box_trembles():
+    rule = rules.Fall(name="fall", after_seconds=1, hold_seconds=0.5)
+    moments = [(t, [person_lying_from(2, t)]) for t in times(8)]
+    trembling = [(t, [track(300, seconds=t, width=42, height=40)] if t == 6 else tracks) for t, tracks in moments]
+    assert watched(rule, trembling) == [(3.0, "new", 1)]
+
+
+def test_what_happened_while_a_rule_did_not_hold_is_not_told_later():
+    night = rules.Hours(begin="00:00", end="12:00")
+    rule = rules.Crossing(name="x", line="gate", hours=(night,))
+    watch = rules.Watch([rule], lines=[GATE])
+    told = []
+    for t, x, hour in ((0.0, 400, 11), (1.0, 450, 12), (2.0, 600, 12), (3.0, 620, 11), (4.0, 640, 11)):
+        now = datetime(2026, 11, 27, hour)  # noqa: DTZ001 - local time
+        told += watch(rules.scene_of([track(x, seconds=t)], t, SIZE), now)
+    assert told == []
+
+
+def test_a_bag_that_was_away_from_its_place_is_not_left_at_once():
+    rule = rules.Left(name="left", zone="yard", classes=("backpack",), alone_seconds=5, hold_seconds=0.5)
+    moments = [(t, [bag(500 if not 2 < t < 8 else 100, t)]) for t in times(12)]
+    assert watched(rule, moments) == []
+
+
+def test_another_resolution_removes_and_leaves_nothing():
+    watch = rules.Watch(
+        [
+            rules.Removed(name="gone", settled_seconds=1, after_seconds=1),
+            rules.Left(name="left", alone_seconds=4, classes=("backpack",)),
+        ]
+    )
+    told = []
+    for t in times(6):
+        scale = 1 if t < 2 else 2
+        one = bag(300 / scale, t, foot=300 / scale)
+        small = rules.scene_of([one], t, (SIZE[0] // scale, SIZE[1] // scale))
+        told += watch(small)
+    assert [(one.rule, one.state, one.seconds) for one in told] == [("left", "new", 4.0)]
+
+
+def test_a_place_is_not_watched_for_ever():
+    rule = rules.Removed(name="gone", settled_seconds=1, after_seconds=1, hold_seconds=0.5, forget_seconds=5)
+    moments = [(t, [bag(300, t)] if t < 2 else []) for t in times(10)]
+    assert [state for _, state, _ in watched(rule, moments)] == ["new", "end"]
+
+
+def test_one_who_was_seen_inside_once_and_then_hidden_has_not_entered():
+    rule = rules.Inside(name="in", zone="yard", after_seconds=0.3, hold_seconds=1)
+    moments = [(t, [track(500, seconds=t, seen=0.0)]) for t in times(3)]
+    assert watched(rule, moments) == []
+
+
+def test_a_name_has_no_line_break():
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"kind": "inside", "name": "in\n", "zone": "yard"}, rules.Rule)

@@ -150,6 +150,13 @@ def test_time_that_goes_back_is_another_recording():
     assert ids_of(tracker, [(0.0, [person(0)]), (0.1, [person(0)])]) == [[UNTRACKED], [2]]
 
 
+def test_times_that_jitter_are_no_other_recording():
+    tracker = le.Tracker()
+    told = ids_of(tracker, [(5.0, [person(0)]), (5.2, [person(2)]), (5.19, [person(3)]), (5.3, [person(4)])])
+    assert told == [[UNTRACKED], [1], [1], [1]]
+    assert tracker.seconds == 5.3
+
+
 def test_the_same_time_twice_moves_nothing():
     tracker = le.Tracker()
     assert ids_of(tracker, [(0.0, [person(0)]), (0.0, [person(0)]), (0.0, [person(0)])]) == [[UNTRACKED], [1], [1]]
@@ -158,20 +165,20 @@ def test_the_same_time_twice_moves_nothing():
 def test_the_frame_says_when():
     tracker = le.Tracker()
     for index, position in enumerate((0.0, 0.1)):
-        last = tracker(found([person(0)], frame=SimpleNamespace(position_seconds=position, index=index)))
+        last = tracker(found([person(0)], frame=SimpleNamespace(position_seconds=position, index=index, name="")))
     assert last.track_id.tolist() == [1]
     assert tracker.tracks[0].last_seconds == 0.1
     pictures = le.Tracker()
     for index in range(3):
-        pictures(found([person(0)], frame=SimpleNamespace(position_seconds=0.0, index=index)))
-    assert pictures.tracks[0].last_seconds == 2
+        pictures(found([person(0)], frame=SimpleNamespace(position_seconds=0.0, index=index, name="a.png")))
+    assert pictures.tracks[0].last_seconds == pictures.seconds == 2
     with pytest.raises(ValueError, match="say when the picture was taken"):
         tracker(found([person(0)]))
 
 
 def test_boxes_that_are_none_are_passed_over():
     tracker = le.Tracker()
-    odd = [[0, 0, 0, 0], [10, 10, 5, 20], [np.nan, 0, 1, 1], [0, 0, np.inf, 1], person(0)]
+    odd = [[0, 0, 1e-22, 1e-22], [10, 10, 5, 20], [np.nan, 0, 1, 1], [0, 0, np.inf, 1], person(0)]
     assert ids_of(tracker, [(0.0, odd), (0.1, odd)]) == [[UNTRACKED] * 5, [UNTRACKED] * 4 + [1]]
 
 

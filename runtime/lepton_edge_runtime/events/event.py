@@ -3,6 +3,7 @@
 import secrets
 import time
 from datetime import datetime
+from math import isfinite
 from typing import Literal
 
 import msgspec
@@ -62,7 +63,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     clip: str | None = None
 
     def encode(self) -> bytes:
-        """Return the message as JSON, one line."""
+        """Return the message as JSON, one line.
+
+        Raises:
+            ValueError: A number that is none, which JSON has no word for.
+        """
+        if not all(isfinite(number) for thing in self.things for number in (thing.score, *thing.box)):
+            raise ValueError(f"the event {self.id!r} tells of what is nowhere: {self.things}")
         return msgspec.json.encode(self)
 
 
@@ -76,7 +83,7 @@ def decode_event(message: bytes) -> Event:
 
 
 def new_id(milliseconds: int | None = None) -> str:
-    """Return an id that no other is like and that sorts by its time: a ULID (ulid/spec, canonical form).
+    """Return an id that no other is like and that sorts by its millisecond: a ULID (ulid/spec, canonical form).
 
     Args:
         milliseconds: Since 1970; now if not given.

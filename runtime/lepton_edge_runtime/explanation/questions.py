@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.errors import InputError
+from lepton_edge_runtime.overlaps import overlap
 from lepton_edge_runtime.results import Detection, Detections, Embedding, Origin, Timing
 from lepton_edge_runtime.tasks import Limits, make_decoder
-from lepton_edge_runtime.tasks.boxes.overlap import overlap
 from lepton_edge_runtime.tasks.classify import class_count, class_scores
 from lepton_edge_runtime.tensors import dequantize
 from lepton_edge_runtime.wire import nearest

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lepton_edge_runtime.overlaps import overlap
 from lepton_edge_runtime.rules.geometry import crosses, inside, side
 from lepton_edge_runtime.rules.kinds import (
     Crossing,
@@ -64,13 +65,19 @@ def _inside(rule: Inside, places: Places) -> Condition:
     return lambda scene, about: _each(scene, about & places.within(scene, rule.zone))
 
 
-def _crowd(rule: Crowd, places: Places) -> Condition:
-    def condition(scene: Scene, about: NDArray[np.bool_]) -> Holds:
-        there = np.flatnonzero(about & places.within(scene, rule.zone))
-        ids = tuple(scene.tracks[i].track_id for i in there.tolist())
-        return {"crowd": ids} if len(ids) >= rule.count else {}
+@dataclass(slots=True)
+class _Crowd:
+    """Who is hidden for a moment has not left the crowd."""
 
-    return condition
+    rule: Crowd
+    places: Places
+    there: tuple[int, ...] = ()
+
+    def __call__(self, scene: Scene, about: NDArray[np.bool_]) -> Holds:
+        hidden = ~scene.seen & np.isin([one.track_id for one in scene.tracks], self.there)
+        there = np.flatnonzero((about & self.places.within(scene, self.rule.zone)) | hidden)
+        self.there = tuple(scene.tracks[i].track_id for i in there.tolist())
+        return {"crowd": self.there} if len(self.there) >= self.rule.count else {}
 
 
 def _running(rule: Running, places: Places) -> Condition:
@@ -114,24 +121,29 @@ class _Crossing:
 
 @dataclass(slots=True)
 class _Stood:
-    """Since when each thing stands where it is."""
+    """Since when each thing stands where it is; in shares of the picture, whose resolution may change."""
 
     still: float
     where: dict[int, tuple[NDArray[np.float64], float]] = field(default_factory=dict)
 
-    def since(self, scene: Scene, i: int) -> float:
-        """Return since when the thing stands; now, where it has just moved."""
-        box = scene.xyxy[i]
-        center, size = (box[:2] + box[2:]) / 2, np.sqrt(np.prod(np.maximum(box[2:] - box[:2], 1)))
-        track_id = scene.tracks[i].track_id
-        known = self.where.get(track_id)
-        if known is None or np.hypot(*(center - known[0])) > self.still * size:
-            known = self.where[track_id] = (center, scene.seconds)
-        return known[1]
+    def look(self, scene: Scene) -> None:
+        """See who stands where; forget who is gone."""
+        seen, pixels = scene.seen, np.array(scene.size)
+        alive = {}
+        for i, one in enumerate(scene.tracks):
+            known = self.where.get(one.track_id)
+            if seen[i]:
+                box = scene.xyxy[i]
+                center, size = (box[:2] + box[2:]) / 2, np.sqrt(np.prod(np.maximum(box[2:] - box[:2], 1)))
+                if known is None or np.hypot(*(center - known[0] * pixels)) > self.still * size:
+                    known = (center / pixels, scene.seconds)
+            if known is not None:
+                alive[one.track_id] = known
+        self.where = alive
 
-    def forget(self, alive: set[int]) -> None:
-        """Forget things that are gone."""
-        self.where = {track_id: stood for track_id, stood in self.where.items() if track_id in alive}
+    def since(self, track_id: int) -> float:
+        """Return since when a thing that is seen stands; now, where it has just moved."""
+        return self.where[track_id][1]
 
 
 @dataclass(slots=True)
@@ -142,17 +154,18 @@ class _Left:
     attended_at: dict[int, float] = field(default_factory=dict)
 
     def __call__(self, scene: Scene, about: NDArray[np.bool_]) -> Holds:
+        self.stood.look(scene)
         owner = np.array([one.label in self.rule.owners for one in scene.tracks], np.bool_)
+        within = self.places.within(scene, self.rule.zone)
         found: Holds = {}
-        for i in np.flatnonzero(about & ~owner & self.places.within(scene, self.rule.zone)).tolist():
+        for i in np.flatnonzero(about & ~owner).tolist():
             track_id = scene.tracks[i].track_id
             if self._attended(scene, i, owner):
                 self.attended_at[track_id] = scene.seconds
-            alone_since = max(self.stood.since(scene, i), self.attended_at.get(track_id, -np.inf))
-            if scene.seconds - alone_since >= self.rule.alone_seconds:
+            alone_since = max(self.stood.since(track_id), self.attended_at.get(track_id, -np.inf))
+            if within[i] and scene.seconds - alone_since >= self.rule.alone_seconds:
                 found[track_id] = (track_id,)
         alive = {one.track_id for one in scene.tracks}
-        self.stood.forget(alive)
         self.attended_at = {track_id: at for track_id, at in self.attended_at.items() if track_id in alive}
         return found
 
@@ -163,7 +176,17 @@ class _Left:
         return bool((np.hypot(gap[:, 0], gap[:, 1]) <= self.rule.near * (boxes[:, 3] - boxes[:, 1])).any())
 
 
-_SETTLED_MAX = 1000  # the oldest of more is forgotten: what is gone for good must not fill the memory
+_SETTLED_MAX = 1000  # the oldest of more is forgotten
+_SAME_PLACE = 0.3  # overlap of what stands where another stood
+
+
+@dataclass(slots=True)
+class _Settled:
+    """A thing that stood long enough: its class, its box in shares of the picture, and when it was there last."""
+
+    label: str
+    box: NDArray[np.float64]
+    there: float
 
 
 @dataclass(slots=True)
@@ -173,26 +196,35 @@ class _Removed:
     rule: Removed
     places: Places
     stood: _Stood
-    settled: dict[int, tuple[str, NDArray[np.float64]]] = field(default_factory=dict)
+    settled: dict[int, _Settled] = field(default_factory=dict)
 
     def __call__(self, scene: Scene, about: NDArray[np.bool_]) -> Holds:
+        self.stood.look(scene)
+        shares = scene.xyxy / np.tile(scene.size, 2)
         for i in np.flatnonzero(about & self.places.within(scene, self.rule.zone)).tolist():
-            since = self.stood.since(scene, i)
-            if scene.seconds - since >= self.rule.settled_seconds:
-                self.settled.pop(scene.tracks[i].track_id, None)
-                self.settled[scene.tracks[i].track_id] = (scene.tracks[i].label, scene.xyxy[i])
+            one = scene.tracks[i]
+            if scene.seconds - self.stood.since(one.track_id) >= self.rule.settled_seconds:
+                self.settled.pop(one.track_id, None)
+                self.settled[one.track_id] = _Settled(one.label, shares[i], scene.seconds)
         while len(self.settled) > _SETTLED_MAX:
             del self.settled[next(iter(self.settled))]
-        seen = scene.seen
+        return self._gone(scene, shares) if self.settled else {}
+
+    def _gone(self, scene: Scene, shares: NDArray[np.float64]) -> Holds:
+        """Return which of them are not there; forget those whose place another has, or that are gone for long."""
+        alive = {one.track_id for one in scene.tracks}
+        alike = overlap(np.stack([one.box for one in self.settled.values()]), shares) >= _SAME_PLACE
+        labels = np.array([one.label for one in scene.tracks])
         found: Holds = {}
-        for track_id, (label, box) in list(self.settled.items()):
-            like = [i for i, one in enumerate(scene.tracks) if seen[i] and one.label == label]
-            if any(_overlap(scene.xyxy[i], box) >= 0.3 for i in like):
-                if track_id not in {one.track_id for one in scene.tracks}:
+        for row, (track_id, one) in zip(alike, list(self.settled.items()), strict=True):
+            if (row & scene.seen & (labels == one.label)).any():
+                one.there = scene.seconds
+                if track_id not in alive:
                     del self.settled[track_id]  # it is back, or another stands there, under a number of its own
+            elif scene.seconds - one.there > self.rule.forget_seconds:
+                del self.settled[track_id]
             else:
                 found[track_id] = (track_id,)
-        self.stood.forget({one.track_id for one in scene.tracks})
         return found
 
 
@@ -212,9 +244,9 @@ class _Fall:
             if ratio[i] <= self.rule.upright:
                 self.stood_at[track_id] = scene.seconds
                 self.lying.discard(track_id)
-            elif ratio[i] < self.rule.flat:
+            elif ratio[i] < (self.rule.flat + self.rule.upright) / 2:
                 self.lying.discard(track_id)
-            elif scene.seconds - self.stood_at.get(track_id, -np.inf) <= self.rule.within_seconds:
+            elif ratio[i] >= self.rule.flat and self._just_stood(track_id, scene.seconds):
                 self.lying.add(track_id)
         alive = {one.track_id for one in scene.tracks}
         self.lying &= alive
@@ -222,17 +254,14 @@ class _Fall:
         lying = np.array([one.track_id in self.lying for one in scene.tracks], np.bool_)
         return _each(scene, about & lying & within)
 
-
-def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    inner = np.clip(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0, None).prod()
-    whole = (one[2:] - one[:2]).prod() + (other[2:] - other[:2]).prod() - inner
-    return float(inner / whole) if whole > 0 else 0.0
+    def _just_stood(self, track_id: int, seconds: float) -> bool:
+        return seconds - self.stood_at.get(track_id, -np.inf) <= self.rule.within_seconds
 
 
 CONDITIONS: Mapping[type, Callable[[Any, Places], Condition]] = {
     Inside: _inside,
     Crossing: lambda rule, places: _Crossing(rule, places.lines[rule.line]),
-    Crowd: _crowd,
+    Crowd: _Crowd,
     Running: _running,
     Left: lambda rule, places: _Left(rule, places, _Stood(rule.still)),
     Removed: lambda rule, places: _Removed(rule, places, _Stood(rule.still)),

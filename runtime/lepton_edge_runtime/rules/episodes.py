@@ -34,6 +34,12 @@ class Episodes(Generic[K, V]):
         self._hold = hold_seconds
         self._update = update_seconds
         self._episodes: dict[K, _Episode[V]] = {}
+        self._before = 0.0
+
+    @property
+    def told(self) -> Mapping[K, V]:
+        """What goes on and has been told, with what was told of it last."""
+        return {key: episode.value for key, episode in self._episodes.items() if episode.told is not None}
 
     def __call__(self, true: Mapping[K, V], seconds: float) -> Iterator[tuple[State, K, V, float]]:
         """Yield what begins, goes on and ends: state, key, value, and since when its condition has been true.
@@ -44,7 +50,9 @@ class Episodes(Generic[K, V]):
         """
         for key, value in true.items():
             episode = self._episodes.get(key)
-            if episode is None or (episode.told is None and seconds - episode.last_true > self._hold):
+            # Between two frames nobody knows: only what was not true in one that was seen begins anew.
+            missed = episode is not None and episode.last_true < self._before
+            if episode is None or (episode.told is None and missed and seconds - episode.last_true > self._hold):
                 episode = self._episodes[key] = _Episode(seconds, seconds, value)
             episode.last_true, episode.value = seconds, value
             if episode.told is None:
@@ -54,6 +62,7 @@ class Episodes(Generic[K, V]):
             elif self._update is not None and seconds - episode.told >= self._update:
                 episode.told = seconds
                 yield "update", key, value, episode.since
+        self._before = seconds
         over = [
             key
             for key, episode in self._episodes.items()

@@ -6,10 +6,10 @@ import msgspec
 
 from lepton_edge_runtime.rules.scene import Anchor
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=7 * 86400)]
-Clock = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
+Clock = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z|^24:00\Z")]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -93,7 +93,7 @@ class Inside(_Rule, frozen=True, kw_only=True, tag="inside"):
 
 
 class Crossing(_Rule, frozen=True, kw_only=True, tag="crossing"):
-    """A thing crosses a line: the event is new and ends at once.
+    """A thing crosses a line: the event is new, and ends in the same moment.
 
     Attributes:
         line: Name of the line.
@@ -142,7 +142,7 @@ class Left(_Rule, frozen=True, kw_only=True, tag="left"):
         owners: Classes of which one near by means that it is not left.
         zone: Name of the zone; the whole picture if not given.
         alone_seconds: So long.
-        near: Within so many heights of the owner's box, from its anchor.
+        near: So many heights of the owner's box may lie between the two boxes.
         still: It has moved by at most this share of its own size.
     """
 
@@ -156,16 +156,20 @@ class Left(_Rule, frozen=True, kw_only=True, tag="left"):
 class Removed(_Rule, frozen=True, kw_only=True, tag="removed"):
     """A thing that stood still is gone: the event is new, and ends once it, or one like it, stands there again.
 
+    Its place is not watched for ever: after ``forget_seconds`` the event ends by itself.
+
     Attributes:
         zone: Name of the zone; the whole picture if not given.
         after_seconds: So long it must be gone, so that somebody in front of it takes nothing away.
         settled_seconds: So long it must have stood before.
+        forget_seconds: So long after it has gone its place is watched.
         still: It has moved by at most this share of its own size.
     """
 
     zone: str | None = None
     after_seconds: Seconds = 10.0
     settled_seconds: Seconds = 30.0
+    forget_seconds: Seconds = 3600.0
     still: Annotated[float, msgspec.Meta(gt=0)] = 0.3
 
 

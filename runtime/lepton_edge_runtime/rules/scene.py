@@ -37,7 +37,9 @@ class Scene:
     def anchors(self, anchor: Anchor) -> NDArray[np.float64]:
         """Return where each thing is, in shares of the picture; n × 2."""
         y = self.xyxy[:, 3] if anchor == "bottom" else (self.xyxy[:, 1] + self.xyxy[:, 3]) / 2
-        return np.asarray(np.stack([(self.xyxy[:, 0] + self.xyxy[:, 2]) / 2, y], axis=1) / np.array(self.size))
+        found = np.stack([(self.xyxy[:, 0] + self.xyxy[:, 2]) / 2, y], axis=1) / np.array(self.size)
+        # Feet that are cut off by the edge are in a zone that reaches to it.
+        return np.asarray(np.clip(found, 0, 1 - 1e-9))
 
 
 def scene_of(tracks: Sequence[Track], seconds: float, size: tuple[int, int]) -> Scene:

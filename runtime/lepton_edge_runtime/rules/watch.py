@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lepton_edge_runtime.rules.conditions import CONDITIONS, Condition, Holds, Key, Places
 from lepton_edge_runtime.rules.episodes import Episodes, State
@@ -21,7 +22,7 @@ class Occurrence:
     Attributes:
         rule: Its name.
         kind: Its kind, such as ``inside``.
-        state: ``new``, then perhaps ``update``, then ``end``; of a crossing only ``new``.
+        state: ``new``, then perhaps ``update``, then ``end``; of a crossing both at once.
         key: What it is about: the number of a track, or a word; with ``rule`` and ``since_seconds`` it is this
             episode's and no other's.
         tracks: The numbers of the tracks that it is about now.
@@ -38,12 +39,34 @@ class Occurrence:
     seconds: float
 
 
-@dataclass(slots=True)
+_BACK_MAX = 1.0  # seconds that a camera's own times may jitter by
+
+
 class _Kept:
-    rule: Rule
-    condition: Condition
-    episodes: Episodes[Key, tuple[int, ...]]
-    before: Holds
+    """A rule, with what it remembers."""
+
+    def __init__(self, rule: Rule, places: Places) -> None:
+        self.rule = rule
+        self._places = places
+        self.episodes: Episodes[Key, tuple[int, ...]] = Episodes(
+            getattr(rule, "after_seconds", 0.0), rule.hold_seconds, rule.update_seconds
+        )
+        self._condition: Condition | None = None
+
+    def true(self, scene: Scene, about: NDArray[np.bool_]) -> Holds:
+        """Return for what the rule is true now."""
+        if self._condition is None:
+            self._condition = CONDITIONS[type(self.rule)](self.rule, self._places)
+        return self._condition(scene, about)
+
+    def forget(self) -> None:
+        """Forget earlier scenes: what was not looked at may have changed."""
+        self._condition = None
+
+    def told(self, found: Iterable[tuple[State, Key, tuple[int, ...], float]], seconds: float) -> list[Occurrence]:
+        """Return what is told of the rule's episodes."""
+        name, kind = self.rule.name, str(self.rule.__struct_config__.tag)
+        return [Occurrence(name, kind, state, key, tracks, since, seconds) for state, key, tracks, since in found]
 
 
 class Watch:
@@ -61,64 +84,56 @@ class Watch:
         for what, named in (("rules", rules), ("zones", zones), ("lines", lines)):
             _refuse_twins(what, named)
         places = Places({one.name: one for one in zones}, {one.name: one for one in lines})
-        self._kept = []
         for rule in rules:
             _refuse_unknown(rule, places)
-            episodes: Episodes[Key, tuple[int, ...]] = Episodes(
-                getattr(rule, "after_seconds", 0.0), rule.hold_seconds, rule.update_seconds
-            )
-            self._kept.append(_Kept(rule, CONDITIONS[type(rule)](rule, places), episodes, {}))
+        self._kept = [_Kept(rule, places) for rule in rules]
+        self._now: float | None = None
 
     def __call__(self, scene: Scene, now: datetime | None = None) -> list[Occurrence]:
         """Return what is noticed in the next scene of the camera.
 
         Args:
-            scene: The tracks.
+            scene: The tracks. A time more than a second before the last scene's is another recording: what goes on
+                ends.
             now: Local time, for rules with hours.
         """
         found = []
+        if self._now is not None and scene.seconds < self._now - _BACK_MAX:
+            found += self.close(self._now)
+        self._now = scene.seconds
         seen = scene.seen
         for kept in self._kept:
-            rule = kept.rule
-            if not _holds(rule.hours, now):
-                kept.before = {}
-                found += self._told(kept, {}, scene.seconds)
+            if not _holds(kept.rule.hours, now):
+                kept.forget()
+                found += kept.told(kept.episodes({}, scene.seconds), scene.seconds)
                 continue
-            about = seen & np.array([not rule.classes or one.label in rule.classes for one in scene.tracks], np.bool_)
-            true = kept.condition(scene, about)
-            if isinstance(rule, Crossing):
-                found += [
-                    Occurrence(rule.name, "crossing", "new", key, tracks, scene.seconds, scene.seconds)
-                    for key, tracks in true.items()
-                ]
-                continue
-            # What is hidden for a moment neither enters nor leaves.
-            for i in np.flatnonzero(~seen).tolist():
-                track_id = scene.tracks[i].track_id
-                if track_id in kept.before:
-                    true.setdefault(track_id, kept.before[track_id])
-            kept.before = true
-            found += self._told(kept, true, scene.seconds)
+            classes = kept.rule.classes
+            about = seen & np.array([not classes or one.label in classes for one in scene.tracks], np.bool_)
+            found += _noticed(kept, scene, seen, kept.true(scene, about))
         return found
 
     def close(self, seconds: float) -> list[Occurrence]:
-        """Return the end of what goes on: the camera is watched no longer."""
-        return [
-            Occurrence(kept.rule.name, _kind(kept.rule), state, key, tracks, since, seconds)
-            for kept in self._kept
-            for state, key, tracks, since in kept.episodes.close()
-        ]
-
-    @staticmethod
-    def _told(kept: _Kept, true: Holds, seconds: float) -> list[Occurrence]:
-        return [
-            Occurrence(kept.rule.name, _kind(kept.rule), state, key, tracks, since, seconds)
-            for state, key, tracks, since in kept.episodes(true, seconds)
-        ]
+        """Return the end of what goes on: the camera is watched no longer, or begins anew."""
+        found = []
+        for kept in self._kept:
+            found += kept.told(kept.episodes.close(), seconds)
+            kept.forget()
+        self._now = None
+        return found
 
 
-def _kind(rule: Rule) -> str:
-    return str(rule.__struct_config__.tag)
+def _noticed(kept: _Kept, scene: Scene, seen: NDArray[np.bool_], true: Holds) -> list[Occurrence]:
+    seconds = scene.seconds
+    if isinstance(kept.rule, Crossing):
+        states: tuple[State, ...] = ("new", "end")
+        return kept.told(((state, key, tracks, seconds) for key, tracks in true.items() for state in states), seconds)
+    # What is hidden for a moment has not left, and has not entered either.
+    told = kept.episodes.told
+    for i in np.flatnonzero(~seen).tolist():
+        track_id = scene.tracks[i].track_id
+        if track_id in told:
+            true.setdefault(track_id, told[track_id])
+    return kept.told(kept.episodes(true, seconds), seconds)
 
 
 def _holds(hours: Iterable[Hours], now: datetime | None) -> bool:

@@ -12,7 +12,8 @@ from lepton_edge_runtime.tracking.assignment import Pairs, assign
 from lepton_edge_runtime.tracking.likeness import buffered_overlap
 from lepton_edge_runtime.tracking.motion import Motion, centred_of
 
-_FAR = 1e6  # pixels: beyond all pictures
+_FAR, _NEAR = 1e6, 1e-3  # pixels: beyond all pictures, and less than any thing
+_BACK_MAX = 1.0  # seconds that a camera's own times may jitter by
 _BUFFER_MAX = 1.0  # of the box, on either side: beyond it, everything is like everything
 
 
@@ -24,7 +25,7 @@ class Track:
         track_id: 1 for the first; no other track of its tracker ever has it.
         class_id, label: What it is.
         score: Of the box that was seen last.
-        box: Left, top, right, bottom in pixels: where it was seen last, or is expected while it is not.
+        box: Left, top, right, bottom in pixels: where it is, by the filter; expected, while it is not seen.
         velocity: Of its centre, pixels a second, across and down.
         first_seconds, last_seconds: When it was seen first, and last.
         seen: In how many frames.
@@ -54,7 +55,7 @@ class Tracker:
         low: Least score of a box that may go on with a track.
         start: Least score of a box that begins a track; ``high`` if not given.
         least_overlap: Of where a sure box is expected, both widened by the doubt about it.
-        lost_seconds: So long a track waits, unseen, before it ends.
+        lost_seconds: So long a track waits, unseen, before it ends; more than what lies between two frames.
         frames: In so many frames a thing must be seen before it has a number; what is not seen again at once has none.
         any_class: Whether a track may go on with a box of another class, for detectors that waver between two.
 
@@ -100,6 +101,11 @@ class Tracker:
         self._labels: dict[int, str] = {}
 
     @property
+    def seconds(self) -> float:
+        """The time of the last frame, as ``scene_of`` takes it; 0 before the first."""
+        return 0.0 if self._now is None else self._now
+
+    @property
     def tracks(self) -> tuple[Track, ...]:
         """The tracks that have a number and have not ended, the oldest first."""
         numbered = np.flatnonzero(self._facts["track_id"] > 0)
@@ -119,7 +125,8 @@ class Tracker:
         Args:
             found: In the next frame of the camera; call it for frames in which nothing was found too.
             seconds: When that frame was taken; of the frame that ``found`` is about, if not given (pictures of a folder
-                count as a second apart). A time before the last one is taken for another recording: all tracks end.
+                count as a second apart). A time more than a second before the last one is taken for another
+                recording: all tracks end.
 
         Raises:
             ValueError: Nobody says when, or it is no time.
@@ -128,15 +135,16 @@ class Tracker:
             frame = found.origin.frame
             if frame is None:
                 raise ValueError("say when the picture was taken (seconds=): what was found is of no camera's frame")
-            seconds = frame.position_seconds or float(frame.index)  # pictures of a folder: a second apart
+            seconds = float(frame.index) if frame.name else frame.position_seconds
         if not np.isfinite(seconds):
             raise ValueError(f"a picture is taken at a time, not at {seconds}")
         self._move_on(seconds)
+        seconds = self.seconds
         track_id = np.full(len(found), UNTRACKED, np.int64)
         self._labels.update(zip(found.class_id.tolist(), found.labels, strict=True))
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is passed over
             centred = centred_of(found.xyxy)
-        real = (np.abs(centred) < _FAR).all(axis=1) & (centred[:, 2:] > 0).all(axis=1)
+        real = (np.abs(centred) < _FAR).all(axis=1) & (centred[:, 2:] > _NEAR).all(axis=1)
         usable = np.flatnonzero(real & (found.score >= self._low))
         sure = found.score[usable] >= self._high
         unseen, new = np.ones(len(self._facts), np.bool_), np.zeros(len(found), np.bool_)
@@ -159,6 +167,8 @@ class Tracker:
         return replace(found, track_id=track_id)
 
     def _move_on(self, seconds: float) -> None:
+        if self._now is not None and self._now - _BACK_MAX <= seconds < self._now:
+            return
         if self._now is not None and seconds < self._now:
             self._motion, self._facts = Motion(), np.empty(0, _FACTS)
         elif self._now is not None and seconds > self._now:

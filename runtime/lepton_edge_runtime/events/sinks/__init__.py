@@ -18,6 +18,10 @@ class Sink(Protocol):
         """
         ...
 
+    def check(self) -> None:
+        """Raise SinkError if the receiver is known to be out of reach; asked now and then, between messages."""
+        ...
+
     def close(self) -> None:
         """Let go of what is held."""
         ...

@@ -39,6 +39,9 @@ class LinesSink:
         except OSError as problem:
             raise SinkError(f"cannot append to {self._path}: {problem.strerror}") from problem
 
+    def check(self) -> None:
+        """The disk is asked when there is something to write."""
+
     def close(self) -> None:
         """Hold nothing: the file is open only while a line is written."""
 

@@ -1,7 +1,10 @@
 """An MQTT broker, 3.1.1 or 5: each message once at least (QoS 1), a Last Will, and what Home Assistant asks for."""
 
+import hashlib
+import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event as Flag
@@ -17,6 +20,7 @@ from lepton_edge_runtime.urls import Url
 _KEEPALIVE_SECONDS = 30
 _TOO_LARGE = 0x95  # MQTT 5, reason codes of PUBACK and DISCONNECT: another try fares no better
 _FIRST_FAILURE = 0x80
+_LEVEL_MAX = 200
 _FORBIDDEN = str.maketrans("/+#\0", "____")
 
 
@@ -40,22 +44,26 @@ class MqttOptions:
 
     Attributes:
         url: ``mqtt://`` or ``mqtts://`` (TLS), with user and password if it wants them; never shown whole.
-        prefix: Topics are ``PREFIX/events/CAMERA/RULE``, ``PREFIX/state/CAMERA/RULE`` and ``PREFIX/available``.
-        client: Its name for the broker, which allows one connection a name.
+        prefix: Topics are ``PREFIX/events/CAMERA/RULE``, ``PREFIX/state/CAMERA/RULE`` and ``PREFIX/available``: of
+            each device another one, such as ``lepton-edge/yard``.
+        client: Its name for the broker, which allows one connection a name; the broker gives one if empty.
         version: Of the protocol.
         authorities: A file with the certificates to trust, instead of the system's.
         discovery: Home Assistant's prefix, usually ``homeassistant``; nothing is announced if not given.
         announced: What is announced there.
+        going_on: Returns the events that have begun and not ended, an outbox's ``open_events``: the states after a
+            new connection are theirs.
         timeout_seconds: Longest to connect, and longest until the broker has a message.
     """
 
     url: Url
-    prefix: str = "lepton-edge"
-    client: str = "lepton-edge"
+    prefix: str
+    client: str = ""
     version: Literal["3.1.1", "5"] = "5"
     authorities: Path | None = None
     discovery: str | None = None
     announced: Sequence[Announced] = ()
+    going_on: Callable[[], Sequence[Event]] | None = None
     timeout_seconds: float = 10.0
 
 
@@ -67,6 +75,7 @@ class _Answers:
     refusal: str | None = None
     acknowledged: dict[int, int] = field(default_factory=dict)
     lost: bool = False
+    farewell: int = 0
 
 
 class MqttSink:
@@ -88,7 +97,10 @@ class MqttSink:
         self._options = options
         self._answers = _Answers()
         self._going_on: dict[tuple[str, str], set[str]] = {}
-        self._client = self._made()
+        try:
+            self._client = self._made()
+        except (OSError, ValueError) as problem:  # certificates that cannot be read
+            raise SinkError(f"{url} cannot be reached: {problem}") from problem
         try:
             self._connect()
             self._announce()
@@ -101,16 +113,25 @@ class MqttSink:
 
     def send(self, message: bytes) -> None:
         """Publish a message, and what it changes of its rule's state."""
-        event = decode_event(message)
+        try:
+            event = decode_event(message)
+        except msgspec.DecodeError as problem:
+            raise SinkRefusedError(f"what is kept is no event: {problem}") from problem
         place = f"{_level(event.camera)}/{_level(event.rule)}"
         self._publish(f"{self._options.prefix}/events/{place}", message)
         if event.kind != "crossing":
             self._publish(f"{self._options.prefix}/state/{place}", self._state(event), retain=True)
 
+    def check(self) -> None:
+        """Raise SinkError if the broker is gone."""
+        if self._answers.lost or not self._client.is_connected():
+            raise SinkError(f"{self._options.url} has closed the connection")
+
     def close(self) -> None:
         """Say that it is offline, and end the connection and its thread."""
         if self._client.is_connected():
-            self._client.publish(self._available, b"offline", qos=1, retain=True).wait_for_publish(1.0)
+            with suppress(RuntimeError, ValueError):  # it may go at this very moment
+                self._client.publish(self._available, b"offline", qos=1, retain=True).wait_for_publish(1.0)
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -159,7 +180,8 @@ class MqttSink:
         self._answers.acknowledged[number] = int(reason.value)
 
     def _disconnected(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
-        del client, userdata, flags, reason, properties
+        del client, userdata, flags, properties
+        self._answers.farewell = int(reason.value)
         self._answers.lost = True
 
     def _publish(self, topic: str, content: bytes, *, retain: bool = False) -> None:
@@ -168,8 +190,12 @@ class MqttSink:
         try:
             sent = self._client.publish(topic, content, qos=1, retain=retain)
             sent.wait_for_publish(self._options.timeout_seconds)
-        except (RuntimeError, ValueError) as problem:
+        except ValueError as problem:
+            raise SinkRefusedError(f"a message for {topic!r} cannot be sent: {problem}") from problem
+        except RuntimeError as problem:
             raise SinkError(f"{url} is gone: {problem}") from problem
+        if self._answers.lost and self._answers.farewell == _TOO_LARGE:
+            raise SinkRefusedError(f"{url} refused a message of {len(content)} bytes as too large")
         if not sent.is_published() or self._answers.lost:
             raise SinkError(f"{url} did not acknowledge a message within {self._options.timeout_seconds:g} s")
         reason = self._answers.acknowledged.pop(sent.mid, 0)
@@ -189,12 +215,17 @@ class MqttSink:
     def _announce(self) -> None:
         options = self._options
         self._publish(self._available, b"online", retain=True)
-        if options.discovery is None:
-            return
-        for one in options.announced:
-            kind, config = _discovered(options.prefix, one)
-            number = config["unique_id"]
-            self._publish(f"{options.discovery}/{kind}/{number}/config", msgspec.json.encode(config), retain=True)
+        if options.discovery is not None:
+            for one in options.announced:
+                kind, config = _discovered(options.prefix, one)
+                topic = f"{options.discovery}/{kind}/{config['unique_id']}/config"
+                self._publish(topic, msgspec.json.encode(config), retain=True)
+        for event in options.going_on() if options.going_on else ():
+            self._going_on.setdefault((event.camera, event.rule), set()).add(event.id)
+        places = {(one.camera, one.rule) for one in options.announced if one.kind != "crossing"} | set(self._going_on)
+        for camera, rule in sorted(places):
+            state = b"ON" if self._going_on.get((camera, rule)) else b"OFF"
+            self._publish(f"{options.prefix}/state/{_level(camera)}/{_level(rule)}", state, retain=True)
 
 
 def _discovered(prefix: str, one: Announced) -> tuple[str, dict[str, Any]]:
@@ -203,12 +234,17 @@ def _discovered(prefix: str, one: Announced) -> tuple[str, dict[str, Any]]:
     node = _level(prefix)
     about: dict[str, Any] = {
         "name": one.rule,
-        "unique_id": f"{node}_{camera}_{rule}",
+        "unique_id": _plain_id(f"{node}_{camera}_{rule}", prefix, one.camera, one.rule),
         "availability_topic": f"{prefix}/available",
-        "device": {"identifiers": [f"{node}_{camera}"], "name": one.camera, "manufacturer": "Lepton Edge"},
+        "device": {
+            "identifiers": [_plain_id(f"{node}_{camera}", prefix, one.camera)],
+            "name": one.camera,
+            "manufacturer": "Lepton Edge",
+        },
     }
     if one.kind == "crossing":
-        template = "{{ {'event_type': 'crossing'} | to_json }}"
+        # An empty answer is no event: a crossing that ends has been told already.
+        template = "{{ {'event_type': 'crossing'} | to_json if value_json.state == 'new' else '' }}"
         topic = f"{prefix}/events/{camera}/{rule}"
         return "event", {**about, "state_topic": topic, "event_types": ["crossing"], "value_template": template}
     state = {"state_topic": f"{prefix}/state/{camera}/{rule}", "payload_on": "ON", "payload_off": "OFF"}
@@ -216,8 +252,16 @@ def _discovered(prefix: str, one: Announced) -> tuple[str, dict[str, Any]]:
 
 
 def _level(name: str) -> str:
-    """Return a name as one level of a topic."""
-    return name.translate(_FORBIDDEN) or "_"
+    """Return a name as one level of a topic: brokers close the connection over control characters."""
+    return "".join(letter if letter.isprintable() else "_" for letter in name.translate(_FORBIDDEN))[:_LEVEL_MAX] or "_"
+
+
+def _plain_id(text: str, *names: str) -> str:
+    """Return an id of the letters that discovery takes; where some had to go, with what tells two names apart."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", text)
+    if plain == text and "/" not in "".join(names):
+        return plain
+    return f"{plain}_{hashlib.sha256(repr(names).encode()).hexdigest()[:8]}"
 
 
 def _paho() -> ModuleType:

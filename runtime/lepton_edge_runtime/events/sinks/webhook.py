@@ -1,10 +1,14 @@
 """An HTTP server that each message is posted to."""
 
+import base64
 import hashlib
 import hmac
 import http.client
+import socket
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 from lepton_edge_runtime.errors import SinkError, SinkRefusedError
 from lepton_edge_runtime.urls import Url
@@ -23,10 +27,13 @@ class WebhookSink:
     No redirect is followed: a message goes to the one address that was named.
 
     Args:
-        url: ``http://`` or ``https://``; it never appears whole in an error.
+        url: ``http://`` or ``https://``, with user and password if it wants them; errors name the host alone.
         secret: Signs each message, so that the receiver knows who sent it and when.
         headers: Sent along, such as ``Authorization``.
-        timeout_seconds: Longest to connect, and longest between two pieces of the answer.
+        timeout_seconds: Longest from connecting to the end of the answer.
+
+    Raises:
+        SinkError: No such address, or headers that are none.
     """
 
     def __init__(
@@ -39,9 +46,17 @@ class WebhookSink:
     ) -> None:
         if url.scheme not in ("http", "https") or not url.host:
             raise SinkError(f"a webhook is an address of http:// or https://, not {url}")
+        if not url.target.isascii() or any(letter <= " " for letter in url.target):
+            raise SinkError(f"the path of {_place(url)} has letters that no address has; write them as %XX")
         self._url = url
         self._secret = secret
         self._headers = {"Content-Type": "application/json", "User-Agent": "lepton-edge", **(headers or {})}
+        if any(letter < " " for name, value in self._headers.items() for letter in name + value):
+            raise SinkError(f"a header for {_place(url)} has a line break in it")
+        user, password = url.credentials
+        if user and "Authorization" not in self._headers:
+            token = base64.b64encode(f"{user}:{password}".encode()).decode()
+            self._headers["Authorization"] = f"Basic {token}"
         self._timeout = timeout_seconds
 
     def send(self, message: bytes) -> None:
@@ -52,11 +67,14 @@ class WebhookSink:
         try:
             status = self._post(message, headers)
         except (OSError, http.client.HTTPException, ValueError) as problem:
-            raise SinkError(f"{self._url} does not answer: {type(problem).__name__}") from problem
+            raise SinkError(f"{_place(self._url)} does not answer: {type(problem).__name__}") from problem
         if status in _NEVER:
-            raise SinkRefusedError(f"{self._url} refused the message with status {status}")
+            raise SinkRefusedError(f"{_place(self._url)} refused the message with status {status}")
         if not 200 <= status < 300:
-            raise SinkError(f"{self._url} answered with status {status}")
+            raise SinkError(f"{_place(self._url)} answered with status {status}")
+
+    def check(self) -> None:
+        """Each message has a connection of its own."""
 
     def close(self) -> None:
         """Hold nothing: each message has a connection of its own."""
@@ -65,13 +83,29 @@ class WebhookSink:
         secure = self._url.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         connection = kind(self._url.host, self._url.port, timeout=self._timeout)
+        # A socket's own time-out begins anew with each byte that a server lets drip.
+        deadline = threading.Timer(self._timeout, _cut, [connection])
+        deadline.daemon = True
+        deadline.start()
         try:
             connection.request("POST", self._url.target, body=message, headers=dict(headers))
             answer = connection.getresponse()
             answer.read(_ANSWER_BYTES_MAX)
             return answer.status
         finally:
+            deadline.cancel()
             connection.close()
+
+
+def _cut(connection: http.client.HTTPConnection) -> None:
+    """End what goes on over a connection."""
+    with suppress(OSError, AttributeError):  # it is closed, or not open yet
+        connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _place(url: Url) -> str:
+    """Return an address without its path, which of some receivers is the secret."""
+    return f"{url.scheme}://{url.host}"
 
 
 def sign(secret: bytes, message: bytes, seconds: int) -> str:
