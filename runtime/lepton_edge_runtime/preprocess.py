@@ -142,6 +142,12 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         for name, values in (("mean", full.mean), ("std", full.std)):
             if len(values) not in (0, channels):
                 raise PreprocessError(f"{name} has {len(values)} numbers for {channels} channels")
+        if self.range is None and any(abs(one) > 1 for one in self.mean):
+            # Each picture would become one and the same number.
+            raise PreprocessError(
+                f"mean {self.mean} is in units of the range, which is 0..1 where it is not said; say it too, such as "
+                "range=(0, 255)"
+            )
         return full
 
     def levels(self) -> NDArray[np.float64]:

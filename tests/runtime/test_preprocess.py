@@ -121,3 +121,10 @@ def test_real_numbers_follow_the_layout():
     np.testing.assert_array_equal(full.to_real(pixels), pixels.astype(np.float32))
     planar = Preprocess(size=(3, 2), color="rgb", range=(0, 255), layout="nchw")
     np.testing.assert_array_equal(planar.to_real(pixels), pixels.transpose(2, 0, 1).astype(np.float32))
+
+
+def test_a_mean_of_another_range_is_refused():
+    spec = TensorSpec("picture", "float32", (1, 8, 8, 3))
+    with pytest.raises(PreprocessError, match=r"is in units of the range, .*such as range=\(0, 255\)"):
+        Preprocess(mean=(127.5,) * 3, std=(127.5,) * 3).completed(spec)
+    assert Preprocess(range=(0, 255), mean=(127.5,) * 3, std=(127.5,) * 3).completed(spec).levels()[255, 0] == 1

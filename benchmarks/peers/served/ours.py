@@ -27,7 +27,9 @@ def opened(job: Job, backend: str) -> Answer:
         preprocess = le.Preprocess(color="bgr", resize="letterbox", range=(0, 255))
         said = le.Description(task="detect", labels=job.labels, head=Yolox(), preprocess=preprocess)
     elif not job.card:
-        said = le.Description(task="classify", labels=job.labels, preprocess=le.Preprocess(mean=_HALF, std=_HALF))
+        said = le.Description(
+            task="classify", labels=job.labels, preprocess=le.Preprocess(range=(0, 255), mean=_HALF, std=_HALF)
+        )
     model = le.open_model(
         job.file,
         backend=backend,
