@@ -1,30 +1,25 @@
 """Models asked about regions of interest: the picture's other parts are not looked at."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from lepton_edge_runtime.areas import read_areas
-from lepton_edge_runtime.camera import Camera
-from lepton_edge_runtime.choice import Choice
-from lepton_edge_runtime.closing import Closing
 from lepton_edge_runtime.errors import InputError
 from lepton_edge_runtime.frame import Frame
-from lepton_edge_runtime.images import Image, read_image
-from lepton_edge_runtime.model import Gate, Model, answered
+from lepton_edge_runtime.images import Image
+from lepton_edge_runtime.model import Model
 from lepton_edge_runtime.results import Detections, Result
 from lepton_edge_runtime.results.moving import moved
-from lepton_edge_runtime.tiles import Tiled, told_once
-from lepton_edge_runtime.yuv import YuvImage, bgr_of
+from lepton_edge_runtime.tiles import PictureParts, Tiled, told_once
 
 if TYPE_CHECKING:
     from lepton_edge_runtime.chains import Pipeline
 
 
-class Regions(Closing):
+class Regions(PictureParts[Result]):
     """A model that is asked about one region of each picture, or a detector about several.
 
     Answers tell of places in the whole picture. What a detector finds in several regions is told once, as it is
@@ -49,6 +44,8 @@ class Regions(Closing):
         ...         print(result)
     """
 
+    model: "Model | Tiled | Pipeline"
+
     def __init__(
         self,
         model: "Model | Tiled | Pipeline",
@@ -61,51 +58,6 @@ class Regions(Closing):
         self.model = model
         self._regions = read_areas(regions)
         self._iou = iou
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the classes; empty where the card has none."""
-        return self.model.labels
-
-    @property
-    def choice(self) -> Choice:
-        """Which engine runs the model, and why."""
-        return self.model.choice
-
-    @property
-    def assumptions(self) -> tuple[str, ...]:
-        """What neither the model's file nor the caller says, one sentence each."""
-        return self.model.assumptions
-
-    def __call__(self, sample: Image | YuvImage | str | Path) -> Result:
-        """Return the answer to the regions of a picture.
-
-        Args:
-            sample: Height × width × 3, BGR, or height × width, grey; ``uint8``; a camera's (``YuvImage``), converted
-                first; or the path of a picture.
-
-        Raises:
-            InputError: It is no picture, a region lies outside of it, or there are several and the model finds no
-                boxes.
-        """
-        return self._answer(read_image(sample) if isinstance(sample, str | Path) else bgr_of(sample), None)
-
-    def answer(self, frame: Frame) -> Result:
-        """Return the answer to one frame of a camera; ``result.origin.frame`` is the frame."""
-        return self._answer(frame.image, frame)
-
-    def stream(self, camera: Camera, *, gate: Gate | None = None) -> Iterator[Result]:
-        """Yield the answer to each frame of ``camera``; ``result.origin.frame`` is the frame.
-
-        Args:
-            camera: Where frames come from.
-            gate: Asked about each frame, the whole of it, whether it is to be answered, such as a ``MotionGate``.
-        """
-        return answered(camera, self.answer, gate)
-
-    def close(self) -> None:
-        """Free the model's engine."""
-        self.model.close()
 
     def _answer(self, image: Image, frame: Frame | None) -> Result:
         height, width = image.shape[:2]

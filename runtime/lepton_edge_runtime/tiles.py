@@ -1,9 +1,11 @@
 """A detector asked about parts of a picture, so that small things are large enough to be found."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +27,68 @@ _NEAR_PIXELS = 2.0
 """A box that ends so near to a tile's inner edge may have been cut by it."""
 
 
-class Tiled(Closing):
+R = TypeVar("R", bound=Result)
+
+
+class PictureParts(Closing, Generic[R]):
+    """A model that is asked about parts of each picture.
+
+    Attributes:
+        model: Whom it asks; whoever opened it closes it, and so does ``close``.
+    """
+
+    model: Any
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes; empty where the card has none."""
+        return self.model.labels  # type: ignore[no-any-return]  # each kind says whom it asks
+
+    @property
+    def choice(self) -> Choice:
+        """Which engine runs the model, and why."""
+        return self.model.choice  # type: ignore[no-any-return]
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What neither the model's file nor the caller says, one sentence each."""
+        return self.model.assumptions  # type: ignore[no-any-return]
+
+    def __call__(self, sample: Image | YuvImage | str | Path) -> R:
+        """Return the answer to a picture.
+
+        Args:
+            sample: Height × width × 3, BGR, or height × width, grey; ``uint8``; a camera's (``YuvImage``), converted
+                first; or the path of a picture.
+
+        Raises:
+            InputError: It is no picture, a part lies outside of it, or there are several and the model finds no boxes.
+        """
+        return self._answer(read_image(sample) if isinstance(sample, str | Path) else bgr_of(sample), None)
+
+    def answer(self, frame: Frame) -> R:
+        """Return the answer to one frame of a camera; ``result.origin.frame`` is the frame."""
+        return self._answer(frame.image, frame)
+
+    def stream(self, camera: Camera, *, gate: Gate | None = None) -> Iterator[Result]:
+        """Yield the answer to each frame of ``camera``; ``result.origin.frame`` is the frame.
+
+        Args:
+            camera: Where frames come from.
+            gate: Asked about each frame, the whole of it, whether it is to be answered, such as a ``MotionGate``.
+        """
+        return answered(camera, self.answer, gate)
+
+    def close(self) -> None:
+        """Free the model's engine."""
+        self.model.close()
+
+    @abstractmethod
+    def _answer(self, image: Image, frame: Frame | None) -> R:
+        """Return the answer to a picture, which is that of a frame if there is one."""
+
+
+class Tiled(PictureParts[Detections]):
     """A detector that is asked about overlapping tiles of each picture, and about the whole of it.
 
     A thing in several tiles is told once: of boxes of one class that overlap, the surest stays; of boxes that a
@@ -50,6 +113,8 @@ class Tiled(Closing):
         ...     print(le.Tiled(model, 2, 2)("square_4k.jpg"))
     """
 
+    model: Model
+
     def __init__(
         self, model: Model, columns: int, rows: int, *, overlap: float = 0.2, whole: bool = True, iou: float = 0.45
     ) -> None:
@@ -64,51 +129,7 @@ class Tiled(Closing):
         self._whole = whole and columns * rows > 1
         self._iou = iou
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the classes; empty where the card has none."""
-        return self.model.labels
-
-    @property
-    def choice(self) -> Choice:
-        """Which engine runs the model, and why."""
-        return self.model.choice
-
-    @property
-    def assumptions(self) -> tuple[str, ...]:
-        """What neither the model's file nor the caller says, one sentence each."""
-        return self.model.assumptions
-
-    def __call__(self, sample: Image | YuvImage | str | Path) -> Detections:
-        """Return what was found in a picture.
-
-        Args:
-            sample: Height × width × 3, BGR, or height × width, grey; ``uint8``; a camera's (``YuvImage``), converted
-                first; or the path of a picture.
-
-        Raises:
-            InputError: It is no picture, or the model finds no boxes.
-        """
-        return self._found(read_image(sample) if isinstance(sample, str | Path) else bgr_of(sample), None)
-
-    def answer(self, frame: Frame) -> Detections:
-        """Return the answer to one frame of a camera; ``result.origin.frame`` is the frame."""
-        return self._found(frame.image, frame)
-
-    def stream(self, camera: Camera, *, gate: Gate | None = None) -> Iterator[Result]:
-        """Yield the answer to each frame of ``camera``; ``result.origin.frame`` is the frame.
-
-        Args:
-            camera: Where frames come from.
-            gate: Asked about each frame whether it is to be answered, such as a ``MotionGate``.
-        """
-        return answered(camera, self.answer, gate)
-
-    def close(self) -> None:
-        """Free the model's engine."""
-        self.model.close()
-
-    def _found(self, image: Image, frame: Frame | None) -> Detections:
+    def _answer(self, image: Image, frame: Frame | None) -> Detections:
         height, width = image.shape[:2]
         tiles = list(self._tiles(width, height))
         parts = []

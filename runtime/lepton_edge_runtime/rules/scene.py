@@ -22,17 +22,14 @@ class Scene:
         size: Width and height of the picture in pixels.
         tracks: All that have a number and have not ended.
         xyxy: ``float64``, n × 4, pixels, of these.
+        seen: n: which are seen at this moment; the others are expected where they are told to be.
     """
 
     seconds: float
     size: tuple[int, int]
     tracks: tuple[Track, ...]
     xyxy: NDArray[np.float64]
-
-    @property
-    def seen(self) -> NDArray[np.bool_]:
-        """Which are seen at this moment; the others are expected where they are told to be. n."""
-        return np.array([one.last_seconds >= self.seconds for one in self.tracks], np.bool_)
+    seen: NDArray[np.bool_]
 
     def anchors(self, anchor: Anchor) -> NDArray[np.float64]:
         """Return where each thing is, in shares of the picture; n × 2."""
@@ -51,4 +48,5 @@ def scene_of(tracks: Sequence[Track], seconds: float, size: tuple[int, int]) -> 
         size: Width and height of the picture in pixels.
     """
     xyxy = np.array([one.box for one in tracks], np.float64).reshape(-1, 4)
-    return Scene(seconds, size, tuple(tracks), xyxy)
+    seen = np.array([one.last_seconds >= seconds for one in tracks], np.bool_)
+    return Scene(seconds, size, tuple(tracks), xyxy, seen)
