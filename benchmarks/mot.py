@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from lepton_edge_runtime.overlaps import overlap
+from lepton_edge_runtime.boxes import overlap
 
 _LEAST = 0.5  # overlap from which on a box may stand for a body
 

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import lepton_edge as le
+from lepton_edge_runtime.boxes import centred_of
 from lepton_edge_runtime.results import Detections, Origin, Timing
 from lepton_edge_runtime.tracking import UNTRACKED
 from lepton_edge_runtime.tracking.assignment import assign
 from lepton_edge_runtime.tracking.likeness import buffered_overlap
-from lepton_edge_runtime.tracking.motion import Motion, centred_of
+from lepton_edge_runtime.tracking.motion import Motion
 
 
 def found(boxes, score=0.9, class_id=0, frame=None):

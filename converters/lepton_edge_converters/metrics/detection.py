@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from lepton_edge_converters.metrics import Scoring
 from lepton_edge_converters.metrics.boxes import read_boxes
+from lepton_edge_runtime.boxes import overlap
 from lepton_edge_runtime.card import Card
-from lepton_edge_runtime.overlaps import overlap
 from lepton_edge_runtime.tasks.boxes.found import Boxes
 
 _SURE = 0.25  # least score of a box that the original is held to

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lepton_edge_runtime.boxes import overlap
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.errors import InputError
-from lepton_edge_runtime.overlaps import overlap
 from lepton_edge_runtime.results import Detection, Detections, Embedding, Origin, Timing
 from lepton_edge_runtime.tasks import Limits, make_decoder
 from lepton_edge_runtime.tasks.classify import class_count, class_scores

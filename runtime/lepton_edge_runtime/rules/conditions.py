@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lepton_edge_runtime.overlaps import overlap
+from lepton_edge_runtime.boxes import overlap
 from lepton_edge_runtime.rules.geometry import crosses, inside, side
 from lepton_edge_runtime.rules.kinds import (
     Crossing,

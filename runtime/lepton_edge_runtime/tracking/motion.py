@@ -93,11 +93,5 @@ class Motion:
         return np.asarray(np.sqrt(self.state[:, _VALUE_VAR, :2]))
 
 
-def centred_of(xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return centre x, centre y, width, height of left, top, right, bottom; n × 4."""
-    size = xyxy[:, 2:] - xyxy[:, :2]
-    return np.concatenate([xyxy[:, :2] + size / 2, size], axis=1)
-
-
 def _square_size(centred: NDArray[np.float32]) -> NDArray[np.float32]:
     return centred[:, 2:3] * centred[:, 3:4]

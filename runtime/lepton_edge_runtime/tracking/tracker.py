@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lepton_edge_runtime.boxes import centred_of, corners_around
 from lepton_edge_runtime.results import Detections
 from lepton_edge_runtime.results.detections import UNTRACKED
 from lepton_edge_runtime.tracking.assignment import Pairs, assign
 from lepton_edge_runtime.tracking.likeness import buffered_overlap
-from lepton_edge_runtime.tracking.motion import Motion, centred_of
+from lepton_edge_runtime.tracking.motion import Motion
 
 _FAR, _NEAR = 1e6, 1e-3  # pixels: beyond all pictures, and less than any thing
 _BACK_MAX = 1.0  # seconds that a camera's own times may jitter by
@@ -109,7 +110,7 @@ class Tracker:
     def tracks(self) -> tuple[Track, ...]:
         """The tracks that have a number and have not ended, the oldest first."""
         numbered = np.flatnonzero(self._facts["track_id"] > 0)
-        boxes, velocity = _corners(self._motion.centred), self._motion.velocity
+        boxes, velocity = corners_around(self._motion.centred), self._motion.velocity
         return tuple(
             Track(
                 int(one["track_id"]), int(one["class_id"]), self._labels[int(one["class_id"])], float(one["score"]),
@@ -238,8 +239,3 @@ class Tracker:
 _FACTS = np.dtype(
     [("track_id", "i8"), ("class_id", "i8"), ("seen", "i8"), ("score", "f4"), ("first", "f8"), ("last", "f8")]
 )
-
-
-def _corners(centred: NDArray[np.float32]) -> NDArray[np.float32]:
-    half = centred[:, 2:] / 2
-    return np.concatenate([centred[:, :2] - half, centred[:, :2] + half], axis=1)

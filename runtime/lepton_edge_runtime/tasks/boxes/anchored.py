@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lepton_edge_runtime.boxes import corners_around
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.errors import BundleError
 from lepton_edge_runtime.heads import AnchorLevel, Ssd
-from lepton_edge_runtime.tasks.boxes.dense import corners_around
 from lepton_edge_runtime.tasks.boxes.found import Boxes, Find, check_labels
 from lepton_edge_runtime.tasks.scores import Scores, softmax
 from lepton_edge_runtime.tensors import dequantize

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lepton_edge_runtime.boxes import corners_around
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.errors import BundleError
 from lepton_edge_runtime.heads import Rows, Yolo, YoloEndToEnd, Yolox, kind_of
@@ -122,9 +123,3 @@ def grids(strides: Sequence[int], size: tuple[int, int]) -> tuple[NDArray[np.flo
         cells.append(np.stack([along, down], axis=1))
         steps.append(np.full((rows * columns, 1), stride, np.float32))
     return np.concatenate(cells), np.concatenate(steps)
-
-
-def corners_around(centred: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return left, top, right, bottom of centre x, centre y, width, height; n × 4."""
-    half = centred[:, 2:] / 2
-    return np.hstack([centred[:, :2] - half, centred[:, :2] + half])

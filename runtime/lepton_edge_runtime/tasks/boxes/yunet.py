@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lepton_edge_runtime.boxes import corners_around
 from lepton_edge_runtime.card import Card
 from lepton_edge_runtime.errors import BundleError
 from lepton_edge_runtime.heads import Yunet
-from lepton_edge_runtime.tasks.boxes.dense import corners_around, grids
+from lepton_edge_runtime.tasks.boxes.dense import grids
 from lepton_edge_runtime.tasks.boxes.found import Boxes, Find
 from lepton_edge_runtime.tensors import dequantize
 
